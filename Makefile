@@ -1,0 +1,33 @@
+# CNN Lab. `make run` opens the lab, `make test` runs the tests; both make the environment first.
+PYTHON ?= python3
+ENV := .venv
+BIN := $(ENV)/bin
+
+.PHONY: run test check bench clean
+run: $(ENV)/.run
+	$(BIN)/streamlit run app.py
+
+test: $(ENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(ENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(ENV)/.dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(ENV)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(ENV)
+
+$(ENV)/.run: requirements.txt | $(BIN)/python
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+$(ENV)/.dev: requirements-dev.txt $(ENV)/.run
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
