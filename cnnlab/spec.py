@@ -383,6 +383,15 @@ class Epoch(Frozen):
     """Training seconds of the epoch over its steps, as Keras's progress bar counts."""
 
 
+def warmup_steps(steps: int) -> int:
+    """How many of a run's first steps are warm-up, left out of medians and shown on their own.
+
+    Memory pools, kernel choice (cuDNN's search) and compilation happen in the first steps; five
+    are enough for all three. Of a run of fewer than ten steps it is half.
+    """
+    return min(5, steps // 2)
+
+
 class RunStarted(Frozen):
     """The model stands on its device and training is about to begin."""
 

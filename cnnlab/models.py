@@ -1,0 +1,333 @@
+"""The networks: what a spec describes, layer by layer, and the same as a Keras model.
+
+`layer_table` needs no Keras, so a page can show shapes, parameters and FLOPs as a field changes;
+a test holds it against what `build_model` builds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cnnlab.spec import (
+    CnnModel,
+    DenseModel,
+    ExperimentSpec,
+    ModelSpec,
+    Problem,
+    RnnModel,
+    SpecError,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as it will be built.
+
+    `output_shape` is without the batch, channels last; `flops` are floating-point operations of
+    one forward pass over one picture, two for each multiply-add of a kernel (biases, activations
+    and pooling are left out, as is usual: they are under 1 % here).
+    """
+
+    kind: str
+    detail: str
+    output_shape: Shape
+    parameters: int = 0
+    flops: int = 0
+
+    @property
+    def size(self) -> int:
+        """Values that the layer puts out for one picture."""
+        return math.prod(self.output_shape)
+
+
+@dataclass
+class _Walk:
+    """Layers so far, and what is wrong on the way."""
+
+    shape: Shape
+    layers: list[Layer] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(
+        self, kind: str, detail: str, shape: Shape, parameters: int = 0, flops: int = 0
+    ) -> None:
+        self.layers.append(Layer(kind, detail, shape, parameters, flops))
+        self.shape = shape
+
+    def refuse(self, where: str, value: int, allowed: str) -> None:
+        self.problems.append(Problem(field=where, value=str(value), allowed=allowed))
+
+    def dense(self, units: int, activation: str, batch_norm: bool = False) -> None:
+        inputs = self.shape[-1]
+        self.add(
+            "Dense", f"{units} {activation}", (units,), (inputs + 1) * units, 2 * inputs * units
+        )
+        if batch_norm:
+            self.add("BatchNormalization", "", self.shape, 4 * units)
+
+    def hidden(self, units: tuple[int, ...], activation: str, dropout: float) -> None:
+        for count in units:
+            self.dense(count, activation)
+        if dropout:
+            self.add("Dropout", f"{dropout:g}", self.shape)
+
+
+def _walk_cnn(model: CnnModel, walk: _Walk) -> None:
+    for number, block in enumerate(model.blocks):
+        where = f"model.blocks.{number}"
+        for index, conv in enumerate(block.convs):
+            _walk_conv(model, walk, conv.filters, conv.kernel, f"{where}.convs.{index}.kernel")
+        if block.pool:
+            _walk_pool(walk, block.pool, f"{where}.pool")
+    if model.head == "global_average":
+        walk.add("GlobalAveragePooling2D", "", (walk.shape[-1],))
+    walk.add("Flatten", "", (math.prod(walk.shape),))
+    walk.hidden(model.dense, model.activation, model.dropout)
+
+
+def _walk_conv(model: CnnModel, walk: _Walk, filters: int, kernel: int, where: str) -> None:
+    height, width, channels = walk.shape
+    if model.padding == "valid":
+        if kernel > min(height, width):
+            allowed = (
+                f"the picture is only {height} x {width} pixels there; "
+                f"use at most {min(height, width)}, pool less before it, or choose padding 'same'"
+            )
+            walk.refuse(where, kernel, allowed)
+            return
+        height, width = height - kernel + 1, width - kernel + 1
+    weights = kernel * kernel * channels * filters
+    detail = f"{filters} {kernel}x{kernel} {model.activation}"
+    shape = (height, width, filters)
+    walk.add("Conv2D", detail, shape, weights + filters, 2 * weights * height * width)
+    if model.batch_norm:
+        walk.add("BatchNormalization", "", walk.shape, 4 * filters)
+
+
+def _walk_pool(walk: _Walk, pool: int, where: str) -> None:
+    height, width, channels = walk.shape
+    if pool > min(height, width):
+        allowed = (
+            f"the picture is only {height} x {width} pixels there; "
+            f"use at most {min(height, width)}, or 0 for no pooling"
+        )
+        walk.refuse(where, pool, allowed)
+        return
+    walk.add("MaxPooling2D", f"{pool}x{pool}", (height // pool, width // pool, channels))
+
+
+def _walk_dense(model: DenseModel, walk: _Walk) -> None:
+    walk.add("Flatten", "", (math.prod(walk.shape),))
+    for units in model.dense:
+        walk.dense(units, model.activation, model.batch_norm)
+    if model.dropout:
+        walk.add("Dropout", f"{model.dropout:g}", walk.shape)
+
+
+# Weight matrices of a cell, and bias vectors of each: Keras's GRU keeps two (reset_after=True).
+_GATES = {"simple": (1, 1), "gru": (3, 2), "lstm": (4, 1)}
+_CELL_NAMES = {"simple": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+
+
+def _walk_rnn(model: RnnModel, walk: _Walk) -> None:
+    steps, *rest = walk.shape
+    walk.add("Reshape", "", (steps, math.prod(rest)))
+    gates, biases = _GATES[model.cell]
+    for index, units in enumerate(model.recurrent):
+        inputs = walk.shape[-1]
+        last = index == len(model.recurrent) - 1
+        weights = gates * units * (inputs + units)
+        shape = (units,) if last else (steps, units)
+        parameters = weights + gates * biases * units
+        walk.add(_CELL_NAMES[model.cell], f"{units}", shape, parameters, 2 * weights * steps)
+    walk.hidden(model.dense, model.activation, model.dropout)
+
+
+_WALKS: dict[str, Callable[[Any, _Walk], None]] = {
+    "cnn": _walk_cnn,
+    "dense": _walk_dense,
+    "rnn": _walk_rnn,
+}
+
+
+def _walked(model: ModelSpec, image_shape: Shape, classes: int) -> _Walk:
+    walk = _Walk(image_shape, [Layer("Input", "", image_shape)])
+    _WALKS[model.family](model, walk)
+    walk.dense(classes, "softmax")
+    return walk
+
+
+def layer_table(model: ModelSpec, image_shape: Shape, classes: int) -> list[Layer]:
+    """The layers of `model` for pictures of `image_shape` (height, width, channels).
+
+    Raises:
+        SpecError: a layer cannot work on that picture size; names every such field.
+    """
+    walk = _walked(model, image_shape, classes)
+    if walk.problems:
+        raise SpecError(walk.problems)
+    return walk.layers
+
+
+def parameters(layers: list[Layer]) -> int:
+    """Weights and biases, moving statistics included, as Keras's `count_params` counts them."""
+    return sum(layer.parameters for layer in layers)
+
+
+def flops_per_image(layers: list[Layer]) -> int:
+    """Floating-point operations of one forward pass; a training step takes about three times."""
+    return sum(layer.flops for layer in layers)
+
+
+def memory_mb(spec: ExperimentSpec, layers: list[Layer]) -> float:
+    """Estimated MB (10^6 bytes) that a training step holds at its peak.
+
+    Weights, gradients and the optimizer's state (float32), and every layer's output for one batch
+    with its gradient (half the size in a mixed precision). The frameworks' own few hundred MB and
+    the pictures come on top.
+    """
+    states = {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 0}[spec.optimizer]
+    bytes_each = 4 if spec.precision == "float32" else 2
+    weights = parameters(layers) * 4 * (2 + states)
+    activations = sum(layer.size for layer in layers) * spec.batch_size * bytes_each * 2
+    return (weights + activations) / 1e6
+
+
+def split(spec: ExperimentSpec, images: int) -> tuple[int, int]:
+    """How many of `images` pictures train and validate: Keras's own rule for `validation_split`.
+
+    The first pictures train, the last validate.
+    """
+    used = min(images, spec.train_limit or images)
+    train = math.floor(used * (1.0 - spec.validation_split))
+    return train, used - train
+
+
+def check(spec: ExperimentSpec, image_shape: Shape, classes: int, images: int) -> list[Layer]:
+    """Hold a spec against the data it is to run on; the layers, if all is well.
+
+    Raises:
+        SpecError: names every field that cannot work, its value and what is allowed.
+    """
+    walk = _walked(spec.model, image_shape, classes)
+    train, validation = split(spec, images)
+    if not train or not validation:
+        empty = "training" if not train else "validation"
+        allowed = f"of {train + validation} pictures that leaves none for {empty}"
+        problem = Problem(
+            field="validation_split", value=f"{spec.validation_split:g}", allowed=allowed
+        )
+        walk.problems.append(problem)
+    if walk.problems:
+        raise SpecError(walk.problems)
+    return walk.layers
+
+
+# --- the Keras model ------------------------------------------------------------------------
+
+
+def build_model(
+    spec: ExperimentSpec,
+    image_shape: Shape,
+    classes: int,
+    *,
+    data_format: str = "channels_last",
+    model_class: Callable[..., keras.Model] | None = None,
+) -> keras.Model:
+    """The spec's network as an uncompiled functional Keras model with softmax outputs.
+
+    Args:
+        image_shape: height, width, channels of the pictures, whatever `data_format` is.
+        data_format: where the input and the layers of a `cnn` keep the channels; the other
+            families read pictures channels last.
+        model_class: a subclass of `keras.Model` to build, `keras.Model` by default.
+    """
+    import keras
+
+    height, width, channels = image_shape
+    first = data_format == "channels_first" and spec.model.family == "cnn"
+    inputs = keras.Input((channels, height, width) if first else image_shape)
+    outputs = _STACKS[spec.model.family](spec.model, inputs, spec.precision, data_format)
+    # The last layer stays in float32, or the loss loses digits under a mixed precision.
+    outputs = keras.layers.Dense(
+        classes, activation="softmax", dtype="float32", **_initial(spec.model)
+    )(outputs)
+    return (model_class or keras.Model)(inputs=inputs, outputs=outputs)
+
+
+def _initial(model: ModelSpec) -> dict[str, Any]:
+    return {"kernel_initializer": model.initializer}
+
+
+def _stack_cnn(model: CnnModel, x: Any, precision: str, data_format: str) -> Any:
+    from keras import layers
+
+    place = {"data_format": data_format, "dtype": precision}
+    for block in model.blocks:
+        for conv in block.convs:
+            x = layers.Conv2D(
+                conv.filters,
+                conv.kernel,
+                padding=model.padding,
+                activation=None if model.batch_norm else model.activation,
+                **_initial(model),
+                **place,
+            )(x)
+            if model.batch_norm:
+                axis = 1 if data_format == "channels_first" else -1
+                x = layers.BatchNormalization(axis=axis, dtype=precision)(x)
+                x = layers.Activation(model.activation, dtype=precision)(x)
+        if block.pool:
+            x = layers.MaxPooling2D(block.pool, **place)(x)
+    if model.head == "global_average":
+        x = layers.GlobalAveragePooling2D(**place)(x)
+    x = layers.Flatten(**place)(x)
+    return _hidden(model, x, precision)
+
+
+def _stack_dense(model: DenseModel, x: Any, precision: str, _: str) -> Any:
+    from keras import layers
+
+    x = layers.Flatten(dtype=precision)(x)
+    for units in model.dense:
+        activation = None if model.batch_norm else model.activation
+        x = layers.Dense(units, activation=activation, dtype=precision, **_initial(model))(x)
+        if model.batch_norm:
+            x = layers.BatchNormalization(dtype=precision)(x)
+            x = layers.Activation(model.activation, dtype=precision)(x)
+    return layers.Dropout(model.dropout, dtype=precision)(x) if model.dropout else x
+
+
+def _stack_rnn(model: RnnModel, x: Any, precision: str, _: str) -> Any:
+    from keras import layers
+
+    x = layers.Reshape((x.shape[1], -1), dtype=precision)(x)
+    cell = getattr(layers, _CELL_NAMES[model.cell])
+    for index, units in enumerate(model.recurrent):
+        more = index < len(model.recurrent) - 1
+        x = cell(units, return_sequences=more, dtype=precision, **_initial(model))(x)
+    return _hidden(model, x, precision)
+
+
+def _hidden(model: CnnModel | RnnModel, x: Any, precision: str) -> Any:
+    """The Dense layers and the dropout between a head and the softmax."""
+    from keras import layers
+
+    for units in model.dense:
+        x = layers.Dense(units, activation=model.activation, dtype=precision, **_initial(model))(x)
+    return layers.Dropout(model.dropout, dtype=precision)(x) if model.dropout else x
+
+
+_STACKS: dict[str, Callable[[Any, Any, str, str], Any]] = {
+    "cnn": _stack_cnn,
+    "dense": _stack_dense,
+    "rnn": _stack_rnn,
+}

@@ -1,0 +1,450 @@
+"""The queue, the background thread that works it off, and the live view of what it does.
+
+One `Lab` owns them all. Its thread launches each run in a worker process and carries the events
+into the live buffer, which pages read, and into the history, which outlives everything. Neither
+this module nor anything it imports loads Keras, torch or Streamlit.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from array import array
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cnnlab.spec import (
+    EVENT,
+    Epoch,
+    EpochEnded,
+    Event,
+    ExperimentSpec,
+    GpuOff,
+    LabError,
+    PhaseChanged,
+    RunEnded,
+    RunStarted,
+    Status,
+    Window,
+)
+
+log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 100
+# A worker polls its stop flag between batches. One that has not come to an end by then hangs in
+# something that no flag reaches (a download's socket, a driver), and is killed.
+STOP_PATIENCE_SECONDS = 10.0
+
+
+class Recorder(Protocol):
+    """What the lab needs of a history; `cnnlab.history.History` is one."""
+
+    def create(self, spec: ExperimentSpec, *, name: str, session: str) -> str: ...
+
+    def record(self, run_id: str, event: Event) -> None: ...
+
+    def mark(self, run_id: str, status: Status, error: str | None = None) -> None: ...
+
+
+# --- the live view --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment. `columns` holds equally long arrays by name, a row for each step."""
+
+    run_id: str
+    spec: ExperimentSpec
+    phase: str
+    phase_done: float | None
+    started: RunStarted | None
+    ended: RunEnded | None
+    epochs: tuple[Epoch, ...]
+    columns: Mapping[str, array[float]]
+
+
+class LiveRun:
+    """The growing record of one run: written by the lab's thread, read by pages."""
+
+    # NaN stands between window ends, where nothing was read.
+    COLUMNS = ("step", "epoch", "seconds", "ms", "loss", "accuracy", "rss_mb", "device_mb")
+
+    def __init__(self, run_id: str, spec: ExperimentSpec) -> None:
+        self.run_id, self.spec = run_id, spec
+        self._lock = threading.Lock()
+        self._phase = "starting"
+        self._phase_done: float | None = None
+        self._started: RunStarted | None = None
+        self._ended: RunEnded | None = None
+        self._epochs: list[Epoch] = []
+        self._columns: dict[str, array[float]] = {name: array("d") for name in self.COLUMNS}
+
+    def apply(self, event: Event) -> None:
+        """Take in one event."""
+        with self._lock:
+            match event:
+                case RunStarted():
+                    self._started = event
+                case PhaseChanged():
+                    self._phase, self._phase_done = event.phase, event.done
+                case Window():
+                    self._append(event)
+                case EpochEnded():
+                    self._epochs.append(event.row)
+                case RunEnded():
+                    self._ended = event
+
+    def _append(self, window: Window) -> None:
+        count = len(window.step_ms)
+        if not count:
+            return
+        columns = self._columns
+        columns["step"].extend(range(window.first_step, window.first_step + count))
+        columns["epoch"].extend([window.epoch] * count)
+        columns["ms"].extend(window.step_ms)
+        gap = [float("nan")] * (count - 1)
+        for name in ("seconds", "loss", "accuracy", "rss_mb", "device_mb"):
+            value = getattr(window, name)
+            columns[name].extend(gap)
+            columns[name].append(float("nan") if value is None else value)
+
+    def snapshot(self) -> Snapshot:
+        """A copy that will not change."""
+        with self._lock:
+            return Snapshot(
+                self.run_id,
+                self.spec,
+                self._phase,
+                self._phase_done,
+                self._started,
+                self._ended,
+                tuple(self._epochs),
+                {name: column[:] for name, column in self._columns.items()},
+            )
+
+
+# --- the worker process ---------------------------------------------------------------------
+
+
+class Worker:
+    """A process that will serve one run; see `cnnlab.worker`."""
+
+    def __init__(self, gpu_off: GpuOff, environment: Mapping[str, str]) -> None:
+        self.gpu_off = gpu_off
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cnnlab", "worker", "--gpu-off", gpu_off],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, **environment, "KERAS_BACKEND": "torch"},
+            # Ctrl-C in the terminal is the lab's to handle: it ends its worker by closing stdin.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def send(self, line: str) -> None:
+        """Write one line; a worker that is gone is found out by `lines` ending."""
+        try:
+            self._stdin.write(line + "\n")
+            self._stdin.flush()
+        except (BrokenPipeError, ValueError, OSError):
+            log.warning("worker %d is gone", self.pid)
+
+    def line(self) -> str:
+        """The next line, or "" when the worker is done."""
+        return self._stdout.readline()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def close(self, patience_seconds: float = 5.0) -> int:
+        """Let it end, or make it; the exit code, negative for a signal."""
+        try:
+            self._stdin.close()
+        except BrokenPipeError:
+            pass  # it ended before it read everything
+        try:
+            code = self._process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        self._stdout.close()
+        return code
+
+
+def _why_it_died(code: int) -> str:
+    if code == -9:
+        return (
+            "The training process was killed from outside, most often because the computer ran "
+            "out of memory: use a smaller batch, fewer pictures or filters, and start again."
+        )
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"The training process ended without a word ({how}); its log says more. Start again."
+
+
+# --- the lab --------------------------------------------------------------------------------
+
+
+@dataclass
+class _Job:
+    run_id: str
+    spec: ExperimentSpec
+    live: LiveRun
+    worker: Worker | None = None
+    stop_requested: bool = False
+    patience: threading.Timer | None = None
+
+    def ask_to_stop(self) -> None:
+        """Tell the worker, and kill it if it has not come to an end in time."""
+        if self.worker and self.patience is None:
+            self.worker.send("stop")
+            self.patience = threading.Timer(STOP_PATIENCE_SECONDS, self.worker.kill)
+            self.patience.daemon = True
+            self.patience.start()
+
+
+class Lab:
+    """The queue and its background thread; one for all pages and browsers."""
+
+    def __init__(self, history: Recorder, environments: Mapping[GpuOff, Mapping[str, str]]) -> None:
+        """
+        Args:
+            history: where runs are kept.
+            environments: environment variables of a worker for each way to switch the GPU off.
+        """
+        self._history = history
+        self._environments = environments
+        self._changed = threading.Condition()
+        self._queue: deque[_Job] = deque()
+        self._job: _Job | None = None
+        self._worker: Worker | None = None
+        self._last: LiveRun | None = None
+        self._hardware: dict[str, Any] | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="cnnlab-runner", daemon=True)
+        self._thread.start()
+
+    # What pages call.
+
+    def submit(self, spec: ExperimentSpec, *, name: str, session: str) -> str:
+        """Queue a run; its id.
+
+        Raises:
+            LabError: the queue is full, or the history cannot be written.
+        """
+        with self._changed:
+            if self._closing:
+                raise LabError("The lab is closing; start it again to train.")
+            if len(self._queue) >= QUEUE_LIMIT:
+                raise LabError(f"{QUEUE_LIMIT} runs are waiting already; withdraw some first.")
+        run_id = self._history.create(spec, name=name, session=session)
+        with self._changed:
+            self._queue.append(_Job(run_id, spec, LiveRun(run_id, spec)))
+            self._changed.notify_all()
+        return run_id
+
+    def queued(self) -> tuple[str, ...]:
+        """Ids of the waiting runs, next first."""
+        with self._changed:
+            return tuple(job.run_id for job in self._queue)
+
+    def running(self) -> str | None:
+        """Id of the run that is being trained."""
+        with self._changed:
+            return self._job.run_id if self._job else None
+
+    def hardware(self) -> dict[str, Any] | None:
+        """What the first worker found here, or None while it is still starting."""
+        with self._changed:
+            return self._hardware
+
+    def live(self, run_id: str) -> Snapshot | None:
+        """The run as it stands, if it is waiting, being trained, or the last one trained."""
+        with self._changed:
+            jobs = [*self._queue, *([self._job] if self._job else [])]
+            runs = [job.live for job in jobs] + ([self._last] if self._last else [])
+        return next((run.snapshot() for run in runs if run.run_id == run_id), None)
+
+    def stop(self, run_id: str) -> None:
+        """Withdraw a waiting run, or ask a running one to stop; one that is over stays as it is."""
+        with self._changed:
+            waiting = next((job for job in self._queue if job.run_id == run_id), None)
+            if waiting:
+                self._queue.remove(waiting)
+            elif self._job and self._job.run_id == run_id:
+                self._job.stop_requested = True
+                self._job.ask_to_stop()
+        if waiting:
+            self._history.mark(run_id, Status.STOPPED, "Withdrawn before it began.")
+
+    def wait_idle(self, timeout_seconds: float) -> bool:
+        """Wait until nothing is queued or running; whether that came to pass."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: not self._queue and not self._job, timeout_seconds
+            )
+
+    def _idle(self) -> bool:
+        return not self._queue and not self._job
+
+    def close(self) -> None:
+        """Interrupt what runs, keep what waits as interrupted, end the worker and the thread."""
+        with self._changed:
+            self._closing = True
+            waiting = list(self._queue)
+            self._queue.clear()
+            if self._worker:
+                self._worker.kill()
+            self._changed.notify_all()
+        for job in waiting:
+            self._history.mark(
+                job.run_id, Status.INTERRUPTED, "The lab was closed before it began."
+            )
+        self._thread.join(timeout=10)
+
+    # What the background thread does.
+
+    def _work(self) -> None:
+        self._warm()
+        while job := self._next():
+            try:
+                self._train(job)
+            except Exception as error:
+                # The thread serves every later run too: it must outlive a failing history.
+                log.exception("run %s was lost", job.run_id)
+                self._give_up(job, error)
+            with self._changed:
+                self._last, self._job = job.live, None
+                idle = self._idle() and not self._closing
+                self._changed.notify_all()
+            if idle:
+                self._warm()
+        self._drop_worker()
+
+    def _next(self) -> _Job | None:
+        """Wait for a job; None when the lab closes."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait(timeout=60)
+            if self._closing:
+                return None
+            self._job = self._queue.popleft()
+            self._changed.notify_all()
+            return self._job
+
+    def _warm(self) -> None:
+        """Start the next run's worker and wait until it has imported what it needs."""
+        worker = self._start("none")
+        if worker:
+            self._greet(worker)
+
+    def _start(self, gpu_off: GpuOff) -> Worker | None:
+        with self._changed:
+            if self._closing:
+                return None
+            self._worker = Worker(gpu_off, self._environments[gpu_off])
+            return self._worker
+
+    def _greet(self, worker: Worker) -> None:
+        line = worker.line()
+        if line:
+            with self._changed:
+                # The first hello: a worker whose GPU is switched off would not see it.
+                self._hardware = self._hardware or json.loads(line)["hardware"]
+                self._changed.notify_all()
+
+    def _worker_for(self, gpu_off: GpuOff) -> Worker | None:
+        # Naming the device in the call needs no special process; the other two ways do.
+        wanted: GpuOff = "none" if gpu_off == "device" else gpu_off
+        worker = self._worker
+        if worker and worker.alive and worker.gpu_off == wanted:
+            return worker
+        self._drop_worker()
+        worker = self._start(wanted)
+        if worker:
+            self._greet(worker)
+        return worker
+
+    def _drop_worker(self) -> None:
+        with self._changed:
+            worker, self._worker = self._worker, None
+        if worker:
+            worker.close()
+
+    def _train(self, job: _Job) -> None:
+        launched_at = time.time()
+        self._history.mark(job.run_id, Status.RUNNING)
+        worker = self._worker_for(job.spec.gpu_off)
+        ended = False
+        if worker:
+            self._hand_over(job, worker, launched_at)
+            for line in iter(worker.line, ""):
+                event = EVENT.validate_json(line)
+                ended = ended or isinstance(event, RunEnded)
+                self._take(job, event)
+            code = self._dismiss(job, worker)
+        if not ended:
+            self._take(job, self._last_word(job, code if worker else 0))
+
+    def _hand_over(self, job: _Job, worker: Worker, launched_at: float) -> None:
+        order = {
+            "run_id": job.run_id,
+            "launched_at": launched_at,
+            "spec": job.spec.model_dump(mode="json"),
+        }
+        with self._changed:
+            worker.send(json.dumps(order))
+            job.worker = worker
+            if job.stop_requested:
+                job.ask_to_stop()
+
+    def _dismiss(self, job: _Job, worker: Worker) -> int:
+        with self._changed:
+            self._worker = None
+        code = worker.close()
+        if job.patience:
+            job.patience.cancel()
+        return code
+
+    def _last_word(self, job: _Job, code: int) -> RunEnded:
+        if self._closing:
+            error = "The lab was closed while it trained; train it again."
+            return RunEnded(status=Status.INTERRUPTED, error=error)
+        if job.stop_requested:
+            return RunEnded(status=Status.STOPPED)
+        return RunEnded(status=Status.FAILED, error=_why_it_died(code))
+
+    def _take(self, job: _Job, event: Event) -> None:
+        job.live.apply(event)
+        self._history.record(job.run_id, event)
+
+    def _give_up(self, job: _Job, error: Exception) -> None:
+        with self._changed:
+            worker = self._worker
+        if worker:
+            worker.kill()
+            self._dismiss(job, worker)
+        said = str(error) if isinstance(error, LabError) else "The lab lost this run; see its log."
+        job.live.apply(RunEnded(status=Status.FAILED, error=said))
+        try:
+            self._history.mark(job.run_id, Status.FAILED, said)
+        except LabError:
+            log.exception("run %s could not be marked as failed", job.run_id)

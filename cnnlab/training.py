@@ -1,0 +1,411 @@
+"""`train(spec, emit, stop)`: one run, from a spec to events; no database, queue or page."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import psutil
+import torch
+
+from cnnlab import datasets, devices, models
+from cnnlab.engines import ENGINES, Job, Pictures, fingerprint, initial_weights, seed_epoch
+from cnnlab.spec import (
+    DatasetFacts,
+    DeviceFacts,
+    Energy,
+    Epoch,
+    EpochEnded,
+    Event,
+    ExperimentSpec,
+    LabError,
+    Memory,
+    ModelFacts,
+    PhaseChanged,
+    RunEnded,
+    RunStarted,
+    Status,
+    Timing,
+    Window,
+    warmup_steps,
+)
+
+log = logging.getLogger(__name__)
+
+Emit = Callable[[Event], None]
+Stop = Callable[[], bool]
+
+# Loss and accuracy are read from the device this often: live enough for a chart, and at most a
+# few waits a second for the device.
+WINDOW_SECONDS = 0.3
+
+
+class Stopped(Exception):
+    """Somebody asked the run to stop; raised out of `fit` between two batches."""
+
+
+# --- the clock ------------------------------------------------------------------------------
+
+
+class HostClock:
+    """Times between marks on a device that runs with the host (the CPU)."""
+
+    def __init__(self) -> None:
+        self._marks: list[float] = []
+
+    def mark(self) -> None:
+        self._marks.append(time.perf_counter())
+
+    def read(self) -> list[float]:
+        """Milliseconds between the marks so far; the last mark begins the next reading."""
+        times = [(b - a) * 1e3 for a, b in zip(self._marks, self._marks[1:], strict=False)]
+        del self._marks[:-1]
+        return times
+
+    def restart(self) -> None:
+        """Forget the marks, at the start of an epoch."""
+        self._marks.clear()
+
+
+class EventClock:
+    """The same on a device that runs behind the host: events in its stream, read at window edges.
+
+    Recording an event does not wait; `read` waits for the last one only.
+    """
+
+    def __init__(self, event: Callable[..., Any]) -> None:
+        self._event = event
+        self._marks: list[Any] = []
+
+    def mark(self) -> None:
+        event = self._event(enable_timing=True)
+        event.record()
+        self._marks.append(event)
+
+    def read(self) -> list[float]:
+        """Milliseconds between the marks so far; the last mark begins the next reading."""
+        if self._marks:
+            self._marks[-1].synchronize()
+        pairs = zip(self._marks, self._marks[1:], strict=False)
+        times = [first.elapsed_time(second) for first, second in pairs]
+        del self._marks[:-1]
+        return times
+
+    def restart(self) -> None:
+        """Forget the marks, at the start of an epoch."""
+        self._marks.clear()
+
+
+Clock = HostClock | EventClock
+
+
+def clock_for(device: str) -> Clock:
+    """The clock that fits a device: "cpu", "cuda:0", "mps" …"""
+    match device.split(":")[0]:
+        case "cuda":
+            return EventClock(torch.cuda.Event)
+        case "mps":
+            return EventClock(torch.mps.Event)
+        case "xpu":
+            return EventClock(torch.xpu.Event)
+    return HostClock()
+
+
+# --- the callback ---------------------------------------------------------------------------
+
+
+class LabCallback(keras.callbacks.Callback):
+    """Turns a `fit` into events: windows of steps, epochs, and a stop that acts at once.
+
+    It has no `on_train_batch_end`, which would make Keras read the device after every batch: a
+    step ends where the next begins, and an epoch's last where its validation begins.
+    """
+
+    def __init__(self, spec: ExperimentSpec, device: str, emit: Emit, stop: Stop) -> None:
+        super().__init__()
+        self.spec, self.device, self.emit, self.stop = spec, device, emit, stop
+        self.clock = clock_for(device)
+        self.began = self.edge = self.epoch_began = time.perf_counter()
+        self.epoch = 0
+        self.step_ms: list[float] = []
+        self.train_seconds = self.validation_seconds = 0.0
+        self.validating = False
+        self.batches_tested = 0
+        self.epoch_step = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.began = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        seed_epoch(self.spec, epoch)
+        self.epoch = epoch + 1
+        self.epoch_step = len(self.step_ms)
+        self.emit(PhaseChanged(phase="training"))
+        self.clock.restart()
+        self.epoch_began = self.edge = time.perf_counter()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._poll()
+        self.clock.mark()
+        # The first window closes after one step, so that a chart has something to show.
+        if batch and (batch == 1 or time.perf_counter() - self.edge >= WINDOW_SECONDS):
+            self._close_window()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self.clock.mark()
+        self._close_window()
+        now = time.perf_counter()
+        self.train_seconds += now - self.epoch_began
+        self.test_began = now
+        self.batches_tested = 0
+        self.emit(PhaseChanged(phase="validating"))
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._poll()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        now = time.perf_counter()
+        self.validation_seconds += now - self.test_began
+        logs = logs or {}
+        steps = len(self.step_ms) - self.epoch_step
+        row = Epoch(
+            epoch=self.epoch,
+            loss=logs["loss"],
+            accuracy=logs["accuracy"],
+            val_loss=logs["val_loss"],
+            val_accuracy=logs["val_accuracy"],
+            seconds=now - self.epoch_began,
+            step_ms_mean=(self.test_began - self.epoch_began) * 1e3 / steps,
+        )
+        self.emit(EpochEnded(row=row))
+        if not math.isfinite(row.loss):
+            raise LabError(_diverged(self.spec, f"epoch {self.epoch}"))
+
+    def _poll(self) -> None:
+        if self.stop():
+            raise Stopped
+
+    def _close_window(self) -> None:
+        result = self.model.get_metrics_result()
+        times = self.clock.read()
+        first = len(self.step_ms) + 1
+        self.step_ms += times
+        self.edge = time.perf_counter()
+        window = Window(
+            epoch=self.epoch,
+            first_step=first,
+            step_ms=tuple(times),
+            seconds=self.edge - self.began,
+            loss=float(result["loss"]),
+            accuracy=float(result["accuracy"]),
+            rss_mb=devices.rss_mb(),
+            device_mb=devices.device_mb(self.device),
+        )
+        self.emit(window)
+        if math.isnan(window.loss):
+            raise LabError(_diverged(self.spec, f"step {len(self.step_ms):,}"))
+
+
+def _diverged(spec: ExperimentSpec, place: str) -> str:
+    return (
+        f"The training diverged: the loss was no longer a number at {place}. "
+        f"Lower the learning rate, which is {spec.learning_rate:g}, and start again."
+    )
+
+
+# --- the run --------------------------------------------------------------------------------
+
+
+class _Ledger:
+    """Where a run's wall time went, phase by phase."""
+
+    def __init__(self, launched_at: float) -> None:
+        # Wall clock, because the launch was stamped by another process; differences within this
+        # process are taken from the monotonic clock.
+        self.startup = max(time.time() - launched_at, 0.0)
+        self._last = time.perf_counter()
+        self._began = self._last
+        self.seconds: dict[str, float] = {}
+
+    def close(self, phase: str) -> None:
+        """The time since the last call went into `phase`."""
+        now = time.perf_counter()
+        self.seconds[phase] = now - self._last
+        self._last = now
+
+    @property
+    def total(self) -> float:
+        return self.startup + time.perf_counter() - self._began
+
+
+def process_started_at() -> float:
+    """When this process began, in seconds since the epoch: what a run in it waited for."""
+    return psutil.Process().create_time()
+
+
+def train(spec: ExperimentSpec, emit: Emit, stop: Stop, *, launched_at: float) -> RunEnded:
+    """Train one model and tell `emit` all about it.
+
+    Args:
+        emit: takes each event, on this thread, in order; the last one is the `RunEnded` returned.
+        stop: asked between batches, of training and of validation; true ends the run.
+        launched_at: when the run was launched, in seconds since the epoch, for its start-up time.
+
+    Raises:
+        LabError: the spec, its data or its device cannot work, or the training diverged.
+    """
+    ledger = _Ledger(launched_at)
+    device = devices.resolve(spec.device, spec.gpu_off)
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    with keras.device(device):
+        try:
+            pictures, facts = _load(spec, emit, stop)
+        except Stopped:
+            ended = RunEnded(status=Status.STOPPED, timing=Timing(total_seconds=ledger.total))
+            emit(ended)
+            return ended
+        ledger.close("data")
+        emit(PhaseChanged(phase="building"))
+        job, weights = _build(spec, pictures)
+        emit(_started(spec, job, weights, facts))
+        ledger.close("build")
+        return _fit(spec, device, job, ledger, emit, stop)
+
+
+def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, DatasetFacts]:
+    said = 0.0
+
+    def progress(done: float | None, _: str) -> None:
+        nonlocal said
+        if stop():
+            raise Stopped
+        # Ten times a second is plenty for a bar, and a download calls far more often.
+        if time.perf_counter() - said > 0.1:
+            said = time.perf_counter()
+            emit(PhaseChanged(phase="loading", done=done))
+
+    emit(PhaseChanged(phase="loading"))
+    data = datasets.load(spec.dataset, spec.train_limit, progress)
+    classes = len(data.class_names)
+    models.check(spec, data.images.shape[1:], classes, len(data.labels))
+    train_images, validation_images = models.split(spec, len(data.labels))
+    facts = DatasetFacts(
+        name=data.name,
+        train_images=train_images,
+        validation_images=validation_images,
+        classes=classes,
+        image_shape=data.images.shape[1:],
+        synthetic=data.synthetic,
+    )
+    return Pictures(data.images, data.labels, classes), facts
+
+
+def _build(spec: ExperimentSpec, pictures: Pictures) -> tuple[Job, list[np.ndarray]]:
+    weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)
+    return ENGINES[spec.engine](spec, pictures, weights), weights
+
+
+def _started(
+    spec: ExperimentSpec, job: Job, weights: list[np.ndarray], facts: DatasetFacts
+) -> RunStarted:
+    layers = models.layer_table(spec.model, facts.image_shape, facts.classes)
+    used = str(job.model.trainable_variables[0].value.device)
+    model = ModelFacts(
+        parameters=job.model.count_params(),
+        flops_per_image=models.flops_per_image(layers),
+        weights_sha256=fingerprint(weights),
+    )
+    device = DeviceFacts(
+        requested=spec.device, used=used, name=devices.device_name(used), gpu_off=spec.gpu_off
+    )
+    return RunStarted(
+        model=model,
+        dataset=facts,
+        device=device,
+        environment=devices.environment(used),
+        steps_per_epoch=math.ceil(facts.train_images / spec.batch_size),
+    )
+
+
+def _fit(
+    spec: ExperimentSpec, device: str, job: Job, ledger: _Ledger, emit: Emit, stop: Stop
+) -> RunEnded:
+    callback = LabCallback(spec, device, emit, stop)
+    devices.reset_peak(device)
+    meter = devices.EnergyMeter()
+    meter.start(device)
+    status = Status.FINISHED
+    try:
+        job.model.fit(**job.fit, epochs=spec.epochs, callbacks=job.callbacks(callback))
+    except Stopped:
+        status = Status.STOPPED
+    finally:
+        energy: Energy = meter.stop()
+    ledger.close("fit")
+    ended = RunEnded(
+        status=status,
+        timing=_timing(spec, callback, ledger),
+        memory=Memory(
+            peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
+        ),
+        energy=energy,
+    )
+    emit(ended)
+    return ended
+
+
+def _timing(spec: ExperimentSpec, callback: LabCallback, ledger: _Ledger) -> Timing:
+    """The ledger of a run: its parts add up to `total_seconds`."""
+    step_ms = np.asarray(callback.step_ms)
+    warm = warmup_steps(len(step_ms))
+    warmup_seconds = float(step_ms[:warm].sum()) / 1e3
+    parts = {
+        "startup_seconds": ledger.startup,
+        "data_seconds": ledger.seconds["data"],
+        "build_seconds": ledger.seconds["build"],
+        "warmup_seconds": warmup_seconds,
+        "train_seconds": max(callback.train_seconds - warmup_seconds, 0.0),
+        "validation_seconds": callback.validation_seconds,
+    }
+    total = ledger.total
+    steady = step_ms[warm:]
+    return Timing(
+        **parts,
+        fit_seconds=ledger.seconds["fit"],
+        other_seconds=total - sum(parts.values()),
+        total_seconds=total,
+        **_step_statistics(steady, spec.batch_size),
+    )
+
+
+def _step_statistics(steady_ms: np.ndarray, batch_size: int) -> dict[str, float]:
+    """Mean, median and 95th percentile of the steps after warm-up, and pictures per second."""
+    if not len(steady_ms):
+        return {}
+    mean = float(steady_ms.mean())
+    return {
+        "step_ms_mean": mean,
+        "step_ms_median": float(np.median(steady_ms)),
+        "step_ms_p95": float(np.percentile(steady_ms, 95)),
+        "images_per_second": batch_size * 1e3 / mean,
+    }
+
+
+def explain(error: BaseException) -> str:
+    """One plain sentence for an error that ended a run; the traceback belongs into the log."""
+    if isinstance(error, LabError):
+        return str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return (
+            "The accelerator ran out of memory: use a smaller batch or fewer filters, "
+            "or train on the CPU."
+        )
+    if isinstance(error, MemoryError):
+        return "The computer ran out of memory: use a smaller batch, fewer pictures or filters."
+    return f"The training failed with {type(error).__name__}: {str(error).splitlines()[0]:.200}"
