@@ -1,0 +1,73 @@
+"""Figures as a person says them: three significant digits, thousands separated, the unit beside."""
+
+from __future__ import annotations
+
+import math
+
+UNKNOWN = "–"
+"""Stands where a figure could not be measured."""
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """`value` to `digits` significant digits: 15.1, 0.82, 976,000."""
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    if math.isinf(value):
+        return "infinite" if value > 0 else "-infinite"
+    if value == 0:
+        return "0"
+    shown = float(f"{value:.{digits - 1}e}")
+    magnitude = math.floor(math.log10(abs(shown)))
+    if magnitude < -4:
+        return f"{shown:g}"
+    decimals = max(digits - 1 - magnitude, 0)
+    text = f"{shown:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
+
+
+def count(value: int | None) -> str:
+    """A whole number with its thousands separated: 975,692."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def percent(share: float | None) -> str:
+    """A share between 0 and 1 as per cent: 0.4087 is "40.9 %"."""
+    return UNKNOWN if share is None or math.isnan(share) else f"{number(100 * share)} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: "35 ms", "0.82 s", "7 min 35 s", "1 h 54 min 22 s"."""
+    if seconds is None or not math.isfinite(seconds):
+        return UNKNOWN
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 0.1:
+        return f"{number(1000 * seconds)} ms" if seconds else "0 s"
+    if seconds < 59.95:  # from here on three digits round to a whole minute
+        return f"{number(seconds)} s"
+    return _clock(round(seconds))
+
+
+def _clock(seconds: int) -> str:
+    """Whole seconds, a minute or more, without the parts that are nought; days drop the seconds."""
+    if seconds >= 86_400:
+        seconds = round(seconds / 60) * 60
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    parts = ((day, "d"), (hour, "h"), (minute, "min"), (second, "s"))
+    return " ".join(f"{amount} {unit}" for amount, unit in parts if amount)
+
+
+def scaled(value: float | None, unit: str) -> str:
+    """`value` with the decimal prefix that suits it: 18.5 GFLOP, 271 MB, 6.2 kB."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    size = float(f"{abs(value):.2e}")  # rounded first: 999,999 is 1 M, not 1,000 k
+    power = min(int(math.log10(size)) // 3, 5) if size >= 1 else 0
+    return f"{number(value / 1000**power)} {('', 'k', 'M', 'G', 'T', 'P')[power]}{unit}"
+
+
+def size(bytes_: float | None) -> str:
+    """Bytes in decimal units, as the lab's MB are 10^6 bytes."""
+    return scaled(bytes_, "B")
