@@ -1,0 +1,51 @@
+"""The machine: what is here, how a device is chosen or switched off, what it uses.
+
+Importing this package loads neither torch nor Keras, but most of its functions do. The process of
+the pages uses the types, `OFF_SWITCHES`, `worker_environment`, `rss_mb` and `peak_rss_mb`, no more.
+"""
+
+from cnnlab.devices.cards import Accelerator
+from cnnlab.devices.choice import (
+    OFF_SWITCHES,
+    OffSwitch,
+    resolve,
+    switch_off,
+    what_frameworks_see,
+    worker_environment,
+)
+from cnnlab.devices.cpu import Cpu
+from cnnlab.devices.energy import EnergyMeter
+from cnnlab.devices.hardware import Hardware, describe, device_name, environment
+from cnnlab.devices.load import Disturbances, LoadSampler
+from cnnlab.devices.sensors import (
+    device_mb,
+    matmul_peak,
+    peak_device_mb,
+    peak_rss_mb,
+    reset_peak,
+    rss_mb,
+)
+
+__all__ = [
+    "OFF_SWITCHES",
+    "Accelerator",
+    "Cpu",
+    "Disturbances",
+    "EnergyMeter",
+    "Hardware",
+    "LoadSampler",
+    "OffSwitch",
+    "describe",
+    "device_mb",
+    "device_name",
+    "environment",
+    "matmul_peak",
+    "peak_device_mb",
+    "peak_rss_mb",
+    "reset_peak",
+    "resolve",
+    "rss_mb",
+    "switch_off",
+    "what_frameworks_see",
+    "worker_environment",
+]

@@ -1,0 +1,117 @@
+"""The whole machine at a glance, and the flat facts that are stored with each run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from cnnlab.devices import cards
+from cnnlab.devices.cards import Accelerator
+from cnnlab.devices.cpu import Cpu, cpu_name, describe_cpu, text_of
+from cnnlab.spec import Frozen
+
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+
+class Hardware(Frozen):
+    """What this process can compute on, and with which software."""
+
+    cpu: Cpu
+    accelerators: tuple[Accelerator, ...]
+    versions: dict[str, str | None]
+    platform: str
+    """Operating system and kernel."""
+
+
+def describe() -> Hardware:
+    """Describe the machine as this process sees it. Loads torch: not for the pages' process."""
+    import torch
+
+    return Hardware(
+        cpu=describe_cpu(threads=torch.get_num_threads()),
+        accelerators=cards.accelerators(),
+        versions=versions(),
+        platform=platform.platform(),
+    )
+
+
+def versions() -> dict[str, str | None]:
+    """Version of everything that decides speed or results; null where it is not installed."""
+    import torch
+
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in ("torch", "keras", "numpy", "streamlit"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    cudnn = torch.backends.cudnn.version()
+    return found | {
+        "cuda": torch.version.cuda,
+        "rocm": torch.version.hip,
+        "cudnn": None if cudnn is None else str(cudnn),
+    }
+
+
+def device_name(device: str) -> str:
+    """The real name of the CPU or card behind a device that `resolve` gave."""
+    return cpu_name() if device == "cpu" else cards.accelerator(device).name
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Flat facts about this process and its machine, stored with a run on `device`.
+
+    Plain JSON values; null where a fact cannot be read. Call it when training is about to start:
+    threads, TF32 settings and load are those of the moment.
+    """
+    hardware = describe()
+    cpu = hardware.cpu
+    facts: dict[str, Any] = {
+        "cpu": cpu.name,
+        "cpu_physical_cores": cpu.physical_cores,
+        "cpu_logical_cores": cpu.logical_cores,
+        "cpu_usable_cores": cpu.usable_cores,
+        "cpu_instruction_sets": list(cpu.instruction_sets),
+        "cpu_governor": text_of(GOVERNOR),
+        "memory_mb": cpu.memory_mb,
+        "threads": cpu.threads,
+        "platform": hardware.platform,
+        "power_source": _power_source(),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+    used = next((card for card in hardware.accelerators if card.key == device), None)
+    return facts | hardware.versions | _tf32() | _accelerator_facts(used)
+
+
+def _accelerator_facts(used: Accelerator | None) -> dict[str, Any]:
+    fields = ("name", "memory_mb", "driver", "compute_capability", "power_limit_w")
+    facts = {f"accelerator_{field}": getattr(used, field, None) for field in fields}
+    return {"accelerator": facts.pop("accelerator_name")} | facts
+
+
+def _tf32() -> dict[str, bool]:
+    """Whether float32 products and cuDNN convolutions may round their inputs to TF32.
+
+    Read through `fp32_precision`: the older `allow_tf32` raises once both ways of setting it
+    were mixed.
+    """
+    import torch
+
+    cudnn: Any = torch.backends.cudnn  # a module whose attributes are made while it runs
+    return {
+        "matmul_tf32": torch.backends.cuda.matmul.fp32_precision == "tf32",
+        "cudnn_tf32": cudnn.conv.fp32_precision == "tf32",
+    }
+
+
+def _power_source() -> str | None:
+    """`mains` or `battery`, on which laptops slow down; null where there is no battery."""
+    import psutil
+
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    if battery is None or battery.power_plugged is None:
+        return None
+    return "mains" if battery.power_plugged else "battery"
