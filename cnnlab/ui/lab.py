@@ -1,0 +1,235 @@
+"""The lab behind the pages: one for all browsers, held by Streamlit's cache; and its gate.
+
+Whatever a browser asks for passes `start`, which checks it here, where it takes effect: a form or a
+link may say anything.
+"""
+
+from __future__ import annotations
+
+import atexit
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import psutil
+import streamlit as st
+
+from cnnlab import datasets
+from cnnlab.devices import Hardware, worker_environment
+from cnnlab.history import History, RunSummary
+from cnnlab.history.rows import checked_session
+from cnnlab.models import Layer, flops_per_image, split
+from cnnlab.models import check as check_layers
+from cnnlab.runner import Lab
+from cnnlab.spec import (
+    PRESETS,
+    ExperimentSpec,
+    GpuOff,
+    Problem,
+    SpecError,
+    Status,
+)
+
+SESSION = "today"
+"""The session that runs go to until another is named."""
+
+
+# --- what all pages share -------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner="Opening the history …", on_release=History.close)
+def history() -> History:
+    """The history; the runs begun here live and die with this process.
+
+    Raises:
+        LabError: it cannot be opened.
+    """
+    process = psutil.Process()
+    opened = History(owner=(process.pid, process.create_time()))
+    opened.interrupt_orphans(_alive)
+    return opened
+
+
+@st.cache_resource(show_spinner="Opening the lab …", on_release=Lab.close)
+def lab() -> Lab:
+    """The queue and its background thread.
+
+    Raises:
+        LabError: the history cannot be opened.
+    """
+    ways: tuple[GpuOff, ...] = get_args(GpuOff)
+    opened = Lab(history(), {way: worker_environment(way) for way in ways})
+    atexit.register(opened.close)
+    return opened
+
+
+def _alive(pid: int, started: float) -> bool:
+    """Whether the process that owned a run still lives; a reused id has another start."""
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+def hardware() -> Hardware | None:
+    """What there is to train on; None until the first worker has looked."""
+    found = lab().hardware()
+    return None if found is None else Hardware.model_validate(found)
+
+
+def session_name() -> str:
+    """The named session that new runs of this browser go to."""
+    return st.session_state.get("session_name", SESSION)
+
+
+def set_session_name(name: str) -> None:
+    """Send new runs to another session.
+
+    Raises:
+        LabError: the name is empty or too long.
+    """
+    st.session_state["session_name"] = checked_session(name)
+
+
+# --- the gate -------------------------------------------------------------------------------
+
+
+def start(spec: ExperimentSpec, name: str | None = None) -> str:
+    """Check a spec and queue it; the id of the run.
+
+    Raises:
+        LabError: as `check`, or the queue is full, or the history cannot be written.
+    """
+    check(spec)
+    return lab().submit(spec, name=name or name_of(spec), session=session_name())
+
+
+def check(spec: ExperimentSpec) -> list[Layer]:
+    """Hold a spec against the data and the devices that are here; its layers, if all is well.
+
+    Raises:
+        LabError: it cannot work here; a `SpecError` names every bad field.
+    """
+    problems = _device_problems(spec)
+    if spec.dataset not in dataset_names():
+        allowed = "a page offers only the data sets listed; use others from the command line first"
+        problems.append(Problem(field="dataset", value=spec.dataset[:60], allowed=allowed))
+        raise SpecError(problems)
+    try:
+        layers = _layers(spec)
+    except SpecError as error:
+        raise SpecError(problems + error.problems) from error
+    if problems:
+        raise SpecError(problems)
+    return layers
+
+
+def _layers(spec: ExperimentSpec) -> list[Layer]:
+    info = datasets.info(spec.dataset)
+    return check_layers(spec, info.image_shape, info.classes, info.train_images)
+
+
+def dataset_names() -> list[str]:
+    """The data sets that a browser may train on: the known ones, and the owner's own.
+
+    The owner's are files and folders, named on the command line in a run that was made here. A run
+    card that was brought in cannot open a path.
+    """
+    known = [info.name for info in datasets.known()]
+    own = {run.spec.dataset for run in history().summaries() if run.origin is None}
+    return known + sorted(own.difference(known))
+
+
+def devices_here() -> list[str]:
+    """What `device` may be here: auto, cpu, and each accelerator once it is known."""
+    found = hardware()
+    cards = found.accelerators if found else ()
+    return ["auto", "cpu", *(card.key for card in cards)]
+
+
+def _device_problems(spec: ExperimentSpec) -> list[Problem]:
+    problems = []
+    whole = spec.device if spec.device in ("auto", "cpu") or ":" in spec.device else None
+    wanted = whole or f"{spec.device}:0"
+    # Before the first worker has looked, the worker that trains is left to refuse.
+    here = {*devices_here(), *(key.partition(":")[0] for key in devices_here())}
+    if hardware() is not None and not {spec.device, wanted} & here:
+        allowed = f"only {', '.join(devices_here())} are here"
+        problems.append(Problem(field="device", value=spec.device, allowed=allowed))
+    if spec.gpu_off != "none" and spec.device not in ("auto", "cpu"):
+        allowed = f"it switches off the device, {spec.device}; choose none, or the device auto"
+        problems.append(Problem(field="gpu_off", value=spec.gpu_off, allowed=allowed))
+    return problems
+
+
+def name_of(spec: ExperimentSpec) -> str:
+    """What a run is called when nobody says: its network and its data."""
+    presets = (preset.title for preset in PRESETS.values() if preset.spec.model == spec.model)
+    network = next(presets, spec.model.family.upper() if spec.model.family != "dense" else "Dense")
+    return f"{network} on {Path(spec.dataset).name}"[:120]
+
+
+# --- how long it may take -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A guess at the duration of a fit."""
+
+    seconds: float
+    runs: int
+    """How many earlier runs it rests on."""
+
+
+def estimate(
+    spec: ExperimentSpec,
+    layers: Sequence[Layer],
+    images: int,
+    device: str,
+    runs: Sequence[RunSummary],
+) -> Estimate | None:
+    """How long a spec may take on a device, judging by the earlier runs most like it.
+
+    A training step takes about three times the FLOPs of a forward pass, validation one. The rate
+    in FLOP/s is that of up to three finished runs on the same device, engine and precision whose
+    networks are nearest in FLOPs, within a factor of ten: small networks reach only a small part of
+    a device's speed.
+
+    Args:
+        images: pictures in the training set.
+        device: as it is used, e.g. `cpu` or `cuda:0`.
+        runs: the history; what was measured elsewhere is left out.
+    """
+    flops = flops_per_image(list(layers))
+    rates = sorted(
+        (abs(run.model.flops_per_image - flops), _rate(run))
+        for run in runs
+        if run.model
+        and flops / 10 <= run.model.flops_per_image <= flops * 10
+        and _alike(run, spec, device)
+    )[:3]
+    if not rates:
+        return None
+    train, validation = split(spec, images)
+    work = spec.epochs * flops * (3 * train + validation)
+    return Estimate(work / statistics.median(rate for _, rate in rates), len(rates))
+
+
+def _alike(run: RunSummary, spec: ExperimentSpec, device: str) -> bool:
+    return (
+        run.status is Status.FINISHED
+        and run.origin is None
+        and run.device is not None
+        and run.device.used == device
+        and (run.spec.engine, run.spec.precision) == (spec.engine, spec.precision)
+        and bool(run.timing.images_per_second)
+    )
+
+
+def _rate(run: RunSummary) -> float:
+    """FLOP/s of training, from the measured images per second."""
+    assert run.model
+    assert run.timing.images_per_second
+    return run.timing.images_per_second * 3 * run.model.flops_per_image
