@@ -408,4 +408,5 @@ def explain(error: BaseException) -> str:
         )
     if isinstance(error, MemoryError):
         return "The computer ran out of memory: use a smaller batch, fewer pictures or filters."
-    return f"The training failed with {type(error).__name__}: {str(error).splitlines()[0]:.200}"
+    first = (str(error).splitlines() or [""])[0]
+    return f"The training failed with {type(error).__name__}: {first:.200}"

@@ -1,0 +1,403 @@
+"""The command line, and the place where the rooms of the lab are put together.
+
+Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted. With `--json` exactly one JSON
+document goes to stdout; progress and complaints go to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from cnnlab import datasets, devices, words
+from cnnlab.history import History
+from cnnlab.progress import TrainingProgress
+from cnnlab.spec import (
+    PRESETS,
+    Engine,
+    Event,
+    ExperimentSpec,
+    GpuOff,
+    LabError,
+    Precision,
+    RunCard,
+    RunEnded,
+    RunStarted,
+    Status,
+    change,
+    parse_spec,
+)
+
+log = logging.getLogger(__name__)
+err = Console(stderr=True, highlight=False)
+INTERRUPTED = 130
+
+
+def emit_json(document: Any) -> None:
+    """The one JSON document of a command."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+@contextlib.contextmanager
+def open_history() -> Iterator[History]:
+    """The history, with this process as the owner of the runs it makes."""
+    process = psutil.Process()
+    history = History(owner=(process.pid, process.create_time()))
+    try:
+        history.interrupt_orphans(_alive)
+        yield history
+    finally:
+        history.close()
+
+
+def _alive(pid: int, started: float) -> bool:
+    """Whether the process that owned a run still lives; a reused pid has another start."""
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """CNN Lab: train small Keras models, and see what a GPU buys."""
+
+
+# --- train ----------------------------------------------------------------------------------
+
+
+def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that make a spec: a preset or a file, and what to change of it."""
+    options = [
+        click.option("--preset", type=click.Choice(list(PRESETS)), help="Spec to start from."),
+        click.option("--spec", "file", type=click.Path(path_type=Path), help="Spec as JSON file."),
+        click.option("--dataset", help="Registry name, or path of an archive, folder or .npz."),
+        click.option("--limit", "train_limit", type=int, help="Use the first N pictures."),
+        click.option("--epochs", type=int, help="How often to go over the pictures."),
+        click.option("--batch-size", type=int, help="Pictures per step."),
+        click.option("--device", help="auto, cpu, cuda, cuda:1, mps …"),
+        click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), help="How to leave it."),
+        click.option("--engine", type=click.Choice(get_args(Engine)), help="stock: as published."),
+        click.option("--precision", type=click.Choice(get_args(Precision)), help="Keras policy."),
+        click.option("--threads", type=int, help="CPU threads of a step."),
+        click.option("--seed", type=int, help="Of initial weights, batch order and dropout."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def make_spec(preset: str | None, file: Path | None, **changes: Any) -> ExperimentSpec:
+    """The spec that the options describe.
+
+    Raises:
+        LabError: both a preset and a file, an unreadable file, or a spec that cannot work.
+    """
+    if preset and file:
+        raise LabError("--preset and --spec both name a spec to start from; give one of them.")
+    spec = _read_spec(file) if file else PRESETS[preset or "tiny"].spec
+    given = {name: value for name, value in changes.items() if value is not None}
+    path = Path(given.get("dataset", ""))
+    if given.get("dataset") and given["dataset"] not in datasets.REGISTRY and path.exists():
+        given["dataset"] = str(path.resolve())
+    return change(spec, **given) if given else spec
+
+
+def _read_spec(file: Path) -> ExperimentSpec:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LabError(f"The spec file {file} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise LabError(f"The spec file {file} is not JSON: {error}.") from error
+    return parse_spec(data)
+
+
+class Keeper:
+    """Carries a run's events into the history, from the moment the model stands.
+
+    Before that, a mistake in the spec or the data can still come to light, which is to leave
+    nothing behind.
+    """
+
+    def __init__(self, history: History, spec: ExperimentSpec, name: str, session: str) -> None:
+        self.history, self.spec, self.name, self.session = history, spec, name, session
+        self.run_id: str | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self.run_id = self.history.create(self.spec, name=self.name, session=self.session)
+        if self.run_id:
+            self.history.record(self.run_id, event)
+
+
+@contextlib.contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets: the run ends in order, its epochs are kept."""
+    stop = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@cli.command()
+@spec_options
+@click.option("--name", help="What to call the run.")
+@click.option("--session", default="command line", show_default=True, help="Session it goes to.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run card on stdout.")
+def train(name: str | None, session: str, as_json: bool, **options: Any) -> int:
+    """Train one model and keep the run in the history."""
+    spec = make_spec(**options)
+    with open_history() as history, stop_on_signal() as stop:
+        keeper = Keeper(history, spec, name or default_name(spec, options["preset"]), session)
+        code = _train(spec, keeper, stop)
+        if keeper.run_id:
+            card = history.card(keeper.run_id)
+            if as_json:
+                emit_json(card.model_dump(mode="json", by_alias=True))
+            else:
+                click.echo(sentence(card))
+    return code
+
+
+def default_name(spec: ExperimentSpec, preset: str | None) -> str:
+    """What a run is called when nobody says: its preset, or its family."""
+    return preset or next(
+        (key for key, item in PRESETS.items() if item.spec.model == spec.model), spec.model.family
+    )
+
+
+def _train(spec: ExperimentSpec, keeper: Keeper, stop: threading.Event) -> int:
+    """Run it in this process; the exit code."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    os.environ.update(devices.worker_environment(spec.gpu_off))
+    devices.switch_off(spec.gpu_off)
+    from cnnlab import training
+
+    launched_at = training.process_started_at()
+    with TrainingProgress(err, spec) as progress, contextlib.redirect_stdout(sys.stderr):
+
+        def emit(event: Event) -> None:
+            keeper(event)
+            progress(event)
+
+        try:
+            ended = training.train(spec, emit, stop.is_set, launched_at=launched_at)
+        except Exception as error:
+            if keeper.run_id is None and isinstance(error, LabError):
+                raise
+            log.exception("the run failed")
+            said = training.explain(error)
+            if keeper.run_id:
+                keeper(RunEnded(status=Status.FAILED, error=said))
+            err.print(f"Error: {said}", markup=False)
+            return 1
+    return 0 if ended.status == Status.FINISHED else INTERRUPTED
+
+
+def sentence(card: RunCard) -> str:
+    """How a run went, in a sentence."""
+    where = card.device.name if card.device else card.spec.device
+    if not card.epochs:
+        return f"{card.run_id} {card.status} on {where} before its first epoch ended."
+    last = card.epochs[-1]
+    return (
+        f"{card.run_id} {card.status} on {where}: validation accuracy "
+        f"{words.percent(last.val_accuracy)} after {len(card.epochs)} epochs in "
+        f"{words.duration(card.timing.fit_seconds)}, "
+        f"{words.number(card.timing.step_ms_median)} ms a step."
+    )
+
+
+# --- runs -----------------------------------------------------------------------------------
+
+
+@cli.group()
+def runs() -> None:
+    """What the history keeps."""
+
+
+@runs.command("list")
+@click.option("--session", help="Only this session's.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+def list_runs(session: str | None, as_json: bool) -> int:
+    """List the runs, newest first."""
+    with open_history() as history:
+        found = history.summaries(session=session)
+    if as_json:
+        emit_json([_summary(run) for run in found])
+    elif not found:
+        click.echo("No runs yet; `python -m cnnlab train` makes one.")
+    else:
+        Console().print(_runs_table(found))
+    return 0
+
+
+def _summary(run: Any) -> dict[str, Any]:
+    facts = {"model": run.model, "dataset": run.dataset, "device": run.device}
+    return {
+        **{name: getattr(run, name) for name in ("run_id", "name", "session", "status", "error")},
+        "created_at": run.created_at,
+        "spec": run.spec.model_dump(mode="json"),
+        **{name: fact and fact.model_dump(mode="json") for name, fact in facts.items()},
+        "timing": run.timing.model_dump(mode="json"),
+        "epochs_done": run.epochs_done,
+        "best_val_accuracy": run.best_val_accuracy,
+        "last_val_accuracy": run.last_val_accuracy,
+    }
+
+
+def _runs_table(found: list[Any]) -> Table:
+    table = Table("id", "name", "session", "status", "device", "parameters", "seconds")
+    for heading in ("ms/step", "images/s", "best val.", "last val."):
+        table.add_column(heading)
+    for run in found:
+        table.add_row(
+            run.run_id,
+            run.name,
+            run.session,
+            run.status,
+            run.device.used if run.device else run.spec.device,
+            words.count(run.model.parameters if run.model else None),
+            words.number(run.timing.fit_seconds),
+            words.number(run.timing.step_ms_median),
+            words.number(run.timing.images_per_second),
+            words.percent(run.best_val_accuracy),
+            words.percent(run.last_val_accuracy),
+        )
+    return table
+
+
+@runs.command("show")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print the run card on stdout.")
+def show_run(run_id: str, as_json: bool) -> int:
+    """Show one run; the first characters of its id will do."""
+    with open_history() as history:
+        card = history.card(run_id, steps=as_json)
+    if as_json:
+        emit_json(card.model_dump(mode="json", by_alias=True))
+        return 0
+    click.echo(card.error or sentence(card))
+    table = Table("epoch", "loss", "accuracy", "val. loss", "val. accuracy", "seconds", "ms/step")
+    for row in card.epochs:
+        figures = (row.loss, row.accuracy, row.val_loss, row.val_accuracy, row.seconds)
+        table.add_row(str(row.epoch), *map(words.number, (*figures, row.step_ms_mean)))
+    Console().print(table)
+    return 0
+
+
+@runs.command("delete")
+@click.argument("run_id")
+def delete_run(run_id: str) -> int:
+    """Put a run out of sight; the History page can bring it back."""
+    with open_history() as history:
+        card = history.card(run_id, steps=False)
+        history.delete(card.run_id)
+    click.echo(f"Deleted {card.run_id} ({card.name}).")
+    return 0
+
+
+# --- what is here ---------------------------------------------------------------------------
+
+
+@cli.command("devices")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+def list_devices(as_json: bool) -> int:
+    """Say what this machine has to train on."""
+    hardware = devices.describe()
+    if as_json:
+        emit_json(hardware.model_dump(mode="json"))
+        return 0
+    cpu = hardware.cpu
+    click.echo(f"cpu     {cpu.name}, {cpu.usable_cores} cores, {', '.join(cpu.instruction_sets)}")
+    for card in hardware.accelerators:
+        memory = words.size(card.memory_mb and card.memory_mb * 1e6)
+        click.echo(f"{card.key:7} {card.name}, {memory}, driver {card.driver or 'unknown'}")
+    if not hardware.accelerators:
+        click.echo("No accelerator that torch can use was found.")
+    return 0
+
+
+@cli.group("datasets")
+def datasets_group() -> None:
+    """What there is to train on."""
+
+
+@datasets_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+def list_datasets(as_json: bool) -> int:
+    """List the data sets known here."""
+    found = datasets.known()
+    if as_json:
+        emit_json([info.model_dump(mode="json") for info in found])
+        return 0
+    table = Table("name", "pictures", "shape", "classes", "ready", "origin")
+    for info in found:
+        shape = " x ".join(map(str, info.image_shape or ())) or words.UNKNOWN
+        ready = "yes" if info.ready else "no"
+        pictures, classes = words.count(info.train_images), words.count(info.classes)
+        table.add_row(info.name, pictures, shape, classes, ready, info.origin)
+    Console().print(table)
+    return 0
+
+
+@datasets_group.command("fetch")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+def fetch_dataset(name: str, as_json: bool) -> int:
+    """Download and prepare a data set, so that the first run need not."""
+    with err.status(f"Preparing {name}") as status:
+        info = datasets.fetch(name, lambda _, what: status.update(f"{name}: {what}"))
+    if as_json:
+        emit_json(info.model_dump(mode="json"))
+    else:
+        click.echo(f"{info.title} is ready: {words.count(info.train_images)} pictures.")
+    return 0
+
+
+@cli.command(hidden=True)
+@click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), default="none")
+def worker(gpu_off: GpuOff) -> int:
+    """Serve one run to the lab over stdin and stdout."""
+    from cnnlab.worker import serve
+
+    logging.basicConfig(level=logging.INFO)
+    serve(gpu_off)
+    return 0
+
+
+def main() -> None:
+    """Run a command; say what is wrong in one sentence, and exit as the module's docstring says."""
+    try:
+        code = cli.main(prog_name="cnnlab", standalone_mode=False)
+    except LabError as error:
+        err.print(f"Error: {error}", markup=False, soft_wrap=True)
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Shared by all tests: the backend, a home of one's own, and where real data lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["KERAS_BACKEND"] = "torch"
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lab's state of this test alone."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("CNNLAB_HOME", str(folder))
+    monkeypatch.delenv("CNNLAB_DATABASE_URL", raising=False)
+    return folder
+
+
+@pytest.fixture
+def cifar10() -> Path:
+    """The CIFAR-10 pictures as JPEG files by class, 50,000 to train on."""
+    return _real("cifar10-images.tar.xz")
+
+
+@pytest.fixture
+def mnist() -> Path:
+    """MNIST in Keras's layout."""
+    return _real("mnist.npz")
+
+
+def _real(name: str) -> Path:
+    path = REAL_DATA / name
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    return path

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+from cnnlab.engines import ENGINES, Batches, Pictures, fingerprint, initial_weights, seed_epoch
+from cnnlab.spec import (
+    Block,
+    CnnModel,
+    Conv,
+    DenseModel,
+    ExperimentSpec,
+    ModelSpec,
+    RnnModel,
+)
+
+CNN = CnnModel(
+    blocks=(
+        Block(convs=(Conv(filters=8, kernel=5),), pool=2),
+        Block(convs=(Conv(filters=12, kernel=3),), pool=0),
+    ),
+    dense=(16,),
+    dropout=0.0,
+)
+
+
+def pictures(count: int = 500, shape: tuple[int, ...] = (16, 16, 3), classes: int = 7) -> Pictures:
+    """Noise around one pattern per class: learnable, so that losses move."""
+    random = np.random.default_rng(1)
+    labels = random.integers(0, classes, count).astype(np.int32)
+    patterns = random.integers(0, 256, (classes, *shape))
+    noise = random.normal(0, 60, (count, *shape))
+    return Pictures(np.clip(patterns[labels] + noise, 0, 255).astype(np.uint8), labels, classes)
+
+
+class StepLosses(keras.callbacks.Callback):
+    """The loss of each batch alone: the running mean is read and reset before each."""
+
+    def __init__(self, spec: ExperimentSpec) -> None:
+        super().__init__()
+        self.spec, self.losses, self.epochs = spec, [], []
+
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        seed_epoch(self.spec, epoch)
+
+    def on_train_batch_begin(self, batch, logs=None) -> None:
+        if batch:
+            self.losses.append(self.model.get_metrics_result()["loss"])
+            self.model.reset_metrics()
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        self.epochs.append((logs["val_loss"], logs["val_accuracy"]))
+
+
+def run(spec: ExperimentSpec, data: Pictures) -> StepLosses:
+    with keras.device("cpu"):
+        weights = initial_weights(spec, data.images.shape[1:], data.classes)
+        job = ENGINES[spec.engine](spec, data, weights)
+        callback = StepLosses(spec)
+        job.model.fit(**job.fit, epochs=spec.epochs, callbacks=job.callbacks(callback))
+    return callback
+
+
+def both(spec: ExperimentSpec, data: Pictures) -> tuple[StepLosses, StepLosses]:
+    return tuple(run(spec.model_copy(update={"engine": name}), data) for name in ("stock", "fast"))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(CNN, id="cnn"),
+        pytest.param(CNN.model_copy(update={"head": "flatten"}), id="flatten"),
+        pytest.param(CNN.model_copy(update={"batch_norm": True}), id="batch_norm"),
+        pytest.param(CNN.model_copy(update={"dropout": 0.5}), id="dropout"),
+        pytest.param(CNN.model_copy(update={"padding": "same"}), id="same"),
+        pytest.param(DenseModel(dense=(24,)), id="dense"),
+        pytest.param(RnnModel(cell="lstm", recurrent=(12,)), id="lstm"),
+        pytest.param(RnnModel(cell="gru", recurrent=(12, 8)), id="gru"),
+    ],
+)
+def test_fast_and_stock_agree_step_by_step(network: ModelSpec) -> None:
+    spec = ExperimentSpec(model=network, epochs=2, batch_size=32)
+    stock, fast = both(spec, pictures())
+    np.testing.assert_allclose(fast.losses, stock.losses, rtol=1e-4)
+    np.testing.assert_allclose(fast.epochs, stock.epochs, rtol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+def test_every_optimizer_steps_alike_over_200_steps(optimizer: str) -> None:
+    spec = ExperimentSpec(model=CNN, epochs=8, batch_size=16, optimizer=optimizer)
+    stock, fast = both(spec, pictures())
+    assert len(stock.losses) >= 200
+    np.testing.assert_allclose(fast.losses, stock.losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_a_mixed_precision_learns_on_both_engines(precision: str) -> None:
+    spec = ExperimentSpec(model=CNN, epochs=3, batch_size=32, precision=precision)
+    for result in both(spec, pictures()):
+        assert np.isfinite(result.losses).all()
+        assert np.mean(result.losses[-5:]) < np.mean(result.losses[:5])
+
+
+def test_the_keras_optimizer_holds_the_state_of_the_fused_one() -> None:
+    spec = ExperimentSpec(model=CNN, epochs=1)
+    data = pictures()
+    states = []
+    for engine in ("stock", "fast"):
+        weights = initial_weights(spec, data.images.shape[1:], data.classes)
+        job = ENGINES[engine](spec, data, weights)
+        callback = StepLosses(spec)
+        job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(callback))
+        states.append([v.numpy() for v in job.model.optimizer.variables if "_momentum" in v.path])
+    for stock, fast in zip(*states, strict=True):
+        np.testing.assert_allclose(fast, stock, atol=1e-4 * np.abs(stock).max())
+
+
+def test_initial_weights_depend_on_the_seed_alone() -> None:
+    spec = ExperimentSpec(model=CNN)
+    same = [fingerprint(initial_weights(spec, (16, 16, 3), 7)) for _ in range(2)]
+    other = initial_weights(spec.model_copy(update={"seed": 1}), (16, 16, 3), 7)
+    assert same[0] == same[1]
+    assert fingerprint(other) != same[0]
+
+
+def test_batches_hold_every_picture_once_scaled_to_one() -> None:
+    data = pictures(70)
+    batches = Batches(data, 32, torch.device("cpu"), shuffle=True, channels_first=True)
+    seen = list(batches)
+    assert [len(y) for _, y in seen] == [32, 32, 6]
+    assert len(batches) == 3
+    together = torch.cat([x for x, _ in seen]).permute(0, 2, 3, 1).numpy()
+    expected = data.images.astype(np.float32) / 255
+    assert sorted(map(bytes, together.copy())) == sorted(map(bytes, expected))
+
+
+def test_a_model_of_either_engine_exports_ordinary_weights() -> None:
+    spec = ExperimentSpec(model=CNN, epochs=1)
+    data = pictures(80)
+    weights = initial_weights(spec, data.images.shape[1:], data.classes)
+    shapes = [
+        [w.shape for w in ENGINES[name](spec, data, weights).model.get_weights()]
+        for name in ENGINES
+    ]
+    assert shapes[0] == shapes[1] == [w.shape for w in weights]

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cnnlab.devices import worker_environment
+from cnnlab.history import History
+from cnnlab.runner import Lab, LiveRun
+from cnnlab.spec import PRESETS, Epoch, EpochEnded, Status, Window, change
+
+QUICK = change(PRESETS["tiny"].spec, train_limit=200, epochs=2)
+LONG = change(QUICK, epochs=5000)
+OFF = {name: worker_environment(name) for name in ("none", "device", "environment", "override")}
+
+
+@pytest.fixture
+def history(home: Path) -> Iterator[History]:
+    history = History()
+    yield history
+    history.close()
+
+
+@pytest.fixture
+def lab(history: History) -> Iterator[Lab]:
+    lab = Lab(history, OFF)
+    yield lab
+    lab.close()
+
+
+def submit(lab: Lab, spec=QUICK) -> str:
+    return lab.submit(spec, name="run", session="test")
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came to pass"
+        time.sleep(0.02)
+
+
+def status(history: History, run_id: str) -> Status:
+    return history.card(run_id, steps=False).status
+
+
+def steps(lab: Lab, run_id: str) -> int:
+    snapshot = lab.live(run_id)
+    return len(snapshot.columns["step"]) if snapshot else 0
+
+
+def test_a_run_is_trained_watched_and_kept(lab: Lab, history: History) -> None:
+    run_id = submit(lab)
+    assert status(history, run_id) in (Status.QUEUED, Status.RUNNING)
+    assert lab.wait_idle(90)
+    card = history.card(run_id)
+    assert card.status == Status.FINISHED
+    assert len(card.epochs) == 2
+    assert card.timing.startup_seconds is not None
+    live = lab.live(run_id)
+    assert live.epochs == card.epochs
+    assert list(live.columns["ms"]) == list(card.steps.ms)
+    assert lab.hardware()["cpu"]["name"]
+
+
+def test_waiting_runs_have_places_and_can_be_withdrawn(lab: Lab, history: History) -> None:
+    first, second, third = (submit(lab, LONG) for _ in range(3))
+    until(lambda: lab.running() == first)
+    assert lab.queued() == (second, third)
+    lab.stop(second)
+    assert lab.queued() == (third,)
+    assert status(history, second) == Status.STOPPED
+    lab.stop(third)
+    lab.stop(first)
+    assert lab.wait_idle(90)
+    assert status(history, first) == Status.STOPPED
+
+
+def test_a_stop_ends_a_run_and_keeps_its_epochs(lab: Lab, history: History) -> None:
+    run_id = submit(lab, LONG)
+    until(lambda: lab.live(run_id) is not None and len(lab.live(run_id).epochs) >= 2, 90)
+    asked = time.monotonic()
+    lab.stop(run_id)
+    until(lambda: lab.live(run_id).ended is not None, 5)
+    assert time.monotonic() - asked < 5
+    assert lab.wait_idle(60)
+    card = history.card(run_id)
+    assert card.status == Status.STOPPED
+    assert len(card.epochs) >= 2
+
+
+def test_a_killed_worker_fails_its_run_alone(lab: Lab, history: History) -> None:
+    lost, next_one = submit(lab, LONG), submit(lab)
+    until(lambda: steps(lab, lost) > 3, 90)
+    worker = psutil.Process().children()[0]
+    os.kill(worker.pid, signal.SIGKILL)
+    assert lab.wait_idle(120)
+    card = history.card(lost)
+    assert card.status == Status.FAILED
+    assert "killed from outside" in card.error
+    assert status(history, next_one) == Status.FINISHED
+
+
+def test_a_run_that_cannot_work_fails_with_its_sentence(lab: Lab, history: History) -> None:
+    run_id = submit(lab, change(QUICK, device="cuda:7"))
+    assert lab.wait_idle(90)
+    card = history.card(run_id)
+    assert card.status == Status.FAILED
+    assert "cuda:7" in card.error
+    assert "Traceback" not in card.error
+
+
+@pytest.mark.parametrize("gpu_off", ["environment", "override"])
+def test_a_run_with_a_switched_off_gpu_gets_a_process_of_its_own(
+    lab: Lab, history: History, gpu_off: str
+) -> None:
+    run_id = submit(lab, change(QUICK, gpu_off=gpu_off))
+    assert lab.wait_idle(90)
+    card = history.card(run_id)
+    assert card.status == Status.FINISHED, card.error
+    assert card.device.gpu_off == gpu_off
+    assert card.device.used == "cpu"
+
+
+def test_closing_the_lab_interrupts_its_runs_and_leaves_no_process(history: History) -> None:
+    lab = Lab(history, OFF)
+    running, waiting = submit(lab, LONG), submit(lab)
+    until(lambda: steps(lab, running) > 3, 90)
+    workers = psutil.Process().children()
+    lab.close()
+    assert status(history, running) == Status.INTERRUPTED
+    assert status(history, waiting) == Status.INTERRUPTED
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+
+
+ORPHAN = """
+import sys, time
+from cnnlab.devices import worker_environment
+from cnnlab.history import History
+from cnnlab.runner import Lab
+from cnnlab.spec import PRESETS, change
+lab = Lab(History(), {"none": {}})
+run_id = lab.submit(change(PRESETS["tiny"].spec, epochs=5000), name="run", session="test")
+while not (lab.live(run_id) and len(lab.live(run_id).columns["step"]) > 3):
+    time.sleep(0.05)
+assert "torch" not in sys.modules and "keras" not in sys.modules
+print(run_id, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_lab_leaves_no_worker_and_no_running_run(history: History) -> None:
+    lab = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True)
+    run_id = lab.stdout.readline().strip()
+    workers = psutil.Process(lab.pid).children(recursive=True)
+    assert workers
+    lab.kill()
+    lab.wait()
+    lab.stdout.close()
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert status(history, run_id) == Status.RUNNING
+    assert history.interrupt_orphans(lambda pid, started: psutil.pid_exists(pid)) == [run_id]
+    assert status(history, run_id) == Status.INTERRUPTED
+
+
+def test_the_live_view_has_equally_long_columns_and_does_not_change_afterwards() -> None:
+    live = LiveRun("a", QUICK)
+    window = Window(epoch=1, first_step=1, step_ms=(3, 4), seconds=1, loss=2, accuracy=0.1)
+    live.apply(window)
+    before = live.snapshot()
+    live.apply(window.model_copy(update={"first_step": 3}))
+    row = Epoch(epoch=1, loss=1, accuracy=1, val_loss=1, val_accuracy=1, seconds=1, step_ms_mean=1)
+    live.apply(EpochEnded(row=row))
+    after = live.snapshot()
+    assert {len(column) for column in after.columns.values()} == {4}
+    assert {len(column) for column in before.columns.values()} == {2}
+    assert list(after.columns["step"]) == [1, 2, 3, 4]
+    assert (before.epochs, after.epochs) == ((), (row,))

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from cnnlab.spec import (
+    PRESETS,
+    EpochEnded,
+    Event,
+    ExperimentSpec,
+    LabError,
+    PhaseChanged,
+    RunEnded,
+    RunStarted,
+    SpecError,
+    Status,
+    Window,
+    change,
+)
+from cnnlab.training import clock_for, explain, train
+
+TINY = change(PRESETS["tiny"].spec, train_limit=400, epochs=2)
+
+
+def fit(
+    spec: ExperimentSpec = TINY, stop: Callable[[list[Event]], bool] = lambda _: False
+) -> list[Event]:
+    """Train for real; the events. `stop` is asked with the events so far."""
+    events: list[Event] = []
+    train(spec, events.append, lambda: stop(events), launched_at=time.time())
+    return events
+
+
+def of(kind: type, events: list[Event]) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("engine", ["stock", "fast"])
+def test_a_run_tells_its_whole_story_in_order(engine: str) -> None:
+    events = fit(change(TINY, engine=engine))
+    (started,), (ended,) = of(RunStarted, events), of(RunEnded, events)
+    assert events[-1] is ended
+    assert ended.status == Status.FINISHED
+    assert started.steps_per_epoch == 11
+    assert (started.dataset.train_images, started.dataset.validation_images) == (340, 60)
+    assert started.device.used == "cpu"
+    windows = of(Window, events)
+    assert [w.first_step for w in windows[:2]] == [1, 2]  # the first point comes after one step
+    steps = [w.first_step + i for w in windows for i in range(len(w.step_ms))]
+    assert steps == list(range(1, 23))
+    rows = [event.row for event in of(EpochEnded, events)]
+    assert [row.epoch for row in rows] == [1, 2]
+    assert windows[-1].loss == pytest.approx(rows[-1].loss)
+    phases = [event.phase for event in of(PhaseChanged, events)]
+    assert phases[0] == "loading"
+    assert phases[-4:] == ["training", "validating", "training", "validating"]
+
+
+def test_the_ledger_adds_up_to_the_wall_clock() -> None:
+    began = time.time()
+    ended = fit()[-1]
+    wall = time.time() - began
+    timing = ended.timing
+    parts = ("startup", "data", "build", "warmup", "train", "validation", "other")
+    seconds = [getattr(timing, f"{part}_seconds") for part in parts]
+    assert all(value >= 0 for value in seconds)
+    assert sum(seconds) == pytest.approx(timing.total_seconds)
+    assert timing.total_seconds == pytest.approx(wall, rel=0.01, abs=0.02)
+    inside = timing.warmup_seconds + timing.train_seconds + timing.validation_seconds
+    assert inside == pytest.approx(timing.fit_seconds, rel=0.05, abs=0.05)
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_seed_others() -> None:
+    losses = [
+        [event.row.loss for event in of(EpochEnded, fit(change(TINY, seed=seed)))]
+        for seed in (3, 3, 4)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_article_learns_on_real_pictures(cifar10) -> None:
+    spec = change(
+        PRESETS["tiny"].spec, dataset=str(cifar10), train_limit=2000, epochs=3, batch_size=64
+    )
+    rows = [event.row for event in of(EpochEnded, fit(spec))]
+    assert rows[-1].loss < rows[0].loss
+    assert rows[-1].val_accuracy > 0.2  # chance is 0.1
+
+
+def in_phase(phase: str) -> Callable[[list[Event]], bool]:
+    return lambda events: [e.phase for e in of(PhaseChanged, events)][-1:] == [phase]
+
+
+@pytest.mark.parametrize("phase", ["loading", "training", "validating"])
+@pytest.mark.parametrize("engine", ["stock", "fast"])
+def test_a_stop_acts_in_every_phase(phase: str, engine: str) -> None:
+    events = fit(change(TINY, engine=engine, epochs=50), stop=in_phase(phase))
+    assert events[-1].status == Status.STOPPED
+    assert not of(EpochEnded, events)
+    assert events[-1].timing.total_seconds > 0
+
+
+def test_a_diverging_run_says_so_and_names_the_cure() -> None:
+    spec = change(PRESETS["dense"].spec, dataset="shapes", train_limit=400, optimizer="sgd")
+    with pytest.raises(LabError, match="Lower the learning rate, which is 10,"):
+        fit(change(spec, learning_rate=10.0, epochs=40))
+
+
+def test_a_kernel_larger_than_the_picture_is_refused_before_training() -> None:
+    data = TINY.model_dump(mode="json")
+    data["model"]["blocks"][1]["convs"][0]["kernel"] = 31
+    with pytest.raises(SpecError, match=r"model.blocks.1.convs.0.kernel is 31"):
+        fit(change(TINY, model=data["model"]))
+
+
+def test_a_device_that_is_not_here_is_refused_by_name() -> None:
+    with pytest.raises(LabError, match="cuda:7"):
+        fit(change(TINY, device="cuda:7"))
+
+
+def test_a_host_clock_gives_the_times_between_marks_once() -> None:
+    clock = clock_for("cpu")
+    for _ in range(3):
+        clock.mark()
+    assert len(clock.read()) == 2
+    clock.mark()
+    assert len(clock.read()) == 1
+    clock.restart()
+    clock.mark()
+    assert clock.read() == []
+
+
+def test_an_unexpected_error_becomes_one_sentence() -> None:
+    said = explain(RuntimeError("first line\nsecond line"))
+    assert said == "The training failed with RuntimeError: first line"
+    assert explain(RuntimeError()) == "The training failed with RuntimeError: "
+
+
+@pytest.mark.gpu
+def test_events_agree_with_a_synchronised_clock() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    clock, left = clock_for("cuda:0"), torch.randn(4096, 4096, device="cuda")
+    for _ in range(20):
+        left @ left
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(200):
+        clock.mark()
+        left @ left
+    clock.mark()
+    torch.cuda.synchronize()
+    wall = (time.perf_counter() - began) * 1e3
+    assert sum(clock.read()) == pytest.approx(wall, rel=0.02)
