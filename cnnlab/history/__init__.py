@@ -1,0 +1,7 @@
+"""The history: every run is a row from the moment it is queued, and outlives everything else."""
+
+from cnnlab.history.database import default_url
+from cnnlab.history.rows import RunSummary
+from cnnlab.history.store import History
+
+__all__ = ["History", "RunSummary", "default_url"]

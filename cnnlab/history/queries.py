@@ -1,0 +1,158 @@
+"""Steps of the history's transactions: each works on an open connection, and leaves it open."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
+
+from cnnlab.history import rows
+from cnnlab.history.tables import LONGEST_ID, epochs, imported_steps, runs, windows
+from cnnlab.spec import Epoch, LabError, RunCard, Status, Steps, Window
+
+_ID = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_ID}}}")
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter looks like a digit
+
+
+def _new_id() -> str:
+    """Twelve characters: the second it was made in (so ids sort by age), then chance."""
+    number = int(time.time()) << 25 | secrets.randbits(25)
+    return "".join(_DIGITS[number >> shift & 31] for shift in range(55, -5, -5))
+
+
+def exists(connection: Connection, run_id: str) -> bool:
+    """Is there a run with this whole id, deleted or not?"""
+    query = select(runs.c.run_id).where(runs.c.run_id == run_id)
+    return connection.execute(query).first() is not None
+
+
+def unused_id(connection: Connection) -> str:
+    """An id for a new run."""
+    while exists(connection, run_id := _new_id()):
+        pass  # chance has repeated itself within a second
+    return run_id
+
+
+def find(connection: Connection, run_id: str) -> str:
+    """The whole id of the run that is meant by an id or its first characters."""
+    if not _ID.fullmatch(run_id):
+        raise LabError(f"{run_id[:LONGEST_ID]!r} is no run's id; choose one from the history.")
+    if exists(connection, run_id):
+        return run_id
+    query = (
+        select(runs.c.run_id)
+        .where(func.substr(runs.c.run_id, 1, len(run_id)) == run_id, runs.c.deleted_at.is_(None))
+        .order_by(runs.c.run_id)
+        .limit(3)
+    )
+    match connection.execute(query).scalars().all():
+        case []:
+            raise LabError(f"There is no run {run_id}; choose one from the history.")
+        case [only]:
+            return only
+        case [*several]:
+            names = ", ".join(several[:2]) + (" and others" if several[2:] else "")
+            raise LabError(f"{run_id} could mean {names}; write more of the id.")
+
+
+def run_row(connection: Connection, run_id: str, *, lock: bool = False) -> RowMapping:
+    """The row of a run; `lock` keeps others from changing it until the transaction ends."""
+    query = select(runs).where(runs.c.run_id == run_id)
+    if lock:  # a word for database servers: SQLite's writers already come one at a time
+        query = query.with_for_update()
+    run = connection.execute(query).mappings().first()
+    if run is None:
+        raise LabError(f"There is no run {run_id[:LONGEST_ID]!r}; choose one from the history.")
+    return run
+
+
+def open_run(connection: Connection, run_id: str) -> RowMapping:
+    """The row of a run that is not over, for the rest of the transaction."""
+    run = run_row(connection, run_id, lock=True)
+    if Status(run["status"]).over:
+        raise LabError(
+            f"The run {run_id} is over ({run['status']}) and takes no more; start it again."
+        )
+    return run
+
+
+def change(connection: Connection, run_id: str, values: rows.Values) -> None:
+    """Set columns of a run's row."""
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
+
+
+def add_window(connection: Connection, run_id: str, window: Window) -> None:
+    """Keep the steps of a window."""
+    if window.step_ms:  # one without steps says nothing that the next will not
+        connection.execute(insert(windows).values(rows.window_values(run_id, window)))
+
+
+def add_epoch(connection: Connection, run: RowMapping, epoch: Epoch) -> None:
+    """Keep an epoch, and what the run's row says of it."""
+    run_id = run["run_id"]
+    connection.execute(insert(epochs).values(run_id=run_id, **epoch.model_dump()))
+    progress = rows.progress_values([epoch], run["epochs_done"], run["best_val_accuracy"])
+    change(connection, run_id, progress)
+
+
+def interrupt(connection: Connection, run_id: str, status: str) -> bool:
+    """End a run whose process is gone, if it still stands as it was found."""
+    error = f"The lab ended while this run was {status}; start it again."
+    ending = update(runs).where(runs.c.run_id == run_id, runs.c.status == status)
+    return connection.execute(ending.values(status=Status.INTERRUPTED, error=error)).rowcount == 1
+
+
+def epochs_of(connection: Connection, run_id: str) -> tuple[Epoch, ...]:
+    """The finished epochs of one run."""
+    query = select(epochs).where(epochs.c.run_id == run_id).order_by(epochs.c.epoch)
+    return rows.epochs_from(connection.execute(query).mappings())
+
+
+def steps_of(connection: Connection, run_id: str) -> Steps:
+    """The steps of one run, measured here or imported."""
+    imported = select(imported_steps.c.columns).where(imported_steps.c.run_id == run_id)
+    packed = connection.execute(imported).scalar()
+    if packed is not None:
+        return rows.unpacked_steps(packed)
+    query = select(windows).where(windows.c.run_id == run_id).order_by(windows.c.first_step)
+    return rows.steps_from(connection.execute(query).mappings())
+
+
+def card_of(connection: Connection, run_id: str, *, steps: bool = True) -> RunCard:
+    """One run, whole."""
+    return rows.card_from(
+        run_row(connection, run_id),
+        epochs_of(connection, run_id),
+        steps_of(connection, run_id) if steps else Steps(),
+    )
+
+
+def insert_card(connection: Connection, run_id: str, card: RunCard, origin: str) -> str:
+    """Enter a card as a run with this id; returns the id."""
+    values = rows.card_values(card)
+    connection.execute(insert(runs).values(run_id=run_id, origin=origin, **values))
+    if card.epochs:
+        found = [{"run_id": run_id, **epoch.model_dump()} for epoch in card.epochs]
+        connection.execute(insert(epochs), found)
+    packed = rows.packed_steps(card.steps)
+    connection.execute(insert(imported_steps).values(run_id=run_id, columns=packed))
+    return run_id
+
+
+def id_of_copy(card: RunCard) -> str:
+    """The id for a card whose own is taken: the same for the same card, so that it comes once."""
+    return f"{card.run_id}-{hashlib.sha256(card.model_dump_json().encode()).hexdigest()[:8]}"
+
+
+def same(one: RunCard, other: RunCard) -> bool:
+    """Do two cards hold the same, whatever their ids? NaN is NaN here, and 0 is -0."""
+
+    def content(card: RunCard) -> dict[str, Any]:
+        return json.loads(card.model_dump_json(exclude={"run_id"}))
+
+    return content(one) == content(other)

@@ -1,0 +1,264 @@
+"""`History`: what the lab, its pages and the command line ask of the database."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from sqlalchemy import delete, func, insert, select
+
+from cnnlab.history import queries, rows
+from cnnlab.history.database import default_url, open_database, transaction
+from cnnlab.history.rows import RunSummary
+from cnnlab.history.tables import LONGEST_ORIGIN, epochs, runs
+from cnnlab.spec import (
+    Epoch,
+    EpochEnded,
+    Event,
+    ExperimentSpec,
+    LabError,
+    PhaseChanged,
+    RunCard,
+    RunEnded,
+    RunStarted,
+    Status,
+    Steps,
+    Window,
+)
+
+_OPEN = tuple(status for status in Status if not status.over)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+class History:
+    """Every run of the lab, from the moment it is queued.
+
+    A run that is over does not change any more, but for its name, note and session. An object may
+    be used by many threads, and many processes may use one database.
+
+    Every method raises `LabError` where the database fails, and, given a `run_id`, where no run
+    has it. A `run_id` may be shortened to its first characters where they fit one run only; runs
+    that are deleted, and the events of `record`, want it whole.
+    """
+
+    def __init__(self, url: str | None = None, *, owner: tuple[int, float] | None = None) -> None:
+        """Open the history at an SQLAlchemy URL (null: `default_url()`), making it where needed.
+
+        Args:
+            owner: the process that the runs created here live and die with: its id and its start
+                (seconds since 1970, 0.0: not known). Null: this process. See `interrupt_orphans`.
+        """
+        self._reading = open_database(url or default_url())
+        self._writing = self._reading.execution_options(writing=True)
+        # Windows are many and cheap to lose: their commits do not wait for the disk. The next
+        # epoch's commit takes them there.
+        self._hasty = self._writing.execution_options(lasting=False)
+        self._owner = owner or (os.getpid(), 0.0)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._reading.dispose()
+
+    # --- a run's life -------------------------------------------------------------------------
+
+    def create(
+        self, spec: ExperimentSpec, *, name: str, session: str, status: Status = Status.QUEUED
+    ) -> str:
+        """Enter a run that is going to happen; returns its new id."""
+        values = {
+            "name": rows.checked_name(name),
+            "session": rows.checked_session(session),
+            "note": "",
+            "status": status,
+            "created_at": _now(),
+            "owner_host": socket.gethostname(),
+            "owner_pid": self._owner[0],
+            "owner_started": self._owner[1],
+            "spec": spec.model_dump_json(),
+            **rows.progress_values(()),
+        }
+        with transaction(self._writing) as connection:
+            run_id = queries.unused_id(connection)
+            connection.execute(insert(runs).values(run_id=run_id, **values))
+        return run_id
+
+    def record(self, run_id: str, event: Event) -> None:
+        """Keep what a run says; an epoch is on the disk when this returns.
+
+        Raises:
+            LabError: the run is over, or this epoch or window is kept already.
+        """
+        if isinstance(event, PhaseChanged):
+            return
+        with transaction(self._hasty if isinstance(event, Window) else self._writing) as connection:
+            run = queries.open_run(connection, run_id)
+            match event:
+                case RunStarted():
+                    queries.change(connection, run_id, rows.started_values(event))
+                case Window():
+                    queries.add_window(connection, run_id, event)
+                case EpochEnded():
+                    queries.add_epoch(connection, run, event.row)
+                case RunEnded():
+                    if not event.status.over:
+                        raise LabError(f"A run cannot end as {event.status}; end it as finished.")
+                    queries.change(connection, run_id, rows.ended_values(event))
+
+    def mark(self, run_id: str, status: Status, error: str | None = None) -> None:
+        """Say where a run stands, without an event of its own: withdrawn from the queue, say.
+
+        Raises:
+            LabError: the run is over.
+        """
+        with transaction(self._writing) as connection:
+            run = queries.open_run(connection, queries.find(connection, run_id))
+            queries.change(connection, run["run_id"], {"status": status, "error": error})
+
+    def interrupt_orphans(self, alive: Callable[[int, float], bool]) -> list[str]:
+        """End, as interrupted, the queued and running runs whose process is no more.
+
+        Args:
+            alive: does the process with this id, started then (`owner` of `__init__`), still run?
+        Returns:
+            The ids of the runs that were interrupted.
+        """
+        owner = (runs.c.owner_pid, runs.c.owner_started)
+        query = select(runs.c.run_id, runs.c.status, *owner).where(runs.c.status.in_(_OPEN))
+        if self._reading.dialect.name != "sqlite":
+            # A server may hold runs of other machines, whose processes cannot be seen from here.
+            # A file belongs to one machine, whose name may have changed meanwhile.
+            query = query.where(runs.c.owner_host == socket.gethostname())
+        with transaction(self._reading) as connection:
+            found = connection.execute(query).all()
+        lives = {(run.owner_pid, run.owner_started) for run in found}
+        dead = {process for process in lives if not alive(*process)}
+        orphans = [run for run in found if (run.owner_pid, run.owner_started) in dead]
+        if not orphans:
+            return []
+        with transaction(self._writing) as connection:
+            return [
+                run.run_id
+                for run in orphans
+                if queries.interrupt(connection, run.run_id, run.status)
+            ]
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def card(self, run_id: str, *, steps: bool = True) -> RunCard:
+        """One run, whole, as it stands now; `steps=False` leaves its steps out."""
+        with transaction(self._reading) as connection:
+            return queries.card_of(connection, queries.find(connection, run_id), steps=steps)
+
+    def steps(self, run_id: str) -> Steps:
+        """The steps of a run so far, in columns."""
+        with transaction(self._reading) as connection:
+            return queries.steps_of(connection, queries.find(connection, run_id))
+
+    def epochs(self, run_ids: Sequence[str]) -> dict[str, tuple[Epoch, ...]]:
+        """The finished epochs of many runs, by whole id; none for an id that is not there."""
+        query = (
+            select(epochs)
+            .where(epochs.c.run_id.in_(run_ids))
+            .order_by(epochs.c.run_id, epochs.c.epoch)
+        )
+        with transaction(self._reading) as connection:
+            found = connection.execute(query).mappings().all()
+        read = {
+            run_id: rows.epochs_from(group)
+            for run_id, group in groupby(found, key=lambda row: row["run_id"])
+        }
+        return {run_id: read.get(run_id, ()) for run_id in run_ids}
+
+    def summaries(
+        self, *, session: str | None = None, include_deleted: bool = False
+    ) -> list[RunSummary]:
+        """The runs of one session, or all, newest first."""
+        query = select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
+        if session is not None:
+            query = query.where(runs.c.session == session)
+        if not include_deleted:
+            query = query.where(runs.c.deleted_at.is_(None))
+        with transaction(self._reading) as connection:
+            found = connection.execute(query).mappings().all()
+        return [rows.summary_from(row) for row in found]
+
+    def sessions(self) -> list[str]:
+        """The names of the sessions, the one with the newest run first."""
+        query = (
+            select(runs.c.session)
+            .where(runs.c.deleted_at.is_(None))
+            .group_by(runs.c.session)
+            .order_by(func.max(runs.c.created_at).desc(), runs.c.session)
+        )
+        with transaction(self._reading) as connection:
+            return list(connection.execute(query).scalars())
+
+    # --- putting in order ---------------------------------------------------------------------
+
+    def add_card(self, card: RunCard, *, origin: str) -> str:
+        """Enter a run that was measured elsewhere; `origin` says where. Returns its id.
+
+        Nothing is overwritten: a run that is here already stays as it is (and comes back, were it
+        deleted), and one that only shares its id with another gets an id of its own.
+
+        Raises:
+            LabError: the run is not over, or the card cannot be kept as it is.
+        """
+        rows.check_card(card)
+        origin = rows.checked("origin", origin, 1, LONGEST_ORIGIN)
+        with transaction(self._writing) as connection:
+            for run_id in (card.run_id, queries.id_of_copy(card)):
+                if not queries.exists(connection, run_id):
+                    return queries.insert_card(connection, run_id, card, origin)
+                if queries.same(queries.card_of(connection, run_id), card):
+                    queries.change(connection, run_id, {"deleted_at": None})
+                    return run_id
+            return queries.insert_card(connection, queries.unused_id(connection), card, origin)
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name, of 1 to 120 characters."""
+        self._put(run_id, {"name": rows.checked_name(name)})
+
+    def annotate(self, run_id: str, note: str) -> None:
+        """Replace a run's note, of at most 10,000 characters."""
+        self._put(run_id, {"note": rows.checked_note(note)})
+
+    def move(self, run_id: str, session: str) -> None:
+        """Put a run into another session, whose name has 1 to 60 characters."""
+        self._put(run_id, {"session": rows.checked_session(session)})
+
+    def delete(self, run_id: str) -> None:
+        """Set a run aside until it is restored or purged.
+
+        Raises:
+            LabError: the run is not over yet.
+        """
+        with transaction(self._writing) as connection:
+            run_id = queries.find(connection, run_id)
+            status = queries.run_row(connection, run_id)["status"]
+            if not Status(status).over:
+                raise LabError(f"The run {run_id} is {status}; stop it before you delete it.")
+            queries.change(connection, run_id, {"deleted_at": _now()})
+
+    def restore(self, run_id: str) -> None:
+        """Bring a deleted run back."""
+        self._put(run_id, {"deleted_at": None})
+
+    def purge(self, before: datetime) -> int:
+        """Remove for good the runs that were deleted before a time; returns how many.
+
+        A `before` without a time zone is local time.
+        """
+        limit = before.astimezone(UTC).isoformat(timespec="microseconds")
+        with transaction(self._writing) as connection:
+            return connection.execute(delete(runs).where(runs.c.deleted_at < limit)).rowcount
+
+    def _put(self, run_id: str, values: rows.Values) -> None:
+        with transaction(self._writing) as connection:
+            queries.change(connection, queries.find(connection, run_id), values)
