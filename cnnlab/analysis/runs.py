@@ -1,0 +1,331 @@
+"""Runs side by side: the history's table, what differs, where time went, who is faster and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+
+from cnnlab import words
+from cnnlab.spec import (
+    DatasetFacts,
+    DeviceFacts,
+    Epoch,
+    ExperimentSpec,
+    ModelFacts,
+    RunCard,
+    Status,
+    Timing,
+)
+
+DeviceKind = Literal["cpu", "accelerator"]
+
+# The phases of a run in their order, and the field of `Timing` that holds each.
+PHASES = {
+    "start-up": "startup_seconds",
+    "data": "data_seconds",
+    "build": "build_seconds",
+    "warm-up": "warmup_seconds",
+    "training": "train_seconds",
+    "validation": "validation_seconds",
+    "other": "other_seconds",
+}
+PHASE = pd.CategoricalDtype(list(PHASES))
+
+# What decides no epoch's duration: the thing compared, how many epochs, where learning starts.
+NO_MATTER_FOR_SPEED = frozenset({"device", "gpu_off", "epochs", "seed", "learning_rate"})
+# What does, of the facts kept about a run's process and machine.
+MATTERS_FOR_SPEED = (
+    "threads",
+    "cpu",
+    "cpu_governor",
+    "power_source",
+    "python",
+    "torch",
+    "keras",
+    "cuda",
+    "cudnn",
+    "rocm",
+    "matmul_tf32",
+    "cudnn_tf32",
+)
+# Epochs of one run differ by as much (20-22 s in the published one), so a lead within it is none.
+LEVEL_RATIO = 1.05
+
+
+class Summary(Protocol):
+    """What a list of runs needs to know about each; `history.RunSummary` is one."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def session(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def created_at(self) -> str: ...
+    @property
+    def spec(self) -> ExperimentSpec: ...
+    @property
+    def model(self) -> ModelFacts | None: ...
+    @property
+    def dataset(self) -> DatasetFacts | None: ...
+    @property
+    def device(self) -> DeviceFacts | None: ...
+    @property
+    def timing(self) -> Timing: ...
+    @property
+    def epochs_done(self) -> int: ...
+    @property
+    def best_val_accuracy(self) -> float | None: ...
+    @property
+    def last_val_accuracy(self) -> float | None: ...
+    @property
+    def origin(self) -> str | None: ...
+
+
+# --- the history's table --------------------------------------------------------------------
+
+
+def history_frame(summaries: Sequence[Summary]) -> pd.DataFrame:
+    """A row for each run, in the order given; what is not known is null."""
+    rows = [_history_row(run) for run in summaries]
+    frame = pd.DataFrame.from_records(rows, columns=list(HISTORY_COLUMNS))
+    frame["created_at"] = pd.to_datetime(frame["created_at"], utc=True, format="ISO8601")
+    return frame.astype(HISTORY_COLUMNS)
+
+
+HISTORY_COLUMNS = {
+    "run_id": "str",
+    "name": "str",
+    "session": "str",
+    "status": "str",
+    "created_at": "datetime64[us, UTC]",
+    "dataset": "str",
+    "model": "str",
+    "parameters": "Int64",
+    "device": "str",
+    "device_name": "str",
+    "engine": "str",
+    "precision": "str",
+    "batch_size": "int32",
+    "epochs_done": "int32",
+    "epochs": "int32",
+    "fit_seconds": "float64",
+    "step_ms_median": "float64",
+    "images_per_second": "float64",
+    "best_val_accuracy": "float64",
+    "last_val_accuracy": "float64",
+    "note": "str",
+    "origin": "str",
+}
+
+
+def _history_row(run: Summary) -> tuple[Any, ...]:
+    spec, timing, device = run.spec, run.timing, run.device
+    return (
+        run.run_id,
+        run.name,
+        run.session,
+        run.status.value,
+        run.created_at,
+        run.dataset.name if run.dataset else spec.dataset,
+        spec.model.family,
+        run.model.parameters if run.model else None,
+        device.used if device else spec.device,
+        device.name if device else None,
+        spec.engine,
+        spec.precision,
+        spec.batch_size,
+        run.epochs_done,
+        spec.epochs,
+        timing.fit_seconds,
+        timing.step_ms_median,
+        timing.images_per_second,
+        run.best_val_accuracy,
+        run.last_val_accuracy,
+        run.note,
+        run.origin,
+    )
+
+
+# --- what differs ---------------------------------------------------------------------------
+
+
+def flatten(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested plain data as one level with dotted names: `model.blocks.0.convs.1.filters`.
+
+    A list of plain values stays one value.
+    """
+    if isinstance(value, Mapping):
+        items = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, list | tuple) and any(isinstance(v, Mapping | list) for v in value):
+        items = [(str(index), item) for index, item in enumerate(value)]
+    else:
+        return {name: value}
+    flat: dict[str, Any] = {}
+    for key, item in items:
+        flat |= flatten(item, f"{name}.{key}" if name else key)
+    return flat
+
+
+def differences(cards: Sequence[RunCard]) -> pd.DataFrame:
+    """Only what differs between the runs, as text: a row for each field, a column for each run id.
+
+    Fields of the spec go by their own dotted names; facts follow as `dataset.…`, `device.…`,
+    `environment.…` and the model's `model.parameters`, `model.flops_per_image`.
+    """
+    facts = [_all_facts(card) for card in cards]
+    names = list(dict.fromkeys(name for each in facts for name in each))
+    rows = {name: [_text(each.get(name)) for each in facts] for name in names}
+    differing = {name: row for name, row in rows.items() if len(set(row)) > 1}
+    frame = pd.DataFrame.from_dict(
+        differing, orient="index", columns=[card.run_id for card in cards], dtype="str"
+    )
+    return frame.rename_axis("field")
+
+
+def _all_facts(card: RunCard) -> dict[str, Any]:
+    facts = flatten(card.spec.model_dump(mode="json"))
+    for name in ("model", "dataset", "device"):
+        part = getattr(card, name)
+        facts |= flatten(part.model_dump(mode="json"), name) if part else {}
+    return facts | flatten(card.environment, "environment")
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return words.UNKNOWN
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return words.count(value)
+        case list() | tuple():
+            return ", ".join(_text(item) for item in value) or "none"
+    return str(value)
+
+
+def comparability(a: RunCard, b: RunCard) -> list[str]:
+    """Why the two runs' speeds cannot be compared fairly, a phrase for each reason; best empty.
+
+    The device itself is what is compared and is no reason. A fact that one of the runs lacks is
+    none either: published and imported runs say less than those measured here.
+    """
+    reasons = [f"{card.name} has no finished epoch" for card in (a, b) if not card.epochs]
+    first, second = _speed_facts(a), _speed_facts(b)
+    for name in dict.fromkeys([*first, *second]):
+        one, other = first.get(name), second.get(name)
+        lacking = name not in _spec_facts(a) | _spec_facts(b) and (one is None or other is None)
+        if one != other and not lacking:
+            reasons.append(f"{name} is {_text(one)} against {_text(other)}")
+    return reasons
+
+
+def _spec_facts(card: RunCard) -> dict[str, Any]:
+    """What the spec asks for that decides speed."""
+    skipped = NO_MATTER_FOR_SPEED | {"threads"}  # the environment says how many there were
+    return {
+        name: value
+        for name, value in flatten(card.spec.model_dump(mode="json")).items()
+        if name not in skipped
+    }
+
+
+def _speed_facts(card: RunCard) -> dict[str, Any]:
+    facts = _spec_facts(card)
+    if card.dataset:
+        facts |= flatten(card.dataset.model_dump(mode="json"), "dataset")
+    if card.model:
+        facts["model.parameters"] = card.model.parameters
+    known = {name: card.environment.get(name) for name in MATTERS_FOR_SPEED}
+    known["threads"] = known["threads"] or card.spec.threads
+    return facts | known
+
+
+# --- who is faster --------------------------------------------------------------------------
+
+
+def device_kind(used: str) -> DeviceKind:
+    """Whether a device such as "cpu", "cuda:0" or "mps" is the CPU or an accelerator."""
+    return "cpu" if used.split(":")[0] == "cpu" else "accelerator"
+
+
+@dataclass(frozen=True)
+class SpeedUp:
+    """How many times as fast the second of two runs is: seconds of an epoch, divided."""
+
+    ratio: float
+    first_seconds: float
+    second_seconds: float
+    warm: bool
+    """False: a run has one epoch only, so both first epochs were taken, warm-up included."""
+
+
+def speed_up(cpu_run: RunCard, accelerator_run: RunCard) -> SpeedUp | None:
+    """The accelerator's gain over the CPU; None where `comparability` has a reason against it.
+
+    An epoch's duration is the median over a run's epochs, validation included, without the first,
+    which holds the warm-up.
+    """
+    if comparability(cpu_run, accelerator_run):
+        return None
+    warm = min(len(cpu_run.epochs), len(accelerator_run.epochs)) > 1
+    first, second = (_epoch_seconds(card.epochs, warm=warm) for card in (cpu_run, accelerator_run))
+    return SpeedUp(first / second, first, second, warm) if second else None
+
+
+def _epoch_seconds(epochs: Sequence[Epoch], *, warm: bool) -> float:
+    rows = epochs[1:] if warm else epochs[:1]
+    return median(row.seconds for row in rows)
+
+
+def verdict(a: RunCard, b: RunCard) -> str:
+    """Who is faster, in one sentence, or why nobody can say."""
+    gain = speed_up(a, b)
+    if gain is None:
+        reasons = comparability(a, b) or [f"{b.name} has epochs of no duration"]
+        more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+        return f"No fair verdict: {'; '.join(reasons[:3])}{more}."
+    names = _contestants(a, b)
+    note = "" if gain.warm else " (first epochs, warm-up included)"
+    first, second = words.number(gain.first_seconds), words.number(gain.second_seconds)
+    if 1 / LEVEL_RATIO < gain.ratio < LEVEL_RATIO:
+        return f"About equally fast: {names[0]} {first} s an epoch, {names[1]} {second} s{note}."
+    if gain.ratio > 1:
+        return f"The {names[1]} {_lead(gain.ratio)}: {second} s an epoch against {first} s{note}."
+    return f"The {names[0]} {_lead(1 / gain.ratio)}: {first} s an epoch against {second} s{note}."
+
+
+def _lead(ratio: float) -> str:
+    return f"is {words.number(ratio)} times as fast"
+
+
+def _contestants(a: RunCard, b: RunCard) -> tuple[str, str]:
+    """What tells the two runs apart: their kind of device, its name, else the runs' own names."""
+    if a.device and b.device:
+        kinds = device_kind(a.device.used), device_kind(b.device.used)
+        if kinds[0] != kinds[1]:
+            return ("CPU", "GPU") if kinds[0] == "cpu" else ("GPU", "CPU")
+        if a.device.name != b.device.name:
+            return a.device.name, b.device.name
+    return f"run “{a.name}”", f"run “{b.name}”"
+
+
+def ledger(cards: Sequence[RunCard]) -> pd.DataFrame:
+    """Where each run's wall time went: columns run (its id), phase, seconds."""
+    rows = [
+        (card.run_id, phase, getattr(card.timing, field))
+        for card in cards
+        for phase, field in PHASES.items()
+        if getattr(card.timing, field) is not None
+    ]
+    frame = pd.DataFrame.from_records(rows, columns=["run", "phase", "seconds"])
+    return frame.astype({"run": "category", "phase": PHASE, "seconds": "float32"})
