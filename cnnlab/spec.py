@@ -238,10 +238,11 @@ PRESETS: dict[str, Preset] = {
         title="Tiny",
         shows="A small CNN that learns in seconds on any laptop.",
         spec=ExperimentSpec(
-            train_limit=4000,
-            epochs=5,
+            train_limit=8000,
+            epochs=8,
+            learning_rate=0.003,
             model=CnnModel(
-                blocks=_blocks((((16, 3),), 2), (((32, 3),), 2)), dense=(64,), dropout=0.2
+                blocks=_blocks((((16, 5),), 2), (((32, 3),), 2)), dense=(64,), dropout=0.0
             ),
         ),
     ),

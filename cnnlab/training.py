@@ -292,6 +292,8 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
 
     emit(PhaseChanged(phase="loading"))
     data = datasets.load(spec.dataset, spec.train_limit, progress)
+    if stop():
+        raise Stopped
     classes = len(data.class_names)
     models.check(spec, data.images.shape[1:], classes, len(data.labels))
     train_images, validation_images = models.split(spec, len(data.labels))

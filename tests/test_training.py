@@ -103,9 +103,9 @@ def test_a_stop_acts_in_every_phase(phase: str, engine: str) -> None:
 
 
 def test_a_diverging_run_says_so_and_names_the_cure() -> None:
-    spec = change(PRESETS["dense"].spec, dataset="shapes", train_limit=400, optimizer="sgd")
+    deep = {"family": "dense", "dense": [64] * 16, "activation": "leaky_relu"}
     with pytest.raises(LabError, match="Lower the learning rate, which is 10,"):
-        fit(change(spec, learning_rate=10.0, epochs=40))
+        fit(change(TINY, model=deep, learning_rate=10.0))
 
 
 def test_a_kernel_larger_than_the_picture_is_refused_before_training() -> None:
