@@ -1,0 +1,87 @@
+"""One run as it stands at this moment, whoever trains it and whether or not it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from cnnlab.analysis import DeviceKind, Series, device_kind
+from cnnlab.runner import LiveRun, Snapshot
+from cnnlab.spec import RunCard, Status, Steps
+from cnnlab.ui.lab import history, lab
+
+
+@dataclass(frozen=True, eq=False)
+class RunState:
+    """What a page shows of a run. `card` is up to date but holds no steps: those are `series`."""
+
+    card: RunCard
+    series: Series
+    steps_per_epoch: int
+    """0 before the model stands."""
+    phase: str
+    """starting, loading, building, training or validating; of no meaning once it is over."""
+    phase_done: float | None
+    ours: bool
+    """This lab trains it or has it in its queue, so it can be stopped from here."""
+
+    @property
+    def kind(self) -> DeviceKind:
+        """What it trains on; by what was asked for until the device is known."""
+        device = self.card.device
+        return device_kind(device.used if device else self.card.spec.device)
+
+
+def read(card: RunCard) -> RunState:
+    """The run of a card that was read a while ago, as it stands now.
+
+    Raises:
+        LabError: the run is no more, or the history cannot be read.
+    """
+    live = None if card.status.over else lab().live(card.run_id)
+    if live and not live.ended:
+        return _from_lab(card, live)
+    card = card if card.status.over else history().card(card.run_id, steps=False)
+    series = kept_series(card.run_id) if card.status.over else _series(card.run_id)
+    return RunState(card, series, steps_per_epoch(card), "training", None, live is not None)
+
+
+def runs_ahead(run_id: str) -> int | None:
+    """How many runs come before a waiting one; None where it waits in no queue of this lab."""
+    waiting = lab().queued()
+    if run_id not in waiting:
+        return None
+    return waiting.index(run_id) + (lab().running() is not None)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def kept_series(run_id: str) -> Series:
+    """The steps of a run that is over, which no longer change."""
+    return _series(run_id)
+
+
+def _series(run_id: str) -> Series:
+    return Series.of(history().steps(run_id))
+
+
+def _from_lab(card: RunCard, live: Snapshot) -> RunState:
+    started, columns = live.started, live.columns
+    facts: dict[str, Any] = {"epochs": live.epochs}
+    if started:
+        facts |= {name: getattr(started, name) for name in ("model", "dataset", "device")}
+    if live.run_id not in lab().queued():
+        facts["status"] = Status.RUNNING
+    series = Series(**{name: columns[name] for name in LiveRun.COLUMNS})
+    steps = started.steps_per_epoch if started else 0
+    card = card.model_copy(update=facts)
+    return RunState(card, series, steps, live.phase, live.phase_done, True)
+
+
+def steps_per_epoch(card: RunCard) -> int:
+    """Batches that cover the training pictures once; 0 where these are not known."""
+    return -(-card.dataset.train_images // card.spec.batch_size) if card.dataset else 0
+
+
+NO_STEPS = Series.of(Steps())

@@ -1,0 +1,335 @@
+"""One run on a page: while it waits, while it trains, and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from cnnlab import analysis, charts, words
+from cnnlab.analysis import Axis
+from cnnlab.spec import LabError, RunCard, Status
+from cnnlab.ui import link, tables
+from cnnlab.ui.lab import history, lab
+from cnnlab.ui.run_state import RunState, read, runs_ahead
+
+REFRESH_SECONDS = 1.0
+SPARK_POINTS = 60
+RECENT_STEPS = 64
+AXES: dict[Axis, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Wall clock"}
+PHASES = {
+    "starting": "Starting the training process",
+    "loading": "Loading the pictures",
+    "building": "Building the network",
+}
+
+
+def show(run_id: str) -> None:
+    """Show one run; while it is not over, once a second anew."""
+    try:
+        card = history().card(run_id, steps=False)
+    except LabError as error:
+        st.error(str(error), icon=":material/search_off:")
+        return
+    watching = not card.status.over
+    # One fragment for both states: what stands in it keeps its place when a run ends.
+    st.fragment(_body, run_every=REFRESH_SECONDS if watching else None)(card, watching)
+
+
+def _body(card: RunCard, watching: bool) -> None:
+    try:
+        state = read(card)
+    except LabError as error:
+        st.error(str(error))
+        return
+    if watching and state.card.status.over:
+        st.rerun()  # the whole page, once: its other parts tell of the run too
+    with st.container():
+        _head(state)
+    if state.steps_per_epoch and (len(state.series) or state.card.epochs):
+        with st.container():
+            _metrics(state)
+        with st.container():
+            _curves(state)
+            _more_charts(state)
+    if state.card.status.over:
+        _details(state)
+
+
+# --- head -----------------------------------------------------------------------------------
+
+
+def _head(state: RunState) -> None:
+    card = state.card
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(card.name, anchor=False, width="content")
+        st.badge(str(card.status), icon=tables.SIGNS[card.status][1], color="gray")
+    match card.status:
+        case Status.QUEUED:
+            _queued(state)
+        case Status.RUNNING:
+            _running(state)
+        case _:
+            _over(card)
+    st.caption(f"{tables.asked_and_used(card)}.")
+
+
+def _queued(state: RunState) -> None:
+    ahead = runs_ahead(state.card.run_id)
+    if ahead is None:
+        st.info("Waiting in the queue of another CNN Lab.", icon=":material/hourglass_empty:")
+        return
+    place = {0: "It is next.", 1: "One run comes first."}.get(ahead, f"{ahead} runs come first.")
+    st.info(f"Waiting in the queue. {place}", icon=":material/hourglass_empty:")
+    _stop_button(state, "Withdraw", "Withdrawing …")
+
+
+def _running(state: RunState) -> None:
+    share, text = _progress(state)
+    st.progress(share, text)
+    if state.ours:
+        _stop_button(state, "Stop", "Stopping …")
+    else:
+        st.caption("Another process trains it, such as the command line; stop it there.")
+
+
+def _stop_button(state: RunState, label: str, meanwhile: str) -> None:
+    run_id = state.card.run_id
+    asked = st.session_state.get(f"stopping-{run_id}", False)
+    st.button(
+        meanwhile if asked else label,
+        key=f"stop-{run_id}",
+        icon=":material/stop_circle:",
+        disabled=asked,
+        on_click=_stop,
+        args=(run_id,),
+    )
+
+
+def _stop(run_id: str) -> None:
+    st.session_state[f"stopping-{run_id}"] = True
+    lab().stop(run_id)
+
+
+def _progress(state: RunState) -> tuple[float, str]:
+    """Share of all epochs that is done, and the phase or the time left in words."""
+    card, series, steps = state.card, state.series, state.steps_per_epoch
+    if not steps or not len(series):
+        phase = PHASES.get(state.phase, "Taking the first steps")
+        done = "" if state.phase_done is None else f" {words.percent(state.phase_done)}"
+        return state.phase_done or 0.0, f"{phase} …{done}"
+    share = analysis.progress(series, steps, card.spec.epochs)
+    left = analysis.eta_seconds(series, card.epochs, card.spec, steps)
+    epoch = min(len(card.epochs) + 1, card.spec.epochs)
+    doing = ", validating" if state.phase == "validating" else ""
+    remaining = f": about {tables.about(left)} left" if left else ""
+    return share, f"Epoch {epoch} of {card.spec.epochs}{doing}{remaining}"
+
+
+def _over(card: RunCard) -> None:
+    said = tables.outcome(card)
+    match card.status:
+        case Status.FINISHED:
+            st.success(f"**{said}**", icon=tables.SIGNS[card.status][1])
+        case Status.FAILED:
+            st.error(card.error or said, icon=tables.SIGNS[card.status][1])
+        case _:
+            text = f"{said} {card.error or ''}".strip()
+            st.warning(text, icon=tables.SIGNS[card.status][1])
+    if tables.diverged(card):
+        st.warning(
+            "The loss is no number any more: a smaller learning rate usually cures that.",
+            icon=":material/trending_up:",
+        )
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/train.py",
+            label="Train again",
+            icon=":material/replay:",
+            query_params=link.encode(card.spec),
+        )
+        st.page_link(
+            "pages/history.py",
+            label="Link to this run",
+            icon=":material/link:",
+            query_params={"run": card.run_id},
+        )
+
+
+# --- figures --------------------------------------------------------------------------------
+
+
+def _metrics(state: RunState) -> None:
+    card, series = state.card, state.series
+    rate = analysis.throughput(series, card.spec.batch_size, SPARK_POINTS)
+    checks = [row.val_accuracy for row in card.epochs]
+    loss = series.loss[~np.isnan(series.loss)]
+    done, whole = len(card.epochs), card.spec.epochs
+    epoch = done if card.status.over else min(done + 1, whole)
+    seconds = [row.seconds for row in card.epochs]
+    last_loss = loss[-1] if len(loss) else card.epochs[-1].loss if card.epochs else None
+    with st.container(horizontal=True, key="run-metrics"):
+        _metric("Epoch", f"{epoch} of {whole}", seconds, "Sparkline: seconds of each epoch.")
+        _metric("Step", _unit(_step_ms(state), "ms"), _thin(series.ms[_warm(state) :]), _STEP_HELP)
+        _metric("Images per second", words.number(_rate(state)), list(rate["images_per_second"]))
+        _metric("Loss", words.number(last_loss), _thin(loss), "Mean of the epoch so far.")
+        best = words.percent(checks[-1]) if checks else words.UNKNOWN
+        _metric("Validation accuracy", best, checks, "After the last whole epoch.")
+
+
+_STEP_HELP = "While it trains: the median of the last steps. Afterwards: of all, without warm-up."
+
+
+def _metric(label: str, value: str, spark: list[float], help_: str | None = None) -> None:
+    points = [float(value) for value in spark if np.isfinite(value)]
+    shape = points if len(points) > 1 else None
+    st.metric(label, value, help=help_, border=True, chart_data=shape, width=168, height="stretch")
+
+
+def _unit(value: float | None, unit: str) -> str:
+    return words.UNKNOWN if value is None else f"{words.number(value)} {unit}"
+
+
+def _warm(state: RunState) -> int:
+    steady = analysis.steady(state.series)
+    return steady.warmup_steps if steady else 0
+
+
+def _step_ms(state: RunState) -> float | None:
+    if state.card.timing.step_ms_median is not None:
+        return state.card.timing.step_ms_median
+    recent = state.series.ms[_warm(state) :][-RECENT_STEPS:]
+    return float(np.median(recent)) if len(recent) else None
+
+
+def _rate(state: RunState) -> float | None:
+    if state.card.timing.images_per_second is not None:
+        return state.card.timing.images_per_second
+    pace = _step_ms(state)
+    return 1e3 * state.card.spec.batch_size / pace if pace else None
+
+
+def _thin(values: np.ndarray) -> list[float]:
+    _, kept = analysis.downsample(np.arange(len(values), dtype=float), values, SPARK_POINTS)
+    return list(kept)
+
+
+# --- charts ---------------------------------------------------------------------------------
+
+
+def chart(name: str, frame: pd.DataFrame, spec: charts.Spec, run_id: str) -> None:
+    """Send a chart's data beside its cached spec, under a key that lets a zoom stay."""
+    alt = charts.alt_text(name)
+    st.vega_lite_chart(frame, spec, key=f"{name}-{run_id}", alt=alt, **charts.KEEP_ZOOM)
+
+
+def axis_choice(key: str) -> Axis:
+    """Let the reader choose the x axis."""
+    found = st.segmented_control(
+        "Horizontal axis",
+        options=get_args(Axis),
+        default="step",
+        required=True,
+        format_func=AXES.__getitem__,
+        key=key,
+        label_visibility="collapsed",
+    )
+    return found or "step"
+
+
+def _curves(state: RunState) -> None:
+    axis = axis_choice("run-axis")
+    run_id = state.card.run_id
+    both = analysis.curves(state.series, state.card.epochs, state.steps_per_epoch, axis)
+    for metric, column in zip(analysis.METRICS, st.columns(2), strict=True):
+        with column:
+            spec = charts.curve_spec(metric, axis, state.kind)
+            chart(metric, analysis.only(both, metric), spec, run_id)
+
+
+def _more_charts(state: RunState) -> None:
+    """Only the open tab is computed and sent."""
+    tabs: dict[str, Callable[[RunState], None]] = {
+        "Step time": _step_charts,
+        "Images per second": _rate_chart,
+        "Memory": _memory_chart,
+    }
+    for tab, draw in zip(st.tabs(list(tabs), key="run-tabs", on_change="rerun"), tabs.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw(state)
+
+
+def _step_charts(state: RunState) -> None:
+    if not len(state.series):
+        st.caption("The steps of this run were not kept, only its epochs.")
+        return
+    run_id, kind = state.card.run_id, state.kind
+    chart("step_times", analysis.step_times(state.series), charts.step_times_spec(kind), run_id)
+    spec = charts.step_histogram_spec(kind)
+    chart("step_histogram", analysis.step_histogram(state.series), spec, run_id)
+
+
+def _rate_chart(state: RunState) -> None:
+    frame = analysis.throughput(state.series, state.card.spec.batch_size)
+    chart("throughput", frame, charts.throughput_spec(state.kind), state.card.run_id)
+
+
+def _memory_chart(state: RunState) -> None:
+    frame = analysis.memory(state.series)
+    if len(frame):
+        chart("memory", frame, charts.memory_spec(), state.card.run_id)
+    peaks = state.card.memory
+    if state.card.status.over:
+        process, device = (
+            words.size(mb and mb * 1e6) for mb in (peaks.peak_rss_mb, peaks.peak_device_mb)
+        )
+        st.caption(f"Peak of the process: {process}. Peak of the accelerator: {device}.")
+
+
+# --- what else is known ---------------------------------------------------------------------
+
+
+def _details(state: RunState) -> None:
+    card = state.card
+    parts: dict[str, Callable[[RunCard], None]] = {
+        "Where the time went": ledger,
+        "Spec": lambda card: _facts(card.spec),
+        "Network": lambda card: _facts(card.model),
+        "Data set": lambda card: _facts(card.dataset),
+        "Device and environment": _environment,
+    }
+    with st.expander("Everything known about this run", icon=":material/list_alt:"):
+        for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
+            with tab:
+                draw(card)
+
+
+def ledger(*cards: RunCard) -> None:
+    """Bars of where each run's wall time went."""
+    frame = analysis.ledger(cards)
+    if frame.empty:
+        st.caption("The phases of this run were not measured.")
+        return
+    names = tables.labels(cards)
+    by_id = {card.run_id: name for card, name in zip(cards, names, strict=True)}
+    frame["run"] = frame["run"].map(by_id)
+    key = "ledger-" + "-".join(by_id)
+    spec = charts.ledger_spec(tuple(names))
+    st.vega_lite_chart(frame, spec, key=key, alt=charts.alt_text("ledger"))
+
+
+def _facts(record: Any) -> None:
+    if record is None:
+        st.caption("Not known: the run ended before.")
+        return
+    st.dataframe(tables.facts_table(record.model_dump(mode="json")), hide_index=True)
+
+
+def _environment(card: RunCard) -> None:
+    device = card.device.model_dump(mode="json") if card.device else {}
+    energy = {"energy": card.energy.model_dump(mode="json")}
+    st.dataframe(tables.facts_table(device | card.environment | energy), hide_index=True)

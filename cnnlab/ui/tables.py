@@ -1,0 +1,223 @@
+"""What pages say of runs in words and rows: status, device, network, result, the history's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from cnnlab import words
+from cnnlab.analysis import device_kind, differences, flatten, history_frame
+from cnnlab.history import RunSummary
+from cnnlab.spec import PRESETS, CnnModel, ModelSpec, RnnModel, RunCard, Status
+
+# A sign and a word, so that no status is told by colour alone. The first is for tables, which show
+# plain text; the second is Streamlit's icon.
+SIGNS: dict[Status, tuple[str, str]] = {
+    Status.QUEUED: ("…", ":material/hourglass_empty:"),
+    Status.RUNNING: ("▶", ":material/play_circle:"),
+    Status.FINISHED: ("✓", ":material/check_circle:"),
+    Status.STOPPED: ("■", ":material/stop_circle:"),
+    Status.FAILED: ("✕", ":material/error:"),
+    Status.INTERRUPTED: ("⚡", ":material/power_off:"),
+}
+KINDS = {"cpu": "CPU", "accelerator": "Accelerator"}
+
+
+def status_text(status: Status) -> str:
+    """Sign and word, for a cell: "✓ finished"."""
+    return f"{SIGNS[status][0]} {status}"
+
+
+# --- in words -------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def network(model: ModelSpec) -> str:
+    """A network in a few words: its preset's title, or its layers."""
+    titles = (preset.title for preset in PRESETS.values() if preset.spec.model == model)
+    if title := next(titles, None):
+        return title
+    dense = "-".join(map(str, model.dense))
+    tail = f", dense {dense}" if dense else ""
+    match model:
+        case CnnModel():
+            blocks = ("+".join(str(conv.filters) for conv in block.convs) for block in model.blocks)
+            return f"CNN {' – '.join(blocks)}{tail}"
+        case RnnModel():
+            return f"{model.cell.upper()} {'-'.join(map(str, model.recurrent))}{tail}"
+        case _:
+            return f"Dense {dense}" if dense else "Softmax alone"
+
+
+def device_text(used: str, name: str | None) -> str:
+    """Kind and name of a device: "CPU: AMD EPYC"."""
+    kind = "Automatic" if used == "auto" else KINDS[device_kind(used)]
+    return f"{kind}: {name}" if name else kind
+
+
+def asked_and_used(card: RunCard) -> str:
+    """Which device was asked for, and which was used."""
+    off = "" if card.spec.gpu_off == "none" else f", GPU switched off by {card.spec.gpu_off}"
+    if card.device is None:
+        return f"Asked for {card.spec.device}{off}; no device used yet"
+    return f"Asked for {card.spec.device}{off}; used {card.device.used}, {card.device.name}"
+
+
+def outcome(card: RunCard) -> str:
+    """How a run that is over went, in one sentence."""
+    began = {Status.FINISHED: "Finished", Status.STOPPED: "Stopped", Status.FAILED: "Failed"}
+    words_ = began.get(card.status, "Interrupted")
+    where = f" on {card.device.name}" if card.device else ""
+    if not card.epochs:
+        return f"{words_}{where} before its first epoch ended."
+    fit = card.timing.fit_seconds
+    lasted = f" {'in' if card.status is Status.FINISHED else 'after'} {words.duration(fit)}"
+    count, last = len(card.epochs), card.epochs[-1]
+    result = (
+        f"{words_}{lasted if fit is not None else ''}{where}: validation accuracy "
+        f"{words.percent(last.val_accuracy)} after {count} {'epoch' if count == 1 else 'epochs'}"
+    )
+    pace = card.timing.step_ms_median
+    return f"{result}, {words.number(pace)} ms a step." if pace is not None else f"{result}."
+
+
+def diverged(card: RunCard) -> bool:
+    """Whether the loss is no number any more, so that nothing is learnt from here on."""
+    return bool(card.epochs) and not isfinite(card.epochs[-1].loss)
+
+
+def about(seconds: float) -> str:
+    """A guess at a duration, no finer than a guess is: "4 min 20 s", "1 h 12 min"."""
+    step = 1 if seconds < 60 else 10 if seconds < 600 else 60
+    return words.duration(max(1, round(seconds / step) * step))
+
+
+# --- the history's table --------------------------------------------------------------------
+
+COLUMNS = (
+    "status",
+    "name",
+    "device",
+    "network",
+    "dataset",
+    "parameters",
+    "fit_seconds",
+    "step_ms_median",
+    "images_per_second",
+    "best_val_accuracy",
+    "last_val_accuracy",
+    "created_at",
+    "session",
+    "note",
+)
+
+
+def runs_table(runs: Sequence[RunSummary], timezone: str | None) -> pd.DataFrame:
+    """The history's rows as a page shows them, indexed by run id.
+
+    Args:
+        timezone: the browser's, for the times of creation; None: UTC.
+    """
+    frame = history_frame(runs)
+    frame["kind"] = [KINDS[device_kind(used)] for used in frame["device"]]
+    frame["device"] = [
+        device_text(run.device.used if run.device else run.spec.device, run.device and run.device.name)
+        for run in runs
+    ]
+    frame["network"] = [network(run.spec.model) for run in runs]
+    frame["state"] = frame["status"]
+    frame["status"] = [status_text(run.status) for run in runs]
+    frame["created_at"] = frame["created_at"].dt.tz_convert(timezone or "UTC").dt.tz_localize(None)
+    for name in ("fit_seconds", "step_ms_median", "images_per_second"):
+        frame[name] = [three_digits(value) for value in frame[name]]
+    return frame.set_index("run_id")
+
+
+def three_digits(value: float) -> float:
+    """A figure to three significant digits, still a number, so that a table can sort it."""
+    return float(f"{value:.3g}")
+
+
+def chosen(frame: pd.DataFrame, text: str, states: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
+    """The rows of `runs_table` that hold every word of `text` and are of the states and kinds.
+
+    An empty choice leaves all in.
+    """
+    keep = pd.Series(True, index=frame.index)
+    if states:
+        keep &= frame["state"].isin(states)
+    if kinds:
+        keep &= frame["kind"].isin(kinds)
+    if text.strip():
+        fields = ["name", "device", "network", "dataset", "session", "note", "state"]
+        whole = frame[fields].agg(" ".join, axis=1).str.casefold()
+        for word in text.casefold().split():
+            keep &= whole.str.contains(word, regex=False)
+    return frame[keep]
+
+
+def column_config() -> dict[str, ColumnConfig]:
+    """Headings, units and number formats of `COLUMNS`."""
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    return {
+        "status": text("Status", width="small", pinned=True),
+        "name": text("Name", pinned=True),
+        "device": text("Device", width="medium"),
+        "network": text("Network"),
+        "dataset": text("Data set", width="small"),
+        "parameters": number("Parameters", format="localized", width="small"),
+        "fit_seconds": number("Training (s)", format="localized", width="small"),
+        "step_ms_median": number("Step (ms)", format="localized", width="small"),
+        "images_per_second": number("Images/s", format="localized", width="small"),
+        "best_val_accuracy": number("Best val. acc.", format="percent", width="small"),
+        "last_val_accuracy": number("Last val. acc.", format="percent", width="small"),
+        "created_at": st.column_config.DatetimeColumn("Created", format="D MMM YYYY, HH:mm"),
+        "session": text("Session", width="small"),
+        "note": text("Note"),
+    }
+
+
+# --- fields and facts -----------------------------------------------------------------------
+
+
+def facts_table(facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Plain data as two columns of text, field and value; nested names are dotted."""
+    rows = [(name, value_text(value)) for name, value in flatten(facts).items()]
+    return pd.DataFrame(rows, columns=["Field", "Value"])
+
+
+def value_text(value: Any) -> str:
+    """One value for a cell."""
+    match value:
+        case None:
+            return words.UNKNOWN
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return words.count(value)
+        case list() | tuple():
+            return ", ".join(map(value_text, value)) or "none"
+        case _:
+            return str(value)
+
+
+def labels(cards: Sequence[RunCard]) -> list[str]:
+    """A name for each run, the id added where two share one."""
+    names = [card.name for card in cards]
+    return [
+        card.name if names.count(card.name) == 1 else f"{card.name} ({card.run_id[:8]})"
+        for card in cards
+    ]
+
+
+def differences_table(cards: Sequence[RunCard]) -> pd.DataFrame:
+    """What differs between runs, under their names."""
+    frame = differences(cards)
+    frame.columns = pd.Index(labels(cards))
+    return frame.reset_index(names="Field")
