@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
-from cnnlab.analysis import DeviceKind, Series, device_kind
+from cnnlab.analysis import DeviceKind, Series
 from cnnlab.runner import LiveRun, Snapshot
-from cnnlab.spec import RunCard, Status, Steps
+from cnnlab.spec import RunCard, Status
+from cnnlab.ui import tables
 from cnnlab.ui.lab import history, lab
 
 
@@ -30,8 +32,7 @@ class RunState:
     @property
     def kind(self) -> DeviceKind:
         """What it trains on; by what was asked for until the device is known."""
-        device = self.card.device
-        return device_kind(device.used if device else self.card.spec.device)
+        return tables.kind_of(self.card)
 
 
 def read(card: RunCard) -> RunState:
@@ -73,7 +74,7 @@ def _from_lab(card: RunCard, live: Snapshot) -> RunState:
         facts |= {name: getattr(started, name) for name in ("model", "dataset", "device")}
     if live.run_id not in lab().queued():
         facts["status"] = Status.RUNNING
-    series = Series(**{name: columns[name] for name in LiveRun.COLUMNS})
+    series = Series(**{name: np.asarray(columns[name]) for name in LiveRun.COLUMNS})
     steps = started.steps_per_epoch if started else 0
     card = card.model_copy(update=facts)
     return RunState(card, series, steps, live.phase, live.phase_done, True)
@@ -82,6 +83,3 @@ def _from_lab(card: RunCard, live: Snapshot) -> RunState:
 def steps_per_epoch(card: RunCard) -> int:
     """Batches that cover the training pictures once; 0 where these are not known."""
     return -(-card.dataset.train_images // card.spec.batch_size) if card.dataset else 0
-
-
-NO_STEPS = Series.of(Steps())

@@ -65,7 +65,7 @@ def _body(card: RunCard, watching: bool) -> None:
 def _head(state: RunState) -> None:
     card = state.card
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(card.name, anchor=False, width="content")
+        st.subheader(tables.plain(card.name), anchor=False, width="content")
         st.badge(str(card.status), icon=tables.SIGNS[card.status][1], color="gray")
     match card.status:
         case Status.QUEUED:
@@ -133,12 +133,12 @@ def _over(card: RunCard) -> None:
     said = tables.outcome(card)
     match card.status:
         case Status.FINISHED:
-            st.success(f"**{said}**", icon=tables.SIGNS[card.status][1])
+            st.success(f"**{tables.plain(said)}**", icon=tables.SIGNS[card.status][1])
         case Status.FAILED:
-            st.error(card.error or said, icon=tables.SIGNS[card.status][1])
+            st.error(tables.plain(card.error or said), icon=tables.SIGNS[card.status][1])
         case _:
             text = f"{said} {card.error or ''}".strip()
-            st.warning(text, icon=tables.SIGNS[card.status][1])
+            st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
     if tables.diverged(card):
         st.warning(
             "The loss is no number any more: a smaller learning rate usually cures that.",
@@ -226,18 +226,18 @@ def chart(name: str, frame: pd.DataFrame, spec: charts.Spec, run_id: str) -> Non
     st.vega_lite_chart(frame, spec, key=f"{name}-{run_id}", alt=alt, **charts.KEEP_ZOOM)
 
 
-def axis_choice(key: str) -> Axis:
+def axis_choice(key: str, default: Axis = "step") -> Axis:
     """Let the reader choose the x axis."""
     found = st.segmented_control(
         "Horizontal axis",
         options=get_args(Axis),
-        default="step",
+        default=default,
         required=True,
         format_func=AXES.__getitem__,
         key=key,
         label_visibility="collapsed",
     )
-    return found or "step"
+    return found or default
 
 
 def _curves(state: RunState) -> None:
@@ -257,7 +257,9 @@ def _more_charts(state: RunState) -> None:
         "Images per second": _rate_chart,
         "Memory": _memory_chart,
     }
-    for tab, draw in zip(st.tabs(list(tabs), key="run-tabs", on_change="rerun"), tabs.values(), strict=True):
+    for tab, draw in zip(
+        st.tabs(list(tabs), key="run-tabs", on_change="rerun"), tabs.values(), strict=True
+    ):
         if tab.open:
             with tab:
                 draw(state)

@@ -1,7 +1,8 @@
-"""What pages say of runs in words and rows: status, device, network, result, the history's table."""
+"""What pages say of runs, in words and rows: status, device, network, result, the table."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
@@ -12,7 +13,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from cnnlab import words
-from cnnlab.analysis import device_kind, differences, flatten, history_frame
+from cnnlab.analysis import DeviceKind, device_kind, differences, flatten, history_frame
 from cnnlab.history import RunSummary
 from cnnlab.spec import PRESETS, CnnModel, ModelSpec, RnnModel, RunCard, Status
 
@@ -53,6 +54,16 @@ def network(model: ModelSpec) -> str:
             return f"{model.cell.upper()} {'-'.join(map(str, model.recurrent))}{tail}"
         case _:
             return f"Dense {dense}" if dense else "Softmax alone"
+
+
+def kind_of(run: RunCard | RunSummary) -> DeviceKind:
+    """What a run trains on; before its device is known, what was asked for."""
+    return device_kind(run.device.used if run.device else run.spec.device)
+
+
+def plain(text: str) -> str:
+    """Somebody's text, so that Markdown takes no sign in it for its own."""
+    return re.sub(r"([\\`*_{}\[\]<>#$~:|])", r"\\\1", text)
 
 
 def device_text(used: str, name: str | None) -> str:
@@ -127,8 +138,8 @@ def runs_table(runs: Sequence[RunSummary], timezone: str | None) -> pd.DataFrame
     frame = history_frame(runs)
     frame["kind"] = [KINDS[device_kind(used)] for used in frame["device"]]
     frame["device"] = [
-        device_text(run.device.used if run.device else run.spec.device, run.device and run.device.name)
-        for run in runs
+        device_text(used, name if isinstance(name, str) else None)
+        for used, name in zip(frame["device"], frame["device_name"], strict=True)
     ]
     frame["network"] = [network(run.spec.model) for run in runs]
     frame["state"] = frame["status"]
@@ -144,7 +155,9 @@ def three_digits(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def chosen(frame: pd.DataFrame, text: str, states: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
+def chosen(
+    frame: pd.DataFrame, text: str, states: Sequence[str], kinds: Sequence[str]
+) -> pd.DataFrame:
     """The rows of `runs_table` that hold every word of `text` and are of the states and kinds.
 
     An empty choice leaves all in.

@@ -1,0 +1,148 @@
+"""Data sets on a page: what is here, what the pictures look like, how to add one's own."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from cnnlab import datasets, words
+from cnnlab.datasets import DatasetInfo
+from cnnlab.spec import PRESETS, LabError, change, home
+from cnnlab.ui import link, tables
+
+SHOWN_PIXELS = 96
+PER_CLASS, CLASSES = 8, 20
+
+
+def choose(known: Sequence[DatasetInfo]) -> DatasetInfo:
+    """Let the reader choose a data set; the URL keeps the choice."""
+    by_name = {info.name: info for info in known}
+    linked = st.query_params.get("dataset")
+    found = st.pills(
+        "Data set",
+        options=list(by_name),
+        default=linked if linked in by_name else known[0].name,
+        required=True,
+        format_func=lambda name: _option(by_name[name]),
+        key="data.set",
+        label_visibility="collapsed",
+    )
+    name = found or known[0].name
+    st.query_params["dataset"] = name
+    return by_name[name]
+
+
+def _option(info: DatasetInfo) -> str:
+    sign = ":material/check_circle:" if info.ready else ":material/cloud_download:"
+    return f"{sign} {tables.plain(info.title)}"
+
+
+def facts(info: DatasetInfo) -> None:
+    """The figures of a data set, and what it needs before it can be used."""
+    shape = " × ".join(map(str, info.image_shape)) if info.image_shape else words.UNKNOWN
+    with st.container(horizontal=True, key="data-facts"):
+        st.metric("Pictures to train on", words.count(info.train_images), border=True, width=200)
+        st.metric("Classes", words.count(info.classes), border=True, width=200)
+        st.metric("Height × width × channels", shape, border=True, width=240)
+    if info.synthetic:
+        st.info(
+            "**Synthetic.** These pictures are drawn by a program, the same ones every time, so "
+            "that the lab works without a network. Results on them say nothing about photographs.",
+            icon=":material/brush:",
+        )
+    elif info.ready:
+        st.success(f"Ready: {tables.plain(info.origin)}.", icon=":material/check_circle:")
+    else:
+        _not_ready(info)
+
+
+def train_on(info: DatasetInfo) -> None:
+    """The way to a run on this data set."""
+    spec = change(PRESETS[link.DEFAULT_PRESET].spec, dataset=info.name)
+    st.page_link(
+        "pages/train.py",
+        label="Train on it",
+        icon=":material/play_arrow:",
+        query_params=link.encode(spec),
+    )
+
+
+def _not_ready(info: DatasetInfo) -> None:
+    st.warning(
+        f"Not prepared yet: {tables.plain(info.origin)}. The first run on it prepares it; "
+        "or do it now, in a terminal:",
+        icon=":material/cloud_download:",
+    )
+    st.code(f"python -m cnnlab datasets fetch {shlex.quote(info.name)}", language="bash")
+
+
+# --- pictures -------------------------------------------------------------------------------
+
+
+def gallery(info: DatasetInfo) -> None:
+    """Sample pictures of each class."""
+    if not info.ready:
+        st.caption("Its pictures appear here once it is prepared.")
+        return
+    try:
+        sheets = _sheets(info.name, info.train_images)
+    except LabError as error:
+        st.error(str(error))
+        return
+    st.subheader("Sample pictures", anchor=False)
+    if info.classes and info.classes > len(sheets):
+        st.caption(f"{len(sheets)} of {words.count(info.classes)} classes.")
+    grid = st.grid(2, min_column_width=320)
+    for name, sheet in sheets:
+        with grid.cell():
+            st.markdown(f"**{tables.plain(name)}**")
+            st.image(sheet, alt=f"Sample pictures of the class {name}.", width="stretch")
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for sample pictures …")
+def _sheets(name: str, _images: int | None) -> list[tuple[str, np.ndarray]]:
+    found = datasets.gallery(name, per_class=PER_CLASS, classes=CLASSES)
+    return [(title, sheet(pictures)) for title, pictures in found]
+
+
+def sheet(pictures: np.ndarray) -> np.ndarray:
+    """Pictures in a row, enlarged by whole pixels so that small ones stay crisp.
+
+    Args:
+        pictures: uint8 (n, height, width, 1 or 3).
+
+    Returns:
+        uint8 (height, width, 3), with a transparent gap of a few pixels between pictures (RGBA).
+    """
+    count, height, width, channels = pictures.shape
+    factor = max(1, SHOWN_PIXELS // max(height, width))
+    gap = 2 * factor
+    rgb = np.repeat(pictures, 3, axis=3) if channels == 1 else pictures
+    row = np.zeros((height, count * width + (count - 1) * gap, 4), dtype=np.uint8)
+    for place, picture in enumerate(rgb):
+        left = place * (width + gap)
+        row[:, left : left + width, :3] = picture
+        row[:, left : left + width, 3] = 255
+    large = Image.fromarray(row).resize(
+        (row.shape[1] * factor, height * factor), Image.Resampling.NEAREST
+    )
+    return np.asarray(large)
+
+
+def own_data() -> None:
+    """How to add a data set of one's own."""
+    st.subheader("Your own pictures", anchor=False)
+    st.markdown(
+        "Put one of these into the folder below; it appears here at once, under its file name."
+    )
+    st.code(str(home() / "datasets"), language=None)
+    st.markdown(
+        "- a folder with a folder for each class, holding its pictures (`cats/1.jpg`, "
+        "`dogs/2.png`, …); folders `train` and `test` on top are understood\n"
+        "- the same as an archive: `.zip`, `.tar`, `.tar.gz`, `.tar.xz`, `.tar.bz2`\n"
+        "- a `.npz` file with the arrays `x_train` and `y_train`, as Keras has them"
+    )

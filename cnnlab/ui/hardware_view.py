@@ -1,0 +1,99 @@
+"""The machine on a page: processor, accelerators, software, and the off-switches."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cnnlab import words
+from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu
+from cnnlab.spec import LabError
+from cnnlab.ui import tables
+from cnnlab.ui.lab import hardware
+
+POLL_SECONDS = 1.0
+
+
+def machine() -> None:
+    """What is here; until the first worker has looked, an honest wait."""
+    try:
+        found = hardware()
+    except LabError as error:
+        st.error(str(error))
+        return
+    if found is None:
+        st.fragment(_wait, run_every=POLL_SECONDS)()
+        return
+    left, right = st.columns(2)
+    with left:
+        _cpu(found.cpu)
+    with right:
+        for card in found.accelerators:
+            _accelerator(card)
+        if not found.accelerators:
+            _no_accelerator()
+    with st.expander("Software", icon=":material/deployed_code:"):
+        versions = found.versions | {"system": found.platform}
+        st.dataframe(tables.facts_table(versions), hide_index=True)
+
+
+def _wait() -> None:
+    if hardware() is not None:
+        st.rerun()
+    st.info(
+        "Looking around: the first training process is starting and will tell what it sees. That "
+        "takes some seconds, because it loads torch and Keras.",
+        icon=":material/hourglass_empty:",
+    )
+
+
+def _cpu(cpu: Cpu) -> None:
+    with st.container(border=True, height="stretch"):
+        st.badge("CPU", icon=":material/memory:", color="blue")
+        st.subheader(tables.plain(cpu.name), anchor=False)
+        with st.container(horizontal=True):
+            st.metric("Usable cores", words.number(cpu.usable_cores), width="content")
+            st.metric("Memory", words.size(cpu.memory_mb * 1e6), width="content")
+            st.metric("Threads per operation", words.count(cpu.threads), width="content")
+        cores = f"{words.count(cpu.physical_cores)} cores, {cpu.logical_cores} logical"
+        sets = ", ".join(cpu.instruction_sets) or "none of note"
+        st.caption(f"The machine has {cores}. Instruction sets: {sets}.")
+
+
+def _accelerator(card: Accelerator) -> None:
+    with st.container(border=True, height="stretch"):
+        st.badge(f"Accelerator {card.key}", icon=":material/developer_board:", color="orange")
+        st.subheader(tables.plain(card.name), anchor=False)
+        with st.container(horizontal=True):
+            memory = card.memory_mb and card.memory_mb * 1e6
+            st.metric("Memory", words.size(memory), width="content")
+            st.metric("Power limit", _unit(card.power_limit_w, "W"), width="content")
+            st.metric("Clock", _unit(card.clock_mhz, "MHz"), width="content")
+        facts = [
+            f"Driver {card.driver or 'unknown'}",
+            f"compute capability {card.compute_capability}" if card.compute_capability else "",
+            f"drawing {_unit(card.power_w, 'W')} when looked at" if card.power_w else "",
+        ]
+        st.caption(", ".join(filter(None, facts)) + ".")
+
+
+def _unit(value: float | None, unit: str) -> str:
+    return words.UNKNOWN if value is None else f"{words.number(value)} {unit}"
+
+
+def _no_accelerator() -> None:
+    with st.container(border=True, height="stretch"):
+        st.badge("No accelerator", icon=":material/developer_board_off:", color="gray")
+        st.subheader("None that torch can use", anchor=False)
+        st.write(
+            "Everything here trains on the CPU. With an NVIDIA card, its driver and torch's CUDA "
+            "build are needed; an Apple chip needs macOS 12.3 or later."
+        )
+
+
+def off_switches() -> None:
+    """The ways to keep a run off the GPU: what each does, and its code."""
+    for switch, column in zip(OFF_SWITCHES.values(), st.columns(len(OFF_SWITCHES)), strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{switch.title}**")
+            st.write(switch.explanation)
+            st.code(switch.code, language="python")

@@ -1,0 +1,248 @@
+"""The history's table and what can be done to its rows.
+
+The truth about which runs are open is the URL (`?run=ID&run=ID`): a link opens what its sender saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from cnnlab.history import RunSummary
+from cnnlab.spec import LabError, Status
+from cnnlab.ui import tables
+from cnnlab.ui.lab import history, session_name, set_session_name
+
+Scope = Literal["session", "all"]
+RUN, DELETED = "run", "history.deleted"
+MOST_OPEN = 50
+
+
+# --- which runs -----------------------------------------------------------------------------
+
+
+def opened() -> list[str]:
+    """Ids of the runs that the URL names."""
+    return list(dict.fromkeys(st.query_params.get_all(RUN)))[:MOST_OPEN]
+
+
+def _open(run_ids: Sequence[str]) -> None:
+    if run_ids:
+        st.query_params[RUN] = list(run_ids)
+    else:
+        st.query_params.pop(RUN, None)
+
+
+def session_bar() -> Scope:
+    """Name the session, begin another, and choose whether other sessions are shown too."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        scope = st.segmented_control(
+            "Show",
+            options=["session", "all"],
+            default="session",
+            required=True,
+            format_func={"session": "This session", "all": "All sessions"}.__getitem__,
+            key="history.scope",
+        )
+        here = session_name()
+        with st.popover(f"Session: {tables.plain(here)}", icon=":material/folder_open:"):
+            _session_choice(here)
+    return "all" if scope == "all" else "session"
+
+
+def _session_choice(here: str) -> None:
+    st.caption("New runs go to this session. Choose another, or write a new name.")
+    st.selectbox(
+        "Session",
+        options=list(dict.fromkeys([here, *history().sessions()])),
+        index=0,
+        accept_new_options=True,
+        key="history.session",
+        on_change=_switch_session,
+    )
+
+
+def _switch_session() -> None:
+    name = st.session_state["history.session"]
+    if name is not None:
+        _try(lambda: set_session_name(name))
+
+
+def empty(scope: Scope) -> None:
+    """Say what will appear here, and offer what makes it appear."""
+    where = "" if scope == "all" else f" in the session “{tables.plain(session_name())}”"
+    with st.container(border=True):
+        st.subheader(f"No runs yet{where}", anchor=False)
+        st.write(
+            "Every run you train appears here with its settings, its curves and its speed, "
+            "ready to be compared."
+        )
+        link = "Train a first run" if scope == "all" else "Train a run"
+        st.page_link("pages/train.py", label=link, icon=":material/play_arrow:")
+
+
+# --- the table ------------------------------------------------------------------------------
+
+
+def table(runs: Sequence[RunSummary], open_now: Sequence[str]) -> None:
+    """The runs with a filter above; ticking rows opens them."""
+    shown = _filtered(tables.runs_table(runs, st.context.timezone))
+    if shown.empty:
+        st.info("No run fits the filter; loosen it to see more.", icon=":material/filter_alt_off:")
+        return
+    ids = list(shown.index)
+    # Ticks are row numbers: another set of rows is another table, ticked as the URL says.
+    key = f"runs-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
+    ticked = [ids.index(run_id) for run_id in open_now if run_id in ids]
+    st.dataframe(
+        shown[list(tables.COLUMNS)],
+        hide_index=True,
+        column_config=tables.column_config(),
+        height=min(36 * (len(ids) + 1) + 2, 420),
+        key=key,
+        on_select=lambda: _ticked(key, ids),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": ticked}},
+        alt="The runs, a row each, with their settings, speed and accuracy.",
+    )
+
+
+def _ticked(key: str, ids: Sequence[str]) -> None:
+    _open([ids[row] for row in st.session_state[key].selection.rows])
+
+
+def _filtered(frame: pd.DataFrame) -> pd.DataFrame:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Find", key="history.find", placeholder="Name, network, data, device, note", width=320
+        )
+        states = st.pills(
+            "Status",
+            options=[status.value for status in Status if status.value in set(frame["state"])],
+            format_func=lambda state: tables.status_text(Status(state)),
+            selection_mode="multi",
+            key="history.states",
+        )
+        kinds = st.pills(
+            "Device",
+            options=[kind for kind in tables.KINDS.values() if kind in set(frame["kind"])],
+            selection_mode="multi",
+            key="history.kinds",
+        )
+    return tables.chosen(frame, text, states, kinds)
+
+
+# --- putting in order -----------------------------------------------------------------------
+
+
+def toolbar(run_ids: Sequence[str]) -> None:
+    """What can be done to the runs that are open."""
+    with st.container(horizontal=True):
+        if len(run_ids) == 1:
+            with st.popover("Name and note", icon=":material/edit:"):
+                _edit(run_ids[0])
+        with st.popover("Move", icon=":material/drive_file_move:"):
+            _move(run_ids)
+        count = "" if len(run_ids) == 1 else f" {len(run_ids)} runs"
+        st.button(
+            f"Delete{count}", icon=":material/delete:", on_click=_delete, args=(list(run_ids),)
+        )
+        st.button("Close", icon=":material/close:", on_click=_open, args=([],))
+
+
+def _edit(run_id: str) -> None:
+    try:
+        card = history().card(run_id, steps=False)
+    except LabError as error:
+        st.error(str(error))
+        return
+    with st.form(f"edit-{run_id}", border=False):
+        st.text_input("Name", card.name, max_chars=120, key=f"name-{run_id}")
+        st.text_area("Note", card.note, max_chars=10_000, key=f"note-{run_id}")
+        st.form_submit_button("Save", type="primary", on_click=_save, args=(run_id,))
+
+
+def _save(run_id: str) -> None:
+    def write() -> None:
+        history().rename(run_id, st.session_state[f"name-{run_id}"])
+        history().annotate(run_id, st.session_state[f"note-{run_id}"])
+
+    _try(write)
+
+
+def _move(run_ids: Sequence[str]) -> None:
+    with st.form("move", border=False):
+        st.selectbox(
+            "To the session",
+            options=history().sessions(),
+            index=None,
+            placeholder="Choose one or write a new name",
+            accept_new_options=True,
+            key="history.target",
+        )
+        st.form_submit_button("Move", type="primary", on_click=_move_now, args=(list(run_ids),))
+
+
+def _move_now(run_ids: Sequence[str]) -> None:
+    target = st.session_state["history.target"]
+    if target is None:
+        st.toast("Choose a session first.", icon=":material/info:")
+        return
+
+    def write() -> None:
+        for run_id in run_ids:
+            history().move(run_id, target)
+
+    _try(write)
+
+
+def _delete(run_ids: Sequence[str]) -> None:
+    gone: list[str] = []
+
+    def write() -> None:
+        for run_id in run_ids:
+            history().delete(run_id)
+            gone.append(run_id)
+
+    _try(write)
+    if gone:
+        st.session_state[DELETED] = gone
+        _open([run_id for run_id in run_ids if run_id not in gone])
+
+
+def undo_bar() -> None:
+    """After a deletion: what was deleted, and the way back."""
+    gone = st.session_state.get(DELETED)
+    if not gone:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        what = "The run is deleted." if len(gone) == 1 else f"{len(gone)} runs are deleted."
+        st.markdown(f":material/delete: {what}", width="content")
+        st.button("Undo", icon=":material/undo:", on_click=_restore, args=(gone,))
+        st.button("Dismiss", type="tertiary", on_click=_forget)
+
+
+def _restore(run_ids: Sequence[str]) -> None:
+    def write() -> None:
+        for run_id in run_ids:
+            history().restore(run_id)
+
+    _try(write)
+    _forget()
+    _open(run_ids)
+
+
+def _forget() -> None:
+    st.session_state.pop(DELETED, None)
+
+
+def _try(write: Callable[[], None]) -> None:
+    """Do it, or say in a toast why it could not be done; for callbacks, which own no place."""
+    try:
+        write()
+    except LabError as error:
+        st.toast(str(error), icon=":material/error:", duration="long")

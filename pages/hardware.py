@@ -1,0 +1,14 @@
+"""What there is to train on, and the three ways to keep a run off the GPU."""
+
+import streamlit as st
+
+from cnnlab.ui import hardware_view
+
+st.title("Hardware", anchor=False)
+hardware_view.machine()
+st.header("Three ways to switch a GPU off", anchor=False)
+st.write(
+    "Each run of the form can use one of them: under Device, “Switch the GPU off by”. The run "
+    "then records which device it really used."
+)
+hardware_view.off_switches()

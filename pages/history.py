@@ -1,0 +1,34 @@
+"""The runs that were made: find them, look into them, put them side by side, tidy up."""
+
+import streamlit as st
+
+from cnnlab.spec import LabError
+from cnnlab.ui import history_view, pair_view, run_view
+from cnnlab.ui.lab import history, session_name
+
+st.title("History", anchor=False)
+scope = history_view.session_bar()
+history_view.undo_bar()
+try:
+    runs = history().summaries(session=None if scope == "all" else session_name())
+except LabError as error:
+    st.error(str(error))
+    st.stop()
+
+opened = history_view.opened()
+if not runs:
+    history_view.empty(scope)
+else:
+    history_view.table(runs, opened)
+if opened:
+    st.divider()
+    history_view.toolbar(opened)
+match opened:
+    case [run_id]:
+        run_view.show(run_id)
+    case [_, _]:
+        pair_view.show(opened)
+    case [_, _, *_]:
+        st.info("Choose two runs to see them side by side, or one to look into it.")
+    case _ if runs:
+        st.caption("Tick one run to look into it, or two to see them side by side.")
