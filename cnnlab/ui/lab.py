@@ -24,13 +24,14 @@ from cnnlab.models import Layer, flops_per_image, split
 from cnnlab.models import check as check_layers
 from cnnlab.runner import Lab
 from cnnlab.spec import (
-    PRESETS,
     ExperimentSpec,
     GpuOff,
+    LabError,
     Problem,
     SpecError,
     Status,
 )
+from cnnlab.ui.tables import network
 
 SESSION = "today"
 """The session that runs go to until another is named."""
@@ -128,6 +129,11 @@ def check(spec: ExperimentSpec) -> list[Layer]:
 
 def _layers(spec: ExperimentSpec) -> list[Layer]:
     info = datasets.info(spec.dataset)
+    if info.image_shape is None or info.classes is None or info.train_images is None:
+        raise LabError(
+            f"{info.title} was not read yet, so the size of its pictures is unknown; "
+            "prepare it on the Data page first."
+        )
     return check_layers(spec, info.image_shape, info.classes, info.train_images)
 
 
@@ -142,11 +148,32 @@ def dataset_names() -> list[str]:
     return known + sorted(own.difference(known))
 
 
+def dataset_labels() -> dict[str, str]:
+    """`dataset_names`, each with its title and whether it must be fetched first."""
+    known = {info.name: info for info in datasets.known()}
+    return {
+        name: known[name].title + ("" if known[name].ready else " (not here yet)")
+        if name in known
+        else Path(name).name
+        for name in dataset_names()
+    }
+
+
 def devices_here() -> list[str]:
     """What `device` may be here: auto, cpu, and each accelerator once it is known."""
     found = hardware()
     cards = found.accelerators if found else ()
     return ["auto", "cpu", *(card.key for card in cards)]
+
+
+def device_labels() -> dict[str, str]:
+    """`devices_here`, each under its real name."""
+    found = hardware()
+    if found is None:
+        return {"auto": "Automatic", "cpu": "CPU"}
+    cards = {card.key: f"GPU: {card.name}" for card in found.accelerators}
+    best = next(iter(cards.values()), "CPU")
+    return {"auto": f"Automatic ({best})", "cpu": f"CPU: {found.cpu.name}", **cards}
 
 
 def _device_problems(spec: ExperimentSpec) -> list[Problem]:
@@ -166,9 +193,7 @@ def _device_problems(spec: ExperimentSpec) -> list[Problem]:
 
 def name_of(spec: ExperimentSpec) -> str:
     """What a run is called when nobody says: its network and its data."""
-    presets = (preset.title for preset in PRESETS.values() if preset.spec.model == spec.model)
-    network = next(presets, spec.model.family.upper() if spec.model.family != "dense" else "Dense")
-    return f"{network} on {Path(spec.dataset).name}"[:120]
+    return f"{network(spec.model)} on {Path(spec.dataset).name}"[:120]
 
 
 # --- how long it may take -------------------------------------------------------------------

@@ -1,0 +1,38 @@
+"""CNN Lab in the browser: `streamlit run app.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from cnnlab.spec import LabError
+from cnnlab.ui import top
+
+PAGES = (
+    ("train", "Train", ":material/model_training:"),
+    ("history", "History", ":material/history:"),
+    ("data", "Data", ":material/photo_library:"),
+    ("hardware", "Hardware", ":material/memory:"),
+)
+
+st.set_page_config(
+    page_title="CNN Lab",
+    page_icon=":material/grid_on:",
+    layout="wide",
+    # With an entry of its own the menu is shown, and with it the choice of theme.
+    menu_items={"About": "**CNN Lab**: train small CNNs, and see what a GPU buys."},
+)
+page = st.navigation(
+    [
+        st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "train")
+        for name, title, icon in PAGES
+        if Path(__file__).with_name("pages").joinpath(f"{name}.py").exists()
+    ],
+    position="top",
+)
+try:
+    top.bar()
+    page.run()
+except LabError as error:
+    st.error(str(error), icon=":material/error:")

@@ -1,0 +1,244 @@
+"""The form: the recipe as widgets, with what is wrong beside each field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from cnnlab.devices import OFF_SWITCHES
+from cnnlab.spec import PRESETS, Problem
+from cnnlab.ui import link, recipe
+from cnnlab.ui.link import Field, Raw, Section
+from cnnlab.ui.recipe import KEY, Recipe
+
+Options = Mapping[str, Mapping[str, str]]
+"""By field: the values to choose from, each with its label."""
+
+
+LABELS: dict[str, dict[str, str]] = {
+    "family": {"cnn": "CNN", "dense": "Dense", "rnn": "RNN"},
+    "cell": {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"},
+    "head": {"global_average": "Global average", "flatten": "Flatten"},
+    "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
+    "gpu_off": {"none": "Nothing", **{way: item.title for way, item in OFF_SWITCHES.items()}},
+}
+STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000}
+SEGMENTED = ("family", "cell", "head", "engine", "padding")
+HEADINGS: dict[Section, str] = {
+    "data": "Data",
+    "network": "Network",
+    "training": "Training",
+    "device": "Device",
+}
+
+
+# --- widgets --------------------------------------------------------------------------------
+
+
+def show(form: Recipe, options: Options) -> None:
+    """Draw the form, with what is wrong beside each field."""
+    _show_presets(form)
+    for section, heading in HEADINGS.items():
+        st.markdown(f"##### {heading}")
+        fields = [
+            field
+            for field in link.fields_of(form.raw["model"]["family"])
+            if field.section == section
+        ]
+        if section == "network":
+            _show_field(fields.pop(0), form, options)
+            if "blocks" in form.raw["model"]:
+                _show_blocks(form)
+        _show_grid([field for field in fields if not field.folded], form, options)
+        folded = [field for field in fields if field.folded]
+        if folded:
+            wrong = any(_problems(form, field.path) for field in folded)
+            with st.expander(f"More about the {heading.lower()}", expanded=wrong):
+                _show_grid(folded, form, options)
+
+
+def _show_presets(form: Recipe) -> None:
+    same = next((key for key, item in PRESETS.items() if item.spec == form.spec), None)
+    st.session_state[f"{KEY}preset"] = same
+    st.pills(
+        "Start from",
+        list(PRESETS),
+        format_func=lambda key: PRESETS[key].title,
+        key=f"{KEY}preset",
+        on_change=recipe.choose_preset,
+        help="A recipe that is known to work; change whatever you like afterwards.",
+    )
+    st.caption(PRESETS[same].shows if same else "Your own recipe.")
+
+
+def _show_grid(fields: list[Field], form: Recipe, options: Options) -> None:
+    for start in range(0, len(fields), 2):
+        pair = fields[start : start + 2]
+        columns = st.columns(2) if len(pair) == 2 else [st.container()]
+        for column, field in zip(columns, pair, strict=True):
+            with column:
+                _show_field(field, form, options)
+
+
+def _problems(form: Recipe, path: str) -> list[Problem]:
+    return [p for p in form.problems if p.field == path or p.field.startswith(f"{path}.")]
+
+
+def _complain(form: Recipe, path: str) -> None:
+    for problem in _problems(form, path):
+        st.caption(f":red[:material/error: {link.sentence(problem)}]")
+
+
+def _show_field(field: Field, form: Recipe, options: Options) -> None:
+    family = form.raw["model"]["family"]
+    key, value = KEY + field.path, recipe.shown(field, link.get(form.raw, field.path))
+    st.session_state.setdefault(key, value)
+    facts = link.schema_of(field, family)
+    choices = options.get(field.name) or _choices(field, facts)
+    if choices:
+        _show_choice(field, key, {**choices, **({} if value in choices else {value: str(value)})})
+    elif facts["type"] == "boolean":
+        st.toggle(field.label, key=key, help=field.help)
+    elif field.typed or facts["type"] == "array":
+        st.text_input(field.label, key=key, help=field.help, max_chars=200)
+    else:
+        _show_number(field.name, field.label, key, facts, field.help)
+    _complain(form, field.path)
+
+
+def _choices(field: Field, facts: Mapping[str, Any]) -> dict[str, str]:
+    labels = LABELS.get(field.name, {})
+    values = list(link.FRESH) if field.name == "family" else facts.get("enum", [])
+    return {value: labels.get(value, value) for value in values}
+
+
+def _show_choice(field: Field, key: str, choices: Mapping[str, str]) -> None:
+    common: dict[str, Any] = {
+        "options": list(choices),
+        "format_func": lambda value: choices[value],
+        "key": key,
+        "help": field.help,
+        "on_change": recipe.choose_family if field.name == "family" else None,
+    }
+    if field.name in SEGMENTED:
+        st.segmented_control(field.label, required=True, width="stretch", **common)
+    else:
+        st.selectbox(field.label, **common)
+
+
+def _show_number(
+    name: str, label: str, key: str, facts: Mapping[str, Any], help: str | None = None
+) -> None:
+    """A number within its bounds; one that is excluded is left for the spec to refuse."""
+    kind: type = int if facts["type"] == "integer" else float
+    least = facts.get("minimum", facts.get("exclusiveMinimum"))
+    most = facts.get("maximum", facts.get("exclusiveMaximum"))
+    nullable: dict[str, Any] = {"value": None} if facts["nullable"] else {}
+    if name == "train_limit":
+        nullable["placeholder"] = "all"
+    st.number_input(
+        label,
+        min_value=kind(least),
+        max_value=kind(most),
+        step=STEPS.get(name, 1) if kind is int else 0.05,
+        format="%d" if kind is int else "%g",
+        key=key,
+        help=help,
+        **nullable,
+    )
+
+
+# --- blocks ---------------------------------------------------------------------------------
+
+
+def _show_blocks(form: Recipe) -> None:
+    blocks = form.raw["model"]["blocks"]
+    for number, block in enumerate(blocks):
+        with st.container(border=True, key=f"block_{number}"):
+            _show_block_head(number, len(blocks))
+            for index in range(len(block["convs"])):
+                _show_conv(number, index, block)
+            _show_block_foot(number, block)
+            _complain(form, f"model.blocks.{number}")
+    _complain_about_list(form, "model.blocks")
+    limit = link.schema("cnn", "blocks")["maxItems"]
+    st.button(
+        "Add a block",
+        icon=":material/add:",
+        on_click=recipe.add_block,
+        disabled=len(blocks) >= limit,
+        key="add_block",
+    )
+
+
+def _complain_about_list(form: Recipe, path: str) -> None:
+    for problem in form.problems:
+        if problem.field == path:
+            st.caption(f":red[:material/error: {link.sentence(problem)}]")
+
+
+def _show_block_head(number: int, count: int) -> None:
+    buttons: tuple[tuple[str, str, str, Callable[..., None], tuple[int, ...], bool], ...] = (
+        ("up", "arrow_upward", "Move up", recipe.move_block, (number, number - 1), number == 0),
+        (
+            "down",
+            "arrow_downward",
+            "Move down",
+            recipe.move_block,
+            (number, number + 1),
+            number == count - 1,
+        ),
+        ("remove", "delete", "Remove", recipe.remove_block, (number,), count == 1),
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**Block {number + 1}**", width="stretch")
+        for name, icon, says, action, arguments, disabled in buttons:
+            st.button(
+                f":material/{icon}:",
+                key=f"{name}_block_{number}",
+                help=f"{says} block {number + 1}",
+                on_click=action,
+                args=arguments,
+                disabled=disabled,
+                type="tertiary",
+            )
+
+
+def _show_conv(number: int, index: int, block: Raw) -> None:
+    where = f"model.blocks.{number}.convs.{index}"
+    columns = st.columns([5, 5, 1], vertical_alignment="bottom", wrap=False, gap="small")
+    for column, name in zip(columns, ("filters", "kernel"), strict=False):
+        key = f"{KEY}{where}.{name}"
+        st.session_state.setdefault(key, block["convs"][index][name])
+        with column:
+            label = "Conv2D filters" if name == "filters" else "Kernel"
+            _show_number(name, label, key, link.schema("conv", name))
+    columns[2].button(
+        ":material/close:",
+        key=f"remove_conv_{number}_{index}",
+        help="Remove this Conv2D",
+        on_click=recipe.remove_conv,
+        args=(number, index),
+        disabled=len(block["convs"]) == 1,
+        type="tertiary",
+    )
+
+
+def _show_block_foot(number: int, block: Raw) -> None:
+    columns = st.columns([5, 6], vertical_alignment="bottom", wrap=False, gap="small")
+    key = f"{KEY}model.blocks.{number}.pool"
+    st.session_state.setdefault(key, block["pool"])
+    with columns[0]:
+        says = "Max pooling over so many pixels each way; 0 for none."
+        _show_number("pool", "Pool", key, link.schema("block", "pool"), says)
+    columns[1].button(
+        "Add Conv2D",
+        key=f"add_conv_{number}",
+        icon=":material/add:",
+        on_click=recipe.add_conv,
+        args=(number,),
+        disabled=len(block["convs"]) >= link.schema("block", "convs")["maxItems"],
+        type="tertiary",
+    )

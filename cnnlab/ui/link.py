@@ -1,0 +1,362 @@
+"""The fields of a spec as a person meets them, and a spec as a link.
+
+One table, `FIELDS`, drives the form and the link. A link names a preset and what differs from it:
+`?preset=article&epochs=3&dense=300-100&blocks=128x7-p2_256x3`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from cnnlab.spec import (
+    PRESETS,
+    Block,
+    CnnModel,
+    Conv,
+    DenseModel,
+    ExperimentSpec,
+    ModelSpec,
+    Problem,
+    RnnModel,
+    SpecError,
+    parse_spec,
+)
+
+Raw = dict[str, Any]
+"""A spec as plain data, whatever it holds; `parse_spec` judges it."""
+
+DEFAULT_PRESET = "tiny"
+FRESH: dict[str, ModelSpec] = {
+    "cnn": PRESETS[DEFAULT_PRESET].spec.model,
+    "dense": DenseModel(),
+    "rnn": RnnModel(),
+}
+"""What a family begins with when it is chosen."""
+
+Section = Literal["data", "network", "training", "device"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a spec: where it is, what it is called, what it does."""
+
+    path: str
+    label: str
+    help: str
+    section: Section
+    folded: bool = False
+    """Rarely changed, so out of sight at first."""
+    typed: bool = False
+    """Written as text, because it spans orders of magnitude."""
+
+    @property
+    def name(self) -> str:
+        """Its name in a link."""
+        return self.path.rpartition(".")[2]
+
+
+FIELDS: tuple[Field, ...] = (
+    Field("dataset", "Data set", "The pictures to learn from.", "data"),
+    Field(
+        "train_limit",
+        "Pictures to use",
+        "Only the first so many; left empty, all of them. The validation pictures are among them.",
+        "data",
+    ),
+    Field(
+        "validation_split",
+        "Validation split",
+        "Share of the pictures kept aside to see how the network does on pictures it never saw.",
+        "data",
+    ),
+    Field("model.family", "Family", "What kind of network: the layers it is made of.", "network"),
+    Field("model.cell", "Cell", "The recurrent layer; a picture is read row by row.", "network"),
+    Field(
+        "model.recurrent",
+        "Recurrent units",
+        "Units of each recurrent layer, separated by commas.",
+        "network",
+    ),
+    Field(
+        "model.head",
+        "Head",
+        "How the last feature maps become one vector: their averages, or all their values.",
+        "network",
+    ),
+    Field(
+        "model.dense",
+        "Dense units",
+        "Units of each Dense layer before the softmax, separated by commas; empty for none.",
+        "network",
+    ),
+    Field(
+        "model.dropout",
+        "Dropout",
+        "Share of values that are dropped at random while training; 0 for none.",
+        "network",
+    ),
+    Field(
+        "model.batch_norm",
+        "Batch normalisation",
+        "Normalise each layer's output over the batch, before its activation.",
+        "network",
+        folded=True,
+    ),
+    Field(
+        "model.padding",
+        "Padding",
+        "valid: a convolution shrinks the picture by its kernel; same: the size stays.",
+        "network",
+        folded=True,
+    ),
+    Field(
+        "model.activation",
+        "Activation",
+        "The function after every layer but the last.",
+        "network",
+        folded=True,
+    ),
+    Field(
+        "model.initializer",
+        "Initializer",
+        "The distribution that the first weights are drawn from.",
+        "network",
+        folded=True,
+    ),
+    Field("epochs", "Epochs", "How often the network sees every training picture.", "training"),
+    Field("batch_size", "Batch size", "Pictures in one training step.", "training"),
+    Field("optimizer", "Optimizer", "The rule that turns gradients into new weights.", "training"),
+    Field(
+        "learning_rate",
+        "Learning rate",
+        "How far each step goes; 0.001 is Adam's usual one.",
+        "training",
+        typed=True,
+    ),
+    Field(
+        "precision",
+        "Precision",
+        "The dtype policy; a mixed one computes in 16 bits and keeps weights in 32.",
+        "training",
+        folded=True,
+    ),
+    Field(
+        "seed",
+        "Seed",
+        "Of the first weights, the order of batches and the dropout.",
+        "training",
+        folded=True,
+    ),
+    Field(
+        "engine",
+        "Engine",
+        "stock: Keras's own fit, as published; fast: the same network fed in a quicker way.",
+        "training",
+    ),
+    Field(
+        "compile",
+        "Compile with torch",
+        "Let torch.compile rewrite the network first; that takes a while and may or may not pay.",
+        "training",
+        folded=True,
+    ),
+    Field("device", "Device", "Where it trains; auto takes the GPU if there is one.", "device"),
+    Field(
+        "threads",
+        "CPU threads",
+        "Threads that one operation may use; left empty, torch decides.",
+        "device",
+        folded=True,
+    ),
+    Field(
+        "gpu_off",
+        "Switch the GPU off by",
+        "One of the published ways to keep a run off the GPU; the Hardware page explains them.",
+        "device",
+        folded=True,
+    ),
+)
+
+_FAMILIES: dict[str, Any] = {"cnn": CnnModel, "dense": DenseModel, "rnn": RnnModel}
+_LISTS = ("dense", "recurrent")
+_ROOTS: dict[str, Any] = {"spec": ExperimentSpec, "conv": Conv, "block": Block, **_FAMILIES}
+
+
+@cache
+def schema(root: str, name: str) -> Mapping[str, Any]:
+    """JSON schema of a field: its type, bounds and choices.
+
+    Args:
+        root: `spec`, `conv`, `block`, or a family of networks.
+
+    Returns:
+        The schema of its values, with `nullable` added.
+    """
+    found = dict(_ROOTS[root].model_json_schema()["properties"][name])
+    several = found.pop("anyOf", [])
+    for option in several:
+        found |= {} if option["type"] == "null" else option
+    return found | {"nullable": {"type": "null"} in several}
+
+
+def schema_of(field: Field, family: str) -> Mapping[str, Any]:
+    """JSON schema of a field in a spec whose network is of `family`."""
+    return schema(family if field.path.startswith("model.") else "spec", field.name)
+
+
+def fields_of(family: str) -> Iterator[Field]:
+    """The fields that a spec has whose network is of `family`, but for its blocks."""
+    members = _FAMILIES[family].model_fields
+    for field in FIELDS:
+        if not field.path.startswith("model.") or field.name in members:
+            yield field
+
+
+def get(raw: Any, path: str) -> Any:
+    """The value at a path such as `model.blocks.0.pool`."""
+    for part in path.split("."):
+        raw = raw[int(part)] if isinstance(raw, list) else raw[part]
+    return raw
+
+
+def put(raw: Raw, path: str, value: Any) -> None:
+    """Set the value at a path whose parents exist."""
+    parent, _, last = path.rpartition(".")
+    within: Any = get(raw, parent) if parent else raw
+    within[int(last) if isinstance(within, list) else last] = value
+
+
+def label_of(path: str) -> str:
+    """The name of a field, at any depth, as the form has it."""
+    if path.startswith("model.blocks"):
+        numbers = [int(part) + 1 for part in path.split(".") if part.isdigit()]
+        words = [f"Block {numbers[0]}"] if numbers else ["Blocks"]
+        words += [f"Conv2D {numbers[1]}"] if numbers[1:] else []
+        last = path.rpartition(".")[2]
+        return ", ".join(words + ([last] if last in ("filters", "kernel", "pool") else []))
+    whole = re.sub(r"\.\d+$", "", path)
+    return next((field.label for field in FIELDS if field.path == whole), path)
+
+
+def sentence(problem: Problem) -> str:
+    """What is wrong with a field, where it is, and what is allowed."""
+    return f"{label_of(problem.field)} is {problem.value}, but {problem.allowed}."
+
+
+# --- links ----------------------------------------------------------------------------------
+
+
+def encode(spec: ExperimentSpec) -> dict[str, str]:
+    """The shortest link to a spec, as query parameters: a preset, and what differs from it."""
+    return min((_differences(spec, name) for name in _names()), key=_length)
+
+
+def decode(parameters: Mapping[str, str]) -> ExperimentSpec:
+    """The spec that a link stands for. Parameters that name no field are left out.
+
+    Raises:
+        SpecError: names every bad field, its value and what is allowed.
+    """
+    name = parameters.get("preset", DEFAULT_PRESET)
+    if name not in PRESETS:
+        allowed = f"it should be one of {', '.join(PRESETS)}"
+        raise SpecError([Problem(field="preset", value=name[:60], allowed=allowed)])
+    raw = PRESETS[name].spec.model_dump(mode="json")
+    family = parameters.get("family", raw["model"]["family"])
+    if family not in FRESH:
+        allowed = f"it should be one of {', '.join(FRESH)}"
+        raise SpecError([Problem(field="model.family", value=family[:60], allowed=allowed)])
+    if family != raw["model"]["family"]:
+        raw["model"] = FRESH[family].model_dump(mode="json")
+    for field in fields_of(family):
+        if field.name in parameters:
+            put(raw, field.path, _value(field, family, parameters[field.name]))
+    if family == "cnn" and "blocks" in parameters:
+        raw["model"]["blocks"] = _blocks(parameters["blocks"])
+    return parse_spec(raw)
+
+
+def preset_of(parameters: Mapping[str, str]) -> ExperimentSpec:
+    """What to show instead of a link that is refused: its preset."""
+    return PRESETS.get(parameters.get("preset", ""), PRESETS[DEFAULT_PRESET]).spec
+
+
+def left_out(parameters: Mapping[str, str]) -> list[str]:
+    """Parameters of a link that name no field of any spec."""
+    return sorted(set(parameters) - {field.name for field in FIELDS} - {"preset", "blocks"})
+
+
+def _names() -> list[str]:
+    """Presets, the one that needs not be named first: of equally short links the first is taken."""
+    return sorted(PRESETS, key=lambda name: name != DEFAULT_PRESET)
+
+
+def _length(parameters: Mapping[str, str]) -> int:
+    return sum(len(name) + len(text) for name, text in parameters.items())
+
+
+def _differences(spec: ExperimentSpec, preset: str) -> dict[str, str]:
+    base, family = PRESETS[preset].spec, spec.model.family
+    link = {"preset": preset}
+    raw = base.model_dump(mode="json")
+    if family != base.model.family:
+        raw["model"] = FRESH[family].model_dump(mode="json")
+        link["family"] = family
+    wanted = spec.model_dump(mode="json")
+    for field in fields_of(family):
+        text = _text(get(wanted, field.path))
+        if field.name != "family" and text != _text(get(raw, field.path)):
+            link[field.name] = text
+    if family == "cnn" and wanted["model"]["blocks"] != raw["model"]["blocks"]:
+        link["blocks"] = "_".join(map(_block_text, wanted["model"]["blocks"]))
+    return link
+
+
+def _text(value: Any) -> str:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return str(value)
+
+
+def _value(field: Field, family: str, text: str) -> Any:
+    """What a text stands for; where it is no good, the text itself, for `parse_spec` to refuse."""
+    if field.name in _LISTS:
+        return [] if text == "none" else text.split("-")
+    return None if text == "none" and schema_of(field, family)["nullable"] else text
+
+
+def _block_text(block: Raw) -> str:
+    convs = [f"{conv['filters']}x{conv['kernel']}" for conv in block["convs"]]
+    return "-".join([*convs, *([f"p{block['pool']}"] if block["pool"] else [])])
+
+
+_BLOCK = re.compile(
+    r"(?P<convs>[0-9]{1,6}x[0-9]{1,6}(-[0-9]{1,6}x[0-9]{1,6})*)(-p(?P<pool>[0-9]{1,6}))?"
+)
+
+
+def _blocks(text: str) -> list[Raw]:
+    """Blocks from a text such as `128x7-p2_256x3-256x3`."""
+    found = [_BLOCK.fullmatch(part) for part in text.split("_")]
+    if not all(found):
+        allowed = "it should read like 128x7-p2_256x3-256x3: filters x kernel, then p and the pool"
+        raise SpecError([Problem(field="model.blocks", value=text[:60], allowed=allowed)])
+    return [
+        {
+            "convs": [
+                dict(zip(("filters", "kernel"), conv.split("x"), strict=True))
+                for conv in match["convs"].split("-")
+            ],
+            "pool": int(match["pool"] or 0),
+        }
+        for match in found
+        if match
+    ]

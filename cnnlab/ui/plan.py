@@ -1,0 +1,169 @@
+"""Before a run: the network that a recipe makes, what it will cost, and Start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cnnlab import datasets, words
+from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
+from cnnlab.spec import ExperimentSpec, LabError
+from cnnlab.ui import lab, link, network, recipe, tables
+from cnnlab.ui.recipe import Recipe
+
+LAST_GOOD = "last_good_layers"
+
+
+def show(filled: Recipe) -> None:
+    """The network and its figures, then Start; where the recipe cannot work, why not."""
+    if note := st.session_state.get(recipe.NOTE):
+        st.warning(f"Not everything in the link could be used. {note}", icon=":material/link_off:")
+    if filled.good and filled.spec:
+        st.session_state[LAST_GOOD] = filled.layers
+        _show_network(filled.layers)
+        _show_figures(filled.spec, filled.layers)
+        _show_start(filled.spec)
+        _show_estimates(filled.spec, filled.layers)
+        with st.expander("Layer by layer", icon=":material/table_rows:"):
+            _show_table(filled.layers)
+        return
+    _show_problems(filled)
+    if layers := st.session_state.get(LAST_GOOD):
+        st.caption("The last network that worked:")
+        _show_network(layers)
+    _start_button(disabled=True)
+
+
+def _show_problems(filled: Recipe) -> None:
+    said = [link.sentence(problem) for problem in filled.problems] or [filled.said]
+    text = said[0] if len(said) == 1 else "\n".join(f"- {sentence}" for sentence in said)
+    st.error(f"This recipe cannot be trained yet.\n\n{text}", icon=":material/error:")
+
+
+def _show_network(layers: Sequence[Layer]) -> None:
+    st.altair_chart(network.chart(layers), key="network", alt=network.alt_text(layers))
+    st.caption(
+        "Width: channels. Height: size of the picture. Point at a block for its shape, "
+        "parameters and FLOPs."
+    )
+
+
+def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
+    train, validation = split(spec, datasets.info(spec.dataset).train_images or 0)
+    figures = (
+        ("Parameters", words.count(parameters(list(layers))), "Weights and biases."),
+        (
+            "FLOPs per image",
+            words.scaled(flops_per_image(list(layers)), ""),
+            "Floating-point operations of one forward pass; a training step takes about three "
+            "times as many.",
+        ),
+        (
+            "Memory",
+            words.size(memory_mb(spec, list(layers)) * 1e6),
+            "Estimate for weights, gradients, optimizer and one batch; the frameworks' own few "
+            "hundred MB and the pictures come on top.",
+        ),
+        (
+            "Steps per epoch",
+            words.count(math.ceil(train / spec.batch_size)),
+            f"{words.count(train)} pictures to train on, {words.count(validation)} to validate.",
+        ),
+    )
+    with st.container(horizontal=True, key="figures"):
+        for label, value, says in figures:
+            st.metric(label, value, help=says, width=190)
+
+
+def _start_button(disabled: bool) -> bool:
+    return st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=disabled,
+        key="start",
+    )
+
+
+def _show_start(spec: ExperimentSpec) -> None:
+    info = datasets.info(spec.dataset)
+    if _start_button(disabled=False):
+        try:
+            run_id = lab.start(spec)
+        except LabError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.query_params.from_dict({"run": run_id})
+        st.rerun()
+    if lab.lab().running():
+        st.caption("Another run is training; this one will wait its turn.")
+    if not info.ready:
+        st.caption(f"{info.title} {_made_ready(info.origin)}.")
+
+
+def _made_ready(origin: str) -> str:
+    """How a data set becomes ready, as the rest of a sentence that its title begins."""
+    if origin.startswith("downloads"):
+        return f"is not here yet: the run {origin} first, or another data set trains at once"
+    return f"is prepared when the run begins ({origin})"
+
+
+def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
+    """How long it may take, by device."""
+    images = datasets.info(spec.dataset).train_images or 0
+    runs = lab.history().summaries()
+    labels = lab.device_labels()
+    guesses = []
+    for device in lab.devices_here()[1:]:
+        guess = lab.estimate(spec, layers, images, device, runs)
+        if guess:
+            earlier = "one earlier run" if guess.runs == 1 else f"{guess.runs} earlier runs"
+            guesses.append(
+                f"**{labels[device]}**: about {tables.about(guess.seconds)}, judging by {earlier}"
+            )
+    st.caption("  \n".join(guesses) or "How long it takes is known after the first run like it.")
+
+
+def _show_table(layers: Sequence[Layer]) -> None:
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        network.table(layers),
+        hide_index=True,
+        column_config={
+            "Parameters": number(format="localized"),
+            "FLOPs per image": number(format="localized"),
+        },
+        alt="The layers in order, with settings, output shape, parameters and FLOPs.",
+    )
+
+
+# --- the queue ------------------------------------------------------------------------------
+
+
+def show_queue() -> None:
+    """The waiting runs, each with a way to withdraw it; nothing where none waits."""
+    waiting = lab.lab().queued()
+    st.fragment(_queue, run_every=1 if waiting else None)()
+
+
+def _queue() -> None:
+    waiting = lab.lab().queued()
+    if not waiting:
+        return
+    st.markdown("##### Waiting")
+    for place, run_id in enumerate(waiting, start=1):
+        live = lab.lab().live(run_id)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            name = lab.name_of(live.spec) if live else run_id
+            st.markdown(f"{place}. {name}", width="stretch")
+            st.button(
+                "Withdraw",
+                key=f"withdraw-{run_id}",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=lab.lab().stop,
+                args=(run_id,),
+            )

@@ -1,0 +1,67 @@
+"""The line above every page: what is training, and the session that new runs go to."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cnnlab.spec import LabError
+from cnnlab.ui import lab
+
+TRAIN = "pages/train.py"
+
+
+def bar() -> None:
+    """Draw the line. While something trains, or the devices are being looked for, it keeps up."""
+    running, known = lab.lab().running(), lab.hardware() is not None
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"
+    ):
+        st.fragment(_indicator, run_every=1.5 if running or not known else None)(running, known)
+        _session()
+
+
+def _indicator(running: str | None, known: bool) -> None:
+    now = lab.lab().running()
+    if (now, lab.hardware() is not None) != (running, known):
+        st.rerun()  # the whole page, once: others of its parts tell of it too
+    if now is None:
+        st.caption("Nothing is training" if known else "Looking for devices …", width="content")
+        return
+    live = lab.lab().live(now)
+    epochs = f", epoch {len(live.epochs) + 1} of {live.spec.epochs}" if live else ""
+    st.page_link(
+        TRAIN,
+        label=f"Training {lab.name_of(live.spec) if live else now}{epochs}",
+        icon=":material/play_circle:",
+        query_params={"run": now},
+    )
+
+
+def _session() -> None:
+    with st.popover(f"Session: {lab.session_name()}", icon=":material/folder_open:"):
+        st.text_input(
+            "New runs go to the session",
+            value=lab.session_name(),
+            key="session_text",
+            max_chars=60,
+            on_change=_name_session,
+            help="A name such as 'meetup' keeps runs together in the history.",
+        )
+        if refused := st.session_state.get("session_refused"):
+            st.error(refused)
+        others = [name for name in lab.history().sessions() if name != lab.session_name()][:8]
+        for number, name in enumerate(others):
+            st.button(name, key=f"session-{number}", on_click=_change_session, args=(name,))
+
+
+def _name_session() -> None:
+    _change_session(st.session_state["session_text"])
+
+
+def _change_session(name: str) -> None:
+    try:
+        lab.set_session_name(name)
+        st.session_state["session_refused"] = ""
+    except LabError as error:
+        st.session_state["session_refused"] = str(error)
+    st.session_state["session_text"] = lab.session_name()
