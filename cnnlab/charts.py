@@ -8,7 +8,7 @@ the chart's zoom is a selection that it knows (the frontend's `useVegaEmbed`).
 
 from __future__ import annotations
 
-import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from typing import Any, Literal, ParamSpec, cast
@@ -42,7 +42,7 @@ PHASE_COLOURS = (
     "#C9C9C9",
 )
 
-TALL, LOW = 340, 260  # pixels: to be read across a room
+TALLEST, TALL, LOW = 420, 340, 260  # pixels: to be read across a room
 ZOOM = "zoom"
 KEEP_ZOOM: dict[str, Any] = {"on_select": "rerun", "selection_mode": ZOOM}
 ZOOM_HINT = "Scroll to zoom, drag to move, double-click to see everything again."
@@ -147,6 +147,21 @@ def _hover(base: alt.Chart) -> alt.Chart:
     return base.mark_point(size=90, opacity=0, filled=True)
 
 
+def _dash(legend: alt.Legend) -> alt.StrokeDash:
+    """Training solid, validation dashed."""
+    scale = alt.Scale(domain=["training", "validation"], range=[[1, 0], [6, 4]])
+    return alt.StrokeDash("split:N", title=None, scale=scale, legend=legend)
+
+
+def _points(base: alt.Chart) -> alt.Chart:
+    """Points on the validation curve; those of training are there for the pointer alone."""
+    validation = alt.LogicalAndPredicate(
+        **{"and": [{"param": "shown"}, "datum.split === 'validation'"]}
+    )
+    opacity = alt.condition(validation, alt.value(1), alt.value(0))
+    return base.mark_point(filled=True, size=70).encode(opacity=opacity)
+
+
 def _layers(height: int, *charts: alt.Chart) -> alt.LayerChart:
     return alt.LayerChart(layer=list(charts), data=SOURCE, height=height)
 
@@ -168,21 +183,11 @@ def curve(metric: Metric, axis: Axis, kind: DeviceKind) -> alt.LayerChart:
             _tooltip("value", short, format_),
         ],
     )
-    dash = alt.StrokeDash(
-        "split:N",
-        title=None,
-        scale=alt.Scale(domain=["training", "validation"], range=[[1, 0], [6, 4]]),
-        legend=alt.Legend(symbolStrokeColor=COLOURS[kind], symbolSize=500),
-    )
+    dash = _dash(alt.Legend(symbolStrokeColor=COLOURS[kind], symbolSize=500))
     line = base.mark_line(color=COLOURS[kind], strokeWidth=2.5).encode(
         strokeDash=dash, opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1))
     )
-    validation = alt.LogicalAndPredicate(
-        **{"and": [{"param": "shown"}, "datum.split === 'validation'"]}
-    )
-    points = base.mark_point(color=COLOURS[kind], filled=True, size=70).encode(
-        opacity=alt.condition(validation, alt.value(1), alt.value(0))
-    )
+    points = _points(base).encode(color=alt.value(COLOURS[kind]))
     return _layers(TALL, line.add_params(shown, _zoom()), points)
 
 
@@ -200,7 +205,9 @@ def step_times(kind: DeviceKind) -> alt.LayerChart:
         base.transform_fold(["ms", "median_ms"], as_=["series", "value"])
         .mark_line(strokeWidth=2)
         .encode(
-            y=alt.Y("value:Q", title="Step time (ms, log scale)", scale=y),
+            y=alt.Y(
+                "value:Q", title="Step time (ms, log scale)", scale=y, axis=alt.Axis(grid=False)
+            ),
             color=alt.Color("series:N", title=None, scale=colours, legend=names),
             opacity=alt.when(shown).then(alt.value(0.9)).otherwise(alt.value(0.05)),
         )
@@ -223,7 +230,12 @@ def step_histogram(kind: DeviceKind) -> alt.Chart:
         alt.Chart(SOURCE, height=LOW)
         .mark_bar(binSpacing=1)
         .encode(
-            x=alt.X("from_ms:Q", title="Step time (ms); grey: longer", scale=alt.Scale(zero=False)),
+            x=alt.X(
+                "from_ms:Q",
+                title="Step time (ms); grey: longer",
+                bin="binned",
+                axis=alt.Axis(tickCount=8),
+            ),
             x2="to_ms:Q",
             y=alt.Y("steps:Q", title="Steps", axis=alt.Axis(format="~s")),
             color=colour.otherwise(alt.value(COLOURS[kind])),
@@ -285,21 +297,20 @@ memory_spec = _once(memory)
 def run_colours(families: Mapping[str, Family]) -> dict[str, str]:
     """A colour for each run id, of its family's hue.
 
-    A run keeps its colour from page to page: its id picks the shade, and only where two chosen
-    runs pick the same one does the later id take the next that is free.
+    The first run of a family has the family's own colour, each further one the next shade: a run
+    added at the end changes no other's colour. Beyond the shades there are, they repeat.
     """
+    seen: Counter[Family] = Counter()
     colours: dict[str, str] = {}
-    for run_id in sorted(families):
-        shades = SHADES[families[run_id]]
-        pick = hashlib.sha256(run_id.encode()).digest()[0]
-        order = [shades[(pick + offset) % len(shades)] for offset in range(len(shades))]
-        free = [shade for shade in order if shade not in colours.values()]
-        colours[run_id] = (free or order)[0]
+    for run_id, family in families.items():
+        shades = SHADES[family]
+        colours[run_id] = shades[seen[family] % len(shades)]
+        seen[family] += 1
     return colours
 
 
 def overlay(
-    quantity: Quantity, axis: Axis, runs: tuple[tuple[str, str], ...], height: int = TALL
+    quantity: Quantity, axis: Axis, runs: tuple[tuple[str, str], ...], height: int = TALLEST
 ) -> alt.LayerChart:
     """Several runs in one chart, from `analysis.overlay`: columns run, x, value, split.
 
@@ -310,7 +321,7 @@ def overlay(
     title, short, format_ = QUANTITIES[quantity]
     shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
     colours = alt.Scale(domain=[label for label, _ in runs], range=[colour for _, colour in runs])
-    dashes = alt.Scale(domain=["training", "validation"], range=[[1, 0], [6, 4]])
+    names = alt.Legend(columns=2, labelLimit=150)  # two beside each other fit a phone
     scale = {
         "loss": alt.Scale(zero=False),
         "accuracy": alt.Scale(),
@@ -324,7 +335,7 @@ def overlay(
             scale=scale,
             axis=alt.Axis(format="%") if quantity == "accuracy" else alt.Axis(),
         ),
-        color=alt.Color("run:N", title=None, scale=colours, legend=alt.Legend(columns=2)),
+        color=alt.Color("run:N", title=None, scale=colours, legend=names),
         tooltip=[
             alt.Tooltip("run:N", title="Run"),
             alt.Tooltip("split:N", title="Pictures"),
@@ -333,17 +344,21 @@ def overlay(
         ],
     )
     line = base.mark_line(strokeWidth=2.5).encode(
-        strokeDash=alt.StrokeDash("split:N", title=None, scale=dashes),
+        strokeDash=_dash(alt.Legend(symbolSize=500, orient="bottom")),
         opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1)),
     )
-    return _layers(height, line.add_params(shown, _zoom()), _hover(base))
+    return _layers(height, line.add_params(shown, _zoom()), _points(base))
 
 
 def ledger(runs: tuple[str, ...]) -> alt.Chart:
     """Where the wall time of each run went, from `analysis.ledger`; `runs` orders the bars."""
     order = f"indexof({list(PHASES)!r}, datum.phase)"
     return (
-        alt.Chart(SOURCE, height=alt.Step(48))
+        alt.Chart(
+            SOURCE,
+            height=alt.Step(48),
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        )
         .transform_calculate(place=order)
         .mark_bar()
         .encode(

@@ -202,10 +202,10 @@ def step_times(series: Series, points: int = POINTS) -> pd.DataFrame:
 
 
 def _rolling_median(y: Floats, at: Integers) -> Floats:
-    """Median of the `MEDIAN_WINDOW_STEPS` values around each index in `at`; edges repeat."""
+    """Median of the `MEDIAN_WINDOW_STEPS` values around each index in `at`, ends mirrored."""
     if not len(y):
         return y
-    padded = np.pad(y, MEDIAN_WINDOW_STEPS // 2, mode="edge")
+    padded = np.pad(y, MEDIAN_WINDOW_STEPS // 2, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WINDOW_STEPS)
     middle = MEDIAN_WINDOW_STEPS // 2
     return np.partition(windows[at], middle, axis=1)[:, middle]

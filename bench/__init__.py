@@ -1,0 +1,1 @@
+"""Side-by-side measurements of the lab, each against its baseline."""

@@ -1,0 +1,86 @@
+"""`python -m bench`: run every bench of this folder, print a table, refresh BENCHMARKS.md.
+
+A bench is a module with `main() -> dict`: what `measure.paired` returns, in the `unit` it names,
+with a `name` and the `arms` ("a", and "b", the baseline) in words. Whatever else it holds stays in
+its own JSON under `bench/results`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import bench
+
+PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+INTRODUCTION = (
+    "# Benchmarks\n\nEach line is one measurement of two arms in turn, by `make bench`: medians, "
+    "with the quartiles of the ratio.\n\n"
+)
+HEAD = (
+    "| measured | this lab | baseline | baseline / this lab | quartiles | pairs |",
+    "|---|---|---|---|---|---|",
+)
+
+
+def benches() -> dict[str, Callable[[], dict[str, Any]]]:
+    """The benches of this folder by module name, in alphabetical order."""
+    names = sorted(module.name for module in pkgutil.iter_modules(bench.__path__))
+    modules = [
+        importlib.import_module(f"bench.{name}") for name in names if not name.startswith("__")
+    ]
+    return {
+        module.__name__.removeprefix("bench."): module.main
+        for module in modules
+        if hasattr(module, "main")
+    }
+
+
+def row(result: dict[str, Any]) -> str:
+    """One line of the table."""
+    unit, ratio = result["unit"], result["ratio"]
+    sides = [f"{result[arm]['median']:.3g} {unit}, {result['arms'][arm]}" for arm in ("a", "b")]
+    spread = f"{ratio['quartile_low']:.3g} to {ratio['quartile_high']:.3g}"
+    return (
+        f"| {result['name']} | {sides[0]} | {sides[1]} | {ratio['median']:.3g} | {spread} "
+        f"| {result['pairs']} |"
+    )
+
+
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """All lines, below the machine they were measured on."""
+    machine = results[0]["machine"]
+    place = (
+        f"Measured on: {machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}."
+    )
+    return "\n".join([place, "", *HEAD, *map(row, results)])
+
+
+def refreshed(page: str, text: str) -> str:
+    """`page` with `text` between its markers; without markers they are added at its end."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        before, after = page, "\n"
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+def main() -> None:
+    """Run them all."""
+    results = []
+    for name, measure in benches().items():
+        print(f"Measuring {name} …", flush=True)
+        results.append(measure())
+    text = table(results)
+    page = PAGE.read_text() if PAGE.exists() else INTRODUCTION
+    PAGE.write_text(refreshed(page, text))
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
