@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab import words
@@ -40,17 +40,20 @@ def test_a_duration_is_said_in_the_units_a_person_would_use(seconds, said):
     assert words.duration(seconds) == said
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, 1e7))
 def test_a_duration_is_within_one_percent_of_what_was_measured(seconds):
     assert spoken_seconds(words.duration(seconds)) == pytest.approx(seconds, rel=0.01)
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 1e7), st.floats(0.1, 1e7))
 def test_a_longer_duration_is_never_said_as_a_shorter_one(a, b):
     low, high = sorted((a, b))
     assert spoken_seconds(words.duration(low)) <= spoken_seconds(words.duration(high))
 
 
+@settings(deadline=None)
 @given(st.floats(1, 1e7))
 def test_no_part_of_a_duration_is_nought_or_overflows_its_unit(seconds):
     limits = {"s": 60, "min": 60, "h": 24}
@@ -58,6 +61,7 @@ def test_no_part_of_a_duration_is_nought_or_overflows_its_unit(seconds):
         assert 0 < float(amount) < limits.get(unit, math.inf)
 
 
+@settings(deadline=None)
 @given(st.floats(-1e12, 1e12).filter(lambda x: abs(x) > 1e-9))
 def test_a_number_keeps_three_significant_digits(value):
     assert float(words.number(value).replace(",", "")) == pytest.approx(value, rel=0.0051)
@@ -81,6 +85,7 @@ def test_a_number_has_no_idle_noughts(value, said):
     assert words.number(value) == said
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**15), 10**15))
 def test_a_count_keeps_every_digit(value):
     assert int(words.count(value).replace(",", "")) == value
@@ -108,6 +113,7 @@ def test_a_large_figure_gets_a_prefix(value, unit, said):
     assert words.scaled(value, unit) == said
 
 
+@settings(deadline=None)
 @given(st.floats(1, 9.9e17))
 def test_a_prefix_leaves_less_than_a_thousand_before_it(value):
     amount, unit = words.size(value).split()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import pandas as pd
 
 from cnnlab import words
@@ -97,34 +98,40 @@ class Summary(Protocol):
 def history_frame(summaries: Sequence[Summary]) -> pd.DataFrame:
     """A row for each run, in the order given; what is not known is null."""
     rows = [_history_row(run) for run in summaries]
-    frame = pd.DataFrame.from_records(rows, columns=list(HISTORY_COLUMNS))
-    frame["created_at"] = pd.to_datetime(frame["created_at"], utc=True, format="ISO8601")
-    return frame.astype(HISTORY_COLUMNS)
+    values = zip(*rows, strict=True) if rows else [()] * len(HISTORY_COLUMNS)
+    columns = dict(zip(HISTORY_COLUMNS, map(list, values), strict=True))
+    columns["created_at"] = pd.to_datetime(columns["created_at"], utc=True, format="ISO8601")
+    return pd.DataFrame(
+        {name: pd.Series(columns[name], dtype=dtype) for name, dtype in HISTORY_COLUMNS.items()}
+    )
 
 
-HISTORY_COLUMNS = {
-    "run_id": "str",
-    "name": "str",
-    "session": "str",
-    "status": "str",
-    "created_at": "datetime64[us, UTC]",
-    "dataset": "str",
-    "model": "str",
-    "parameters": "Int64",
-    "device": "str",
-    "device_name": "str",
-    "engine": "str",
-    "precision": "str",
-    "batch_size": "int32",
-    "epochs_done": "int32",
-    "epochs": "int32",
-    "fit_seconds": "float64",
-    "step_ms_median": "float64",
-    "images_per_second": "float64",
-    "best_val_accuracy": "float64",
-    "last_val_accuracy": "float64",
-    "note": "str",
-    "origin": "str",
+# As objects, since pandas takes milliseconds to look up each type by its name.
+TEXT, WHOLE = pd.StringDtype(na_value=np.nan), pd.Int64Dtype()
+SMALL, REAL = np.dtype("int32"), np.dtype("float64")
+HISTORY_COLUMNS: dict[str, Any] = {
+    "run_id": TEXT,
+    "name": TEXT,
+    "session": TEXT,
+    "status": TEXT,
+    "created_at": pd.DatetimeTZDtype("us", "UTC"),
+    "dataset": TEXT,
+    "model": TEXT,
+    "parameters": WHOLE,
+    "device": TEXT,
+    "device_name": TEXT,
+    "engine": TEXT,
+    "precision": TEXT,
+    "batch_size": SMALL,
+    "epochs_done": SMALL,
+    "epochs": SMALL,
+    "fit_seconds": REAL,
+    "step_ms_median": REAL,
+    "images_per_second": REAL,
+    "best_val_accuracy": REAL,
+    "last_val_accuracy": REAL,
+    "note": TEXT,
+    "origin": TEXT,
 }
 
 
@@ -220,11 +227,15 @@ def comparability(a: RunCard, b: RunCard) -> list[str]:
     none either: published and imported runs say less than those measured here.
     """
     reasons = [f"{card.name} has no finished epoch" for card in (a, b) if not card.epochs]
-    first, second = _speed_facts(a), _speed_facts(b)
-    for name in dict.fromkeys([*first, *second]):
-        one, other = first.get(name), second.get(name)
-        lacking = name not in _spec_facts(a) | _spec_facts(b) and (one is None or other is None)
-        if one != other and not lacking:
+    asked = [_spec_facts(card) for card in (a, b)]
+    facts = [_measured_facts(card) for card in (a, b)]
+    for name in dict.fromkeys([*asked[0], *asked[1]]):
+        one, other = (each.get(name) for each in asked)
+        if one != other:
+            reasons.append(f"{name} is {_text(one)} against {_text(other)}")
+    for name, one in facts[0].items():
+        other = facts[1].get(name)
+        if one is not None and other is not None and one != other:
             reasons.append(f"{name} is {_text(one)} against {_text(other)}")
     return reasons
 
@@ -239,15 +250,15 @@ def _spec_facts(card: RunCard) -> dict[str, Any]:
     }
 
 
-def _speed_facts(card: RunCard) -> dict[str, Any]:
-    facts = _spec_facts(card)
+def _measured_facts(card: RunCard) -> dict[str, Any]:
+    """What was found that decides speed; null or absent where it is not known."""
+    facts = {name: card.environment.get(name) for name in MATTERS_FOR_SPEED}
+    facts["threads"] = facts["threads"] or card.spec.threads
     if card.dataset:
         facts |= flatten(card.dataset.model_dump(mode="json"), "dataset")
     if card.model:
         facts["model.parameters"] = card.model.parameters
-    known = {name: card.environment.get(name) for name in MATTERS_FOR_SPEED}
-    known["threads"] = known["threads"] or card.spec.threads
-    return facts | known
+    return facts
 
 
 # --- who is faster --------------------------------------------------------------------------

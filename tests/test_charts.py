@@ -1,0 +1,248 @@
+"""Specs are built once, hold no data and nothing live, and draw what the analysis hands them."""
+
+import copy
+import io
+import json
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import vl_convert
+from PIL import Image
+from streamlit import dataframe_util
+from streamlit.testing.v1 import AppTest
+
+from cnnlab import analysis, charts
+from tests.test_analysis import Pretend
+
+RUN = Pretend(3, 60)
+SERIES, EPOCHS = RUN.series(), RUN.rows()
+BOTH = analysis.curves(SERIES, EPOCHS, 60)
+LOSS, ACCURACY = (analysis.only(BOTH, metric) for metric in analysis.METRICS)
+RUNS = (("On the CPU", charts.CPU), ("On the GPU", charts.ACCELERATOR))
+LEDGER = pd.DataFrame(
+    {
+        "run": ["a", "a", "b"],
+        "phase": ["data", "training", "training"],
+        "seconds": [1.0, 20.0, 200.0],
+    }
+)
+OVERLAY = analysis.overlay({label: LOSS for label, _ in RUNS})
+
+# Each chart as a page calls it, and the frame that goes with it.
+CHARTS = {
+    "loss": (lambda: charts.curve_spec("loss", "step", "cpu"), LOSS),
+    "accuracy": (lambda: charts.curve_spec("accuracy", "seconds", "accelerator"), ACCURACY),
+    "step_times": (lambda: charts.step_times_spec("cpu"), analysis.step_times(SERIES)),
+    "step_histogram": (lambda: charts.step_histogram_spec("cpu"), analysis.step_histogram(SERIES)),
+    "throughput": (lambda: charts.throughput_spec("cpu"), analysis.throughput(SERIES, 32)),
+    "memory": (lambda: charts.memory_spec(), analysis.memory(SERIES)),
+    "overlay_loss": (lambda: charts.overlay_spec("loss", "epoch", RUNS), OVERLAY),
+    "overlay_accuracy": (lambda: charts.overlay_spec("accuracy", "seconds", RUNS), OVERLAY),
+    "overlay_step_ms": (lambda: charts.overlay_spec("step_ms", "step", RUNS), OVERLAY),
+    "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
+}
+ZOOMED = [name for name in CHARTS if name != "ledger"]
+every_chart = pytest.mark.parametrize("name", list(CHARTS))
+
+
+def keys_of(value, found=None) -> set[str]:
+    found = set() if found is None else found
+    if isinstance(value, dict):
+        found |= set(value)
+        for item in value.values():
+            keys_of(item, found)
+    elif isinstance(value, list):
+        for item in value:
+            keys_of(item, found)
+    return found
+
+
+def fields_of(value) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["field"]} if isinstance(value.get("field"), str) else set()
+        return own.union(*map(fields_of, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(fields_of, value))
+    return set()
+
+
+@every_chart
+def test_a_spec_is_valid_vega_lite_without_data(name):
+    spec = CHARTS[name][0]()
+    alt.Chart.from_dict(spec, validate=True)
+    assert spec["data"] == {"name": "source"}
+    assert not keys_of(spec) & {"datasets", "values"}
+
+
+@every_chart
+def test_a_spec_is_built_once_and_small(name):
+    build, _ = CHARTS[name]
+    assert build() is build()
+    assert len(json.dumps(build())) < 3000
+
+
+@every_chart
+def test_a_spec_asks_for_no_field_that_its_frame_lacks(name):
+    build, frame = CHARTS[name]
+    made_in_the_browser = {"series", "value", "place"}
+    assert fields_of(build()) <= set(frame.columns) | made_in_the_browser
+
+
+@every_chart
+def test_a_chart_has_a_fixed_text_for_those_who_cannot_see_it(name):
+    assert charts.alt_text(name).endswith(".")
+
+
+def test_no_text_lacks_its_chart():
+    assert set(charts.ALT_TEXT) == set(CHARTS)
+
+
+@every_chart
+def test_a_chart_draws_its_data(name):
+    build, frame = CHARTS[name]
+    drawn = render(charts.with_data(build(), frame))
+    blank = render(charts.with_data(build(), frame.head(0)))
+    coloured = [int((saturation(picture) > 80).sum()) for picture in (drawn, blank)]
+    assert coloured[0] > coloured[1] + 200
+
+
+def render(spec: charts.Spec) -> Image.Image:
+    return Image.open(io.BytesIO(vl_convert.vegalite_to_png(spec | {"width": 500})))
+
+
+def saturation(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture.convert("RGB").convert("HSV"))[..., 1]
+
+
+@pytest.mark.parametrize("name", ZOOMED)
+def test_a_chart_over_time_can_be_zoomed_by_a_selection_that_streamlit_knows(name):
+    params = {param["name"]: param for param in CHARTS[name][0]()["params"]}
+    zoom = params[charts.KEEP_ZOOM["selection_mode"]]
+    assert zoom["bind"] == "scales"
+    assert zoom["select"]["type"] == "interval"
+
+
+@pytest.mark.parametrize("name", ["loss", "step_times", "memory", "overlay_loss"])
+def test_a_legend_shows_and_hides(name):
+    params = {param["name"]: param for param in CHARTS[name][0]()["params"]}
+    assert params["shown"]["bind"] == "legend"
+
+
+@every_chart
+def test_the_renderer_is_fixed_whatever_the_number_of_rows(name):
+    assert CHARTS[name][0]()["usermeta"] == {"embedOptions": {"renderer": "canvas"}}
+
+
+@every_chart
+def test_every_tooltip_names_its_quantity(name):
+    assert all(item["title"] for item in tooltips_of(CHARTS[name][0]()))
+    assert tooltips_of(CHARTS[name][0]())
+
+
+def tooltips_of(value) -> list[dict]:
+    if isinstance(value, dict):
+        own = value["tooltip"] if isinstance(value.get("tooltip"), list) else []
+        return own + [tip for item in value.values() for tip in tooltips_of(item)]
+    if isinstance(value, list):
+        return [tip for item in value for tip in tooltips_of(item)]
+    return []
+
+
+def test_the_device_decides_the_colour_and_the_axis_its_title():
+    cpu = json.dumps(charts.curve_spec("loss", "step", "cpu"))
+    gpu = json.dumps(charts.curve_spec("loss", "seconds", "accelerator"))
+    assert charts.CPU in cpu
+    assert charts.ACCELERATOR not in cpu
+    assert charts.ACCELERATOR in gpu
+    assert charts.AXIS_TITLES["seconds"] in gpu
+
+
+def test_the_bars_of_the_ledger_stand_in_the_order_given_and_phases_in_theirs():
+    spec = charts.ledger_spec(("b", "a"))
+    assert spec["encoding"]["y"]["sort"] == ["b", "a"]
+    assert spec["encoding"]["color"]["scale"]["domain"] == list(analysis.PHASES)
+
+
+# --- colours --------------------------------------------------------------------------------
+
+
+def test_each_run_has_a_colour_of_its_family_and_no_two_the_same():
+    runs = {"a": "cpu", "b": "accelerator", "c": "cpu", "d": "reference", "e": "cpu"}
+    colours = charts.run_colours(runs)
+    assert len(set(colours.values())) == len(runs)
+    assert all(colours[run] in charts.SHADES[family] for run, family in runs.items())
+    assert (colours["a"], colours["b"], colours["d"]) == tuple(charts.COLOURS.values())
+
+
+def test_a_run_added_at_the_end_changes_no_other_colour():
+    runs = {"a": "cpu", "b": "accelerator"}
+    colours = charts.run_colours(runs)
+    assert colours.items() <= charts.run_colours(runs | {"c": "cpu"}).items()
+
+
+def test_more_runs_than_shades_still_get_colours():
+    colours = charts.run_colours({str(number): "cpu" for number in range(12)})
+    assert set(colours.values()) == set(charts.SHADES["cpu"])
+
+
+# --- what is sent ---------------------------------------------------------------------------
+
+
+@every_chart
+def test_a_packed_frame_holds_what_the_frame_held(name):
+    frame = CHARTS[name][1]
+    back = charts.packed(frame).to_pandas()
+    assert list(back.columns) == list(frame.columns)
+    for column in frame:
+        expected, found = frame[column], back[column]
+        np.testing.assert_array_equal(found.astype(expected.dtype), expected)
+
+
+def test_a_gap_is_sent_as_null():
+    frame = pd.DataFrame({"value": np.array([1, np.nan], np.float32)})
+    assert charts.packed(frame)["value"].to_pylist() == [1.0, None]
+
+
+def test_streamlit_takes_a_packed_frame_as_it_is_and_it_is_smaller():
+    sent = dataframe_util.convert_anything_to_arrow_bytes(charts.packed(LOSS))
+    with pa.ipc.open_stream(sent) as stream:
+        assert stream.read_all().schema.pandas_metadata is None
+    assert len(sent) < len(dataframe_util.convert_anything_to_arrow_bytes(LOSS))
+
+
+def test_a_spec_that_was_shown_is_unchanged_and_a_refresh_sends_the_same_one_again():
+    before = {name: copy.deepcopy(build()) for name, (build, _) in CHARTS.items()}
+    first, second = (protos_of_a_page() for _ in range(2))
+    assert {name: build() for name, (build, _) in CHARTS.items()} == before
+    assert [proto.spec for proto in first] == [proto.spec for proto in second]
+    assert [proto.id for proto in first] == [proto.id for proto in second]
+    assert len(first) == len(ZOOMED)
+
+
+def test_data_and_ids_part_a_chart_with_more_steps_keeps_spec_and_id():
+    few = protos_of_a_page(head=5)
+    many = protos_of_a_page()
+    assert [(proto.spec, proto.id) for proto in few] == [(proto.spec, proto.id) for proto in many]
+    assert any(a.data.data != b.data.data for a, b in zip(few, many, strict=True))
+
+
+def protos_of_a_page(head: int | None = None) -> list:
+    """What a page with every live chart sends."""
+    page = AppTest.from_function(show, kwargs={"head": head}).run()
+    assert not page.exception
+    return [block.proto for block in page.main.children.values()]
+
+
+def show(head: int | None) -> None:
+    import streamlit as st
+
+    from cnnlab import charts
+    from tests.test_charts import CHARTS, ZOOMED
+
+    for name in ZOOMED:
+        build, frame = CHARTS[name]
+        data = charts.packed(frame.head(head) if head else frame)
+        st.vega_lite_chart(data, build(), key=name, alt=charts.alt_text(name), **charts.KEEP_ZOOM)
