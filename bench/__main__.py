@@ -1,8 +1,8 @@
 """`python -m bench`: run every bench of this folder, print a table, refresh BENCHMARKS.md.
 
 A bench is a module with `main() -> dict`: what `measure.paired` returns, in the `unit` it names,
-with a `name` and the `arms` ("a", and "b", the baseline) in words. Whatever else it holds stays in
-its own JSON under `bench/results`.
+with a `name` and the `arms` ("a", and "b", the baseline) in words; `notes`, if it has any, are
+sentences beneath the table. Whatever else it holds stays in its own JSON under `bench/results`.
 """
 
 from __future__ import annotations
@@ -56,9 +56,12 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     machine = results[0]["machine"]
     place = (
         f"Measured on: {machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
-        f"Python {machine['python']}."
+        f"Python {machine['python']}; load average {machine['load_average']:.1f}."
     )
-    return "\n".join([place, "", *HEAD, *map(row, results)])
+    lines = [place, "", *HEAD, *map(row, results)]
+    for note in (note for result in results for note in result.get("notes", ())):
+        lines += ["", note]
+    return "\n".join(lines)
 
 
 def refreshed(page: str, text: str) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on: processor, usable cores, system, Python."""
+    """What was measured on: processor, usable cores, system, Python; and how busy it is."""
     return {
         "cpu": _cpu_name(),
         "cores": len(os.sched_getaffinity(0))
@@ -23,6 +25,7 @@ def machine() -> dict[str, Any]:
         else os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "load_average": psutil.getloadavg()[0],
     }
 
 

@@ -3,8 +3,8 @@
 Both arms are the page's own code, drawing all its live charts. Arm a sends them as the page does,
 data beside cached specs. Arm b, the baseline, builds the same Altair charts anew and sends them
 with `st.altair_chart`. Each refresh runs as a real script run with Streamlit's own context, and
-counts until every message is serialised for the browser. Two further figures are no comparison: the
-same refresh in the process's CPU time, and the page as it stands while a run trains (snapshot, head,
+counts until every message is serialised for the browser. Two further figures stand beside: the
+refresh in CPU time of the process, and the page as it stands while a run trains (snapshot, head,
 metrics, the charts of the open tab).
 """
 
@@ -134,7 +134,7 @@ def page_state(run: LiveRun) -> run_state.RunState:
         return run_state._from_lab(card, run.snapshot())
 
 
-def all_charts(run: LiveRun) -> None:
+def send_data_beside_cached_specs(run: LiveRun) -> None:
     """Draw every live chart as the page does, those of all tabs."""
     state = page_state(run)
     run_view._curves(state)
@@ -160,16 +160,16 @@ BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
 }
 
 
-def build_and_send(name: str, frame: pd.DataFrame, spec: charts.Spec, run_id: str) -> None:
+def send_built_anew(name: str, frame: pd.DataFrame, spec: charts.Spec, run_id: str) -> None:
     """The usual way to show a chart, in the place of `run_view.chart`."""
     chart = BUILD[name]().properties(data=frame)
     st.altair_chart(chart, key=f"{name}-{run_id}", alt=charts.alt_text(name), **charts.KEEP_ZOOM)
 
 
-def all_charts_anew(run: LiveRun) -> None:
-    """Draw what `all_charts` draws, each chart built anew."""
-    with patch.object(run_view, "chart", build_and_send):
-        all_charts(run)
+def build_and_send_altair_charts(run: LiveRun) -> None:
+    """Draw what `send_data_beside_cached_specs` draws, each chart built anew."""
+    with patch.object(run_view, "chart", send_built_anew):
+        send_data_beside_cached_specs(run)
 
 
 # --- measuring ------------------------------------------------------------------------------
@@ -228,14 +228,16 @@ class Arm:
         return summary([size / 1e3 for size in self.bytes[1:]])
 
     def cpu_ms(self) -> dict[str, float]:
-        """Milliseconds of CPU time: other programs on the machine hardly move them."""
+        """Milliseconds of CPU time, which leave out waiting for other programs on the machine."""
         return summary([1e3 * seconds for seconds in self.cpu_seconds[1:]])
 
 
 def main() -> dict[str, Any]:
     """Measure, keep and return the result."""
     run = example_run()
-    ours, anew, page = Arm(all_charts, run), Arm(all_charts_anew, run), Arm(whole_page, run)
+    ours = Arm(send_data_beside_cached_specs, run)
+    anew = Arm(build_and_send_altair_charts, run)
+    page = Arm(whole_page, run)
     result = paired(ours, anew, PAIRS)
     page_ms = summary([1e3 * page() for _ in range(PAIRS + 1)][1:])
     for key in ("a", "b"):
