@@ -1,0 +1,191 @@
+"""Prepared data sets on disk: one folder each, with images.npy, labels.npy and meta.json.
+
+A folder appears whole or not at all: it is written beside its place and then moved there. It is
+never changed afterwards, so that any number of processes may map it into memory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from cnnlab.spec import Frozen, LabError, home
+
+FORMAT = 1
+"""Raise it when a rule of preparation changes: what was prepared by the old rule is left alone."""
+
+SPARE_BYTES = 64 * 2**20
+"""Free disk space that preparing a data set leaves to others."""
+
+LEFTOVER_SECONDS = 24 * 3600
+"""Age after which an unfinished folder belongs to a process that was killed."""
+
+Progress = Callable[[float | None, str], None]
+"""Told the share done, 0 to 1 (None: unknown), and what is being done."""
+
+
+class Meta(Frozen):
+    """What a page needs to know of a prepared data set without opening its arrays."""
+
+    shape: tuple[int, int, int, int]
+    """Pictures, height, width, channels."""
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A data set that is about to be written: all but its pixels is known."""
+
+    shape: tuple[int, int, int, int]
+    labels: np.ndarray
+    """(N,), whole numbers from 0."""
+    class_names: tuple[str, ...]
+    fill: Callable[[np.ndarray], None]
+    """Writes the pixels into a uint8 array of `shape`."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set from the store; the arrays are read-only maps of their files."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+def folder() -> Path:
+    """Where the owner's archives and the prepared data sets lie."""
+    return home() / "datasets"
+
+
+def key(name: str, identity: object) -> str:
+    """A folder name for the data set `name` whose content is told apart by `identity`."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", name)[:40].strip("-").lower() or "data"
+    digest = sha256(repr((FORMAT, identity)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{readable}-{digest[:20]}"
+
+
+def place(key: str) -> Path:
+    """The folder of a prepared data set, whether it exists or not."""
+    return folder() / ".prepared" / key
+
+
+def meta(key: str) -> Meta | None:
+    """The facts of a prepared data set; None if it is not prepared.
+
+    Raises:
+        LabError: it is there but damaged.
+    """
+    here = place(key)
+    if not here.is_dir():
+        return None
+    try:
+        return Meta.model_validate_json((here / "meta.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise _damaged(here, error) from error
+
+
+def read(key: str) -> Prepared | None:
+    """Map a prepared data set into memory; None if it is not prepared.
+
+    Raises:
+        LabError: it is there but damaged.
+    """
+    facts = meta(key)
+    if facts is None:
+        return None
+    here = place(key)
+    try:
+        images = np.load(here / "images.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(here / "labels.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(here, error) from error
+    kinds = (images.dtype, labels.dtype, images.shape, labels.shape)
+    if kinds != (np.dtype(np.uint8), np.dtype(np.int32), facts.shape, facts.shape[:1]):
+        raise _damaged(here, "its arrays do not fit its meta.json")
+    return Prepared(images, labels, facts.class_names)
+
+
+def _damaged(here: Path, why: object) -> LabError:
+    return LabError(f"The prepared data set {here} is damaged ({why}): delete that folder.")
+
+
+def prepare(key: str, plan: Plan) -> None:
+    """Write the planned data set into the store.
+
+    Two processes may do this at once: the first to finish wins, and both see the same content.
+
+    Raises:
+        LabError: it would not fit on the disk, or cannot be written.
+    """
+    here = place(key)
+    try:
+        here.parent.mkdir(parents=True, exist_ok=True)
+        _check_room(here.parent, plan)
+        _sweep(here.parent)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=here.parent))
+    except OSError as error:
+        raise _unwritable(error) from error
+    try:
+        _write(draft, plan)
+        _publish(draft, here)
+    except OSError as error:
+        raise _unwritable(error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)  # gone already if it was moved
+
+
+def _unwritable(error: OSError) -> LabError:
+    return LabError(
+        f"The data set cannot be prepared in {folder()}: {error.strerror or error}. "
+        "Make room or grant access there, or let CNNLAB_HOME name another folder."
+    )
+
+
+def _check_room(here: Path, plan: Plan) -> None:
+    needed = int(np.prod(plan.shape, dtype=np.int64)) + 4 * plan.shape[0] + SPARE_BYTES
+    free = shutil.disk_usage(here).free
+    if needed > free:
+        raise LabError(
+            f"The prepared data set needs {needed / 1e6:,.0f} MB, but {here} has "
+            f"{free / 1e6:,.0f} MB free: make room, or let CNNLAB_HOME name another folder."
+        )
+
+
+def _sweep(here: Path) -> None:
+    """Remove what processes that were killed in the middle have left behind."""
+    for draft in here.glob(".draft-*"):
+        if time.time() - draft.stat().st_mtime > LEFTOVER_SECONDS:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write(draft: Path, plan: Plan) -> None:
+    file = draft / "images.npy"
+    images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=plan.shape)
+    if hasattr(os, "posix_fallocate"):
+        # A disk that fills up under a memory map kills the process; like this it is an OSError.
+        with file.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
+    plan.fill(images)
+    images.flush()
+    np.save(draft / "labels.npy", plan.labels.astype(np.int32), allow_pickle=False)
+    facts = Meta(shape=plan.shape, class_names=plan.class_names)
+    (draft / "meta.json").write_text(facts.model_dump_json(), encoding="utf-8")
+
+
+def _publish(draft: Path, here: Path) -> None:
+    try:
+        draft.replace(here)
+    except OSError:
+        if not (here / "meta.json").exists():
+            raise
+        # Another process was first. Its folder has the same key, so it holds the same data set.
