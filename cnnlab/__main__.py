@@ -43,6 +43,8 @@ from cnnlab.spec import (
 
 log = logging.getLogger(__name__)
 err = Console(stderr=True, highlight=False)
+# A table in a pipe has no terminal to fit: wide enough that nothing is cut.
+out = Console(width=None if sys.stdout.isatty() else 200)
 INTERRUPTED = 130
 
 
@@ -246,7 +248,7 @@ def list_runs(session: str | None, as_json: bool) -> int:
     elif not found:
         click.echo("No runs yet; `python -m cnnlab train` makes one.")
     else:
-        Console().print(_runs_table(found))
+        out.print(_runs_table(found))
     return 0
 
 
@@ -300,7 +302,7 @@ def show_run(run_id: str, as_json: bool) -> int:
     for row in card.epochs:
         figures = (row.loss, row.accuracy, row.val_loss, row.val_accuracy, row.seconds)
         table.add_row(str(row.epoch), *map(words.number, (*figures, row.step_ms_mean)))
-    Console().print(table)
+    out.print(table)
     return 0
 
 
@@ -355,7 +357,7 @@ def list_datasets(as_json: bool) -> int:
         ready = "yes" if info.ready else "no"
         pictures, classes = words.count(info.train_images), words.count(info.classes)
         table.add_row(info.name, pictures, shape, classes, ready, info.origin)
-    Console().print(table)
+    out.print(table)
     return 0
 
 
