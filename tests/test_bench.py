@@ -60,15 +60,38 @@ def test_a_row_names_both_arms_with_their_unit():
     row = page.row(result)
     assert row == "| Refresh | 2 ms, ours | 10 ms, usual | 5 | 5 to 5 | 2 |"
     assert page.table([result]).splitlines()[-1] == row
+    assert page.table([result | {"notes": ["A sentence."]}]).splitlines()[-3:] == [
+        row,
+        "",
+        "A sentence.",
+    ]
 
 
 @pytest.mark.parametrize(
-    "way", [refresh.send_data_beside_cached_specs, refresh.build_and_send_altair_charts]
+    "way",
+    [
+        refresh.send_data_beside_cached_specs,
+        refresh.build_and_send_altair_charts,
+        refresh.whole_page,
+    ],
 )
-def test_both_ways_to_refresh_send_every_chart(way):
+def test_every_way_to_refresh_runs_on_the_page_and_sends_charts(way):
     arm = refresh.Arm(way, refresh.example_run())
     assert arm() > 0
     assert arm.bytes[0] > 10_000
+
+
+def test_the_baseline_builds_every_chart_that_the_page_draws(monkeypatch):
+    drawn: list[str] = []
+    monkeypatch.setattr(refresh.run_view, "chart", lambda name, *_: drawn.append(name))
+    refresh.Arm(refresh.send_data_beside_cached_specs, refresh.example_run())()
+    assert drawn == list(refresh.BUILD)
+
+
+def test_the_example_is_the_published_run_whole():
+    state = refresh.page_state(refresh.example_run())
+    assert len(state.series) == 26_580
+    assert len(state.card.epochs) == 20
 
 
 def test_a_refresh_of_the_live_charts_stays_within_its_bytes():
