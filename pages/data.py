@@ -3,18 +3,11 @@
 import streamlit as st
 
 from cnnlab import datasets
-from cnnlab.spec import LabError
 from cnnlab.ui import data_view
 
 st.title("Data", anchor=False)
-st.write("What a network can learn from here. Click a data set to see its pictures.")
-try:
-    known = datasets.known()
-except LabError as error:
-    st.error(str(error))
-    st.stop()
-
-chosen = data_view.choose(known)
+st.write("What a network can learn from here. Choose a data set to see its pictures.")
+chosen = data_view.choose(datasets.known())
 data_view.facts(chosen)
 data_view.train_on(chosen)
 data_view.gallery(chosen)

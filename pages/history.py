@@ -2,24 +2,18 @@
 
 import streamlit as st
 
-from cnnlab.spec import LabError
 from cnnlab.ui import history_view, pair_view, run_view
 from cnnlab.ui.lab import history, session_name
 
 st.title("History", anchor=False)
-scope = history_view.session_bar()
+scope = history_view.scope()
 history_view.undo_bar()
-try:
-    runs = history().summaries(session=None if scope == "all" else session_name())
-except LabError as error:
-    st.error(str(error))
-    st.stop()
-
+runs = history().summaries(session=None if scope == "all" else session_name())
 opened = history_view.opened()
-if not runs:
-    history_view.empty(scope)
+if runs:
+    history_view.table(runs, opened, scope)
 else:
-    history_view.table(runs, opened)
+    history_view.empty(scope)
 if opened:
     st.divider()
     history_view.toolbar(opened)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit
+from quiet_lab import QuietLab
 
 os.environ["KERAS_BACKEND"] = "torch"
 
@@ -38,3 +41,13 @@ def _real(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is not here")
     return path
+
+
+@pytest.fixture
+def quiet_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[QuietLab]:
+    """The lab that pages find: one that starts no worker process and does as the test says."""
+    lab = QuietLab()
+    monkeypatch.setattr("cnnlab.ui.lab.Lab", lambda *_: lab)
+    streamlit.cache_resource.clear()
+    yield lab
+    streamlit.cache_resource.clear()

@@ -23,7 +23,7 @@ from cnnlab.spec import (
     change,
 )
 
-TINY = PRESETS["tiny"].spec
+TINY = change(PRESETS["tiny"].spec, epochs=5)
 CPU = DeviceFacts(requested="cpu", used="cpu", name="Example CPU")
 CARD = DeviceFacts(requested="auto", used="cuda:0", name="Example GPU")
 STEPS_PER_EPOCH = 107

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnlab import datasets, words
 from cnnlab.datasets import DatasetInfo
-from cnnlab.spec import PRESETS, LabError, change, home
+from cnnlab.spec import PRESETS, change, home
 from cnnlab.ui import link, tables
 
 SHOWN_PIXELS = 96
@@ -88,11 +88,7 @@ def gallery(info: DatasetInfo) -> None:
     if not info.ready:
         st.caption("Its pictures appear here once it is prepared.")
         return
-    try:
-        sheets = _sheets(info.name, info.train_images)
-    except LabError as error:
-        st.error(str(error))
-        return
+    sheets = _sheets(info.name, info.train_images)
     st.subheader("Sample pictures", anchor=False)
     if info.classes and info.classes > len(sheets):
         st.caption(f"{len(sheets)} of {words.count(info.classes)} classes.")
@@ -103,8 +99,9 @@ def gallery(info: DatasetInfo) -> None:
             st.image(sheet, alt=f"Sample pictures of the class {name}.", width="stretch")
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking for sample pictures …")
-def _sheets(name: str, _images: int | None) -> list[tuple[str, np.ndarray]]:
+# Not for long: files of the same name and number may be put in their place.
+@st.cache_data(max_entries=16, ttl=60, show_spinner="Looking for sample pictures …")
+def _sheets(name: str, images: int | None) -> list[tuple[str, np.ndarray]]:
     found = datasets.gallery(name, per_class=PER_CLASS, classes=CLASSES)
     return [(title, sheet(pictures)) for title, pictures in found]
 

@@ -6,7 +6,6 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu
-from cnnlab.spec import LabError
 from cnnlab.ui import tables
 from cnnlab.ui.lab import hardware
 
@@ -15,11 +14,7 @@ POLL_SECONDS = 1.0
 
 def machine() -> None:
     """What is here; until the first worker has looked, an honest wait."""
-    try:
-        found = hardware()
-    except LabError as error:
-        st.error(str(error))
-        return
+    found = hardware()
     if found is None:
         st.fragment(_wait, run_every=POLL_SECONDS)()
         return

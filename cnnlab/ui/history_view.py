@@ -12,14 +12,16 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from cnnlab import words
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, Status
 from cnnlab.ui import tables
-from cnnlab.ui.lab import history, session_name, set_session_name
+from cnnlab.ui.lab import history, session_name
 
 Scope = Literal["session", "all"]
 RUN, DELETED = "run", "history.deleted"
 MOST_OPEN = 50
+MOST_ROWS = 10  # more than these scroll
 
 
 # --- which runs -----------------------------------------------------------------------------
@@ -37,58 +39,37 @@ def _open(run_ids: Sequence[str]) -> None:
         st.query_params.pop(RUN, None)
 
 
-def session_bar() -> Scope:
-    """Name the session, begin another, and choose whether other sessions are shown too."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        scope = st.segmented_control(
-            "Show",
-            options=["session", "all"],
-            default="session",
-            required=True,
-            format_func={"session": "This session", "all": "All sessions"}.__getitem__,
-            key="history.scope",
-        )
-        here = session_name()
-        with st.popover(f"Session: {tables.plain(here)}", icon=":material/folder_open:"):
-            _session_choice(here)
-    return "all" if scope == "all" else "session"
-
-
-def _session_choice(here: str) -> None:
-    st.caption("New runs go to this session. Choose another, or write a new name.")
-    st.selectbox(
-        "Session",
-        options=list(dict.fromkeys([here, *history().sessions()])),
-        index=0,
-        accept_new_options=True,
-        key="history.session",
-        on_change=_switch_session,
+def scope() -> Scope:
+    """Let the reader choose whether other sessions are shown too."""
+    found = st.segmented_control(
+        "Show",
+        options=["session", "all"],
+        default="session",
+        required=True,
+        format_func={"session": "This session", "all": "All sessions"}.__getitem__,
+        key="history.scope",
+        label_visibility="collapsed",
     )
+    return "all" if found == "all" else "session"
 
 
-def _switch_session() -> None:
-    name = st.session_state["history.session"]
-    if name is not None:
-        _try(lambda: set_session_name(name))
-
-
-def empty(scope: Scope) -> None:
+def empty(within: Scope) -> None:
     """Say what will appear here, and offer what makes it appear."""
-    where = "" if scope == "all" else f" in the session “{tables.plain(session_name())}”"
+    where = "" if within == "all" else f" in the session “{tables.plain(session_name())}”"
     with st.container(border=True):
         st.subheader(f"No runs yet{where}", anchor=False)
         st.write(
             "Every run you train appears here with its settings, its curves and its speed, "
             "ready to be compared."
         )
-        link = "Train a first run" if scope == "all" else "Train a run"
+        link = "Train a first run" if within == "all" else "Train a run"
         st.page_link("pages/train.py", label=link, icon=":material/play_arrow:")
 
 
 # --- the table ------------------------------------------------------------------------------
 
 
-def table(runs: Sequence[RunSummary], open_now: Sequence[str]) -> None:
+def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) -> None:
     """The runs with a filter above; ticking rows opens them."""
     shown = _filtered(tables.runs_table(runs, st.context.timezone))
     if shown.empty:
@@ -99,10 +80,11 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str]) -> None:
     key = f"runs-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
     ticked = [ids.index(run_id) for run_id in open_now if run_id in ids]
     st.dataframe(
-        shown[list(tables.COLUMNS)],
+        shown[[name for name in tables.COLUMNS if name != "session" or within == "all"]],
         hide_index=True,
+        placeholder=words.UNKNOWN,
         column_config=tables.column_config(),
-        height=min(36 * (len(ids) + 1) + 2, 420),
+        height="auto" if len(ids) <= MOST_ROWS else 400,
         key=key,
         on_select=lambda: _ticked(key, ids),
         selection_mode="multi-row",

@@ -37,7 +37,7 @@ def show(run_ids: Sequence[str]) -> None:
 def _verdict(first: RunCard, second: RunCard) -> None:
     reasons = analysis.comparability(first, second)
     if not reasons:
-        st.subheader(analysis.verdict(first, second), anchor=False)
+        st.header(analysis.verdict(first, second), anchor=False)
         return
     bullets = "\n".join(f"- {reason}" for reason in reasons)
     st.warning(f"**No fair verdict on speed, because:**\n{bullets}", icon=":material/balance:")
@@ -50,7 +50,7 @@ def _side(card: RunCard, name: str) -> None:
     st.caption(f"{tables.asked_and_used(card)}.")
     last = card.epochs[-1].val_accuracy if card.epochs else None
     pace = words.number(card.timing.step_ms_median)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="large"):
         st.metric("Whole fit", words.duration(card.timing.fit_seconds), width="content")
         st.metric("Step (ms)", pace, width="content")
         st.metric("Validation accuracy", words.percent(last), width="content")

@@ -7,11 +7,12 @@ from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from cnnlab import analysis, charts, words
 from cnnlab.analysis import Axis
-from cnnlab.spec import LabError, RunCard, Status
+from cnnlab.spec import LabError, RunCard, Status, warmup_steps
 from cnnlab.ui import link, tables
 from cnnlab.ui.lab import history, lab
 from cnnlab.ui.run_state import RunState, read, runs_ahead
@@ -171,13 +172,18 @@ def _metrics(state: RunState) -> None:
     epoch = done if card.status.over else min(done + 1, whole)
     seconds = [row.seconds for row in card.epochs]
     last_loss = loss[-1] if len(loss) else card.epochs[-1].loss if card.epochs else None
-    with st.container(horizontal=True, key="run-metrics"):
+    with st.grid("auto", min_column_width=150, key="run-metrics"):
         _metric("Epoch", f"{epoch} of {whole}", seconds, "Sparkline: seconds of each epoch.")
-        _metric("Step", _unit(_step_ms(state), "ms"), _thin(series.ms[_warm(state) :]), _STEP_HELP)
+        _metric(
+            "Step",
+            _unit(_step_ms(state), "ms"),
+            _thin(series.ms[warmup_steps(len(series)) :]),
+            _STEP_HELP,
+        )
         _metric("Images per second", words.number(_rate(state)), list(rate["images_per_second"]))
         _metric("Loss", words.number(last_loss), _thin(loss), "Mean of the epoch so far.")
         best = words.percent(checks[-1]) if checks else words.UNKNOWN
-        _metric("Validation accuracy", best, checks, "After the last whole epoch.")
+        _metric("Val. accuracy", best, checks, "After the last whole epoch.")
 
 
 _STEP_HELP = "While it trains: the median of the last steps. Afterwards: of all, without warm-up."
@@ -186,22 +192,18 @@ _STEP_HELP = "While it trains: the median of the last steps. Afterwards: of all,
 def _metric(label: str, value: str, spark: list[float], help_: str | None = None) -> None:
     points = [float(value) for value in spark if np.isfinite(value)]
     shape = points if len(points) > 1 else None
-    st.metric(label, value, help=help_, border=True, chart_data=shape, width=168, height="stretch")
+    st.metric(label, value, help=help_, border=True, chart_data=shape, height="stretch")
 
 
 def _unit(value: float | None, unit: str) -> str:
     return words.UNKNOWN if value is None else f"{words.number(value)} {unit}"
 
 
-def _warm(state: RunState) -> int:
-    steady = analysis.steady(state.series)
-    return steady.warmup_steps if steady else 0
-
-
 def _step_ms(state: RunState) -> float | None:
     if state.card.timing.step_ms_median is not None:
         return state.card.timing.step_ms_median
-    recent = state.series.ms[_warm(state) :][-RECENT_STEPS:]
+    ms = state.series.ms
+    recent = ms[warmup_steps(len(ms)) :][-RECENT_STEPS:]
     return float(np.median(recent)) if len(recent) else None
 
 
@@ -223,7 +225,10 @@ def _thin(values: np.ndarray) -> list[float]:
 def chart(name: str, frame: pd.DataFrame, spec: charts.Spec, run_id: str) -> None:
     """Send a chart's data beside its cached spec, under a key that lets a zoom stay."""
     alt = charts.alt_text(name)
-    st.vega_lite_chart(frame, spec, key=f"{name}-{run_id}", alt=alt, **charts.KEEP_ZOOM)
+    # Left to itself, Arrow starts threads for each frame, which takes longer than the frame.
+    table = pa.Table.from_pandas(frame, nthreads=1, preserve_index=False)
+    data = table.replace_schema_metadata(None)
+    st.vega_lite_chart(data, spec, key=f"{name}-{run_id}", alt=alt, **charts.KEEP_ZOOM)
 
 
 def axis_choice(key: str, default: Axis = "step") -> Axis:

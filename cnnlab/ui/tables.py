@@ -179,8 +179,8 @@ def column_config() -> dict[str, ColumnConfig]:
     """Headings, units and number formats of `COLUMNS`."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
-        "status": text("Status", width="small", pinned=True),
-        "name": text("Name", pinned=True),
+        "status": text("Status", width="small"),
+        "name": text("Name"),
         "device": text("Device", width="medium"),
         "network": text("Network"),
         "dataset": text("Data set", width="small"),
@@ -188,8 +188,15 @@ def column_config() -> dict[str, ColumnConfig]:
         "fit_seconds": number("Training (s)", format="localized", width="small"),
         "step_ms_median": number("Step (ms)", format="localized", width="small"),
         "images_per_second": number("Images/s", format="localized", width="small"),
-        "best_val_accuracy": number("Best val. acc.", format="percent", width="small"),
-        "last_val_accuracy": number("Last val. acc.", format="percent", width="small"),
+        "best_val_accuracy": number(
+            "Best val.", format="percent", width="small", help="Best validation accuracy."
+        ),
+        "last_val_accuracy": number(
+            "Last val.",
+            format="percent",
+            width="small",
+            help="Validation accuracy of the last epoch.",
+        ),
         "created_at": st.column_config.DatetimeColumn("Created", format="D MMM YYYY, HH:mm"),
         "session": text("Session", width="small"),
         "note": text("Note"),

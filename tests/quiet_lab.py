@@ -1,0 +1,85 @@
+"""A lab without processes or threads, and the app on top of it, for tests of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.history import History
+from cnnlab.runner import Lab, LiveRun, Snapshot
+from cnnlab.spec import ExperimentSpec
+
+APP = Path(__file__).parents[1] / "app.py"
+
+
+class QuietLab(Lab):
+    """A lab in which nothing happens but what the test sets: what waits, what runs, what is here.
+
+    Its queue stays empty, so its thread only waits for the end.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.current: str | None = None
+        self.lives: dict[str, LiveRun] = {}
+        self.found: dict[str, Any] | None = None
+        self.stopped: list[str] = []
+        super().__init__(History(), {})
+
+    def _warm(self) -> None:
+        """Start no worker."""
+
+    def add(self, run_id: str, spec: ExperimentSpec) -> LiveRun:
+        """A run that is being trained; events are applied to what this returns."""
+        self.current, self.lives[run_id] = run_id, LiveRun(run_id, spec)
+        return self.lives[run_id]
+
+    def queued(self) -> tuple[str, ...]:
+        return tuple(self.waiting)
+
+    def running(self) -> str | None:
+        return self.current
+
+    def hardware(self) -> dict[str, Any] | None:
+        return self.found
+
+    def live(self, run_id: str) -> Snapshot | None:
+        run = self.lives.get(run_id)
+        return run.snapshot() if run else None
+
+    def stop(self, run_id: str) -> None:
+        self.stopped.append(run_id)
+
+
+def own_history() -> History:
+    """The history with this process as the owner of the runs made through it."""
+    process = psutil.Process()
+    return History(owner=(process.pid, process.create_time()))
+
+
+def page(name: str, **parameters: str | list[str]) -> AppTest:
+    """A page of the app as a browser gets it that follows a link."""
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.switch_page(f"pages/{name}.py")
+    app.query_params.update(parameters)
+    app.run()
+    assert not app.exception, app.exception[0].stack_trace
+    return app
+
+
+def said(app: AppTest, *kinds: str) -> str:
+    """All text of some kinds of elements on the page."""
+    wanted = kinds or ("title", "header", "subheader", "markdown", "caption", *BOXES)
+    return "\n".join(str(item.value) for kind in wanted for item in app.get(kind))
+
+
+BOXES = ("success", "error", "warning", "info")
+
+
+def figures(app: AppTest) -> Mapping[str, str]:
+    """The metrics of the page by their labels."""
+    return {item.label: item.value for item in app.metric}
