@@ -1,0 +1,114 @@
+"""The lab as a new user walks through it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Browser, Page, expect
+
+expect.set_options(timeout=60_000)
+
+QUICK = "/?train_limit=400&epochs=3"
+LONG = "/?train_limit=400&epochs=4000"
+
+
+def start(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"run="))
+
+
+def stop(page: Page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text(re.compile("^Stopped after"))).to_be_visible()
+
+
+def charts(page: Page) -> None:
+    """Wait until both curves are drawn."""
+    expect(page.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)).to_be_visible()
+
+
+def test_a_first_visit_shows_a_network_and_an_empty_history(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    expect(page.locator('[data-testid="stVegaLiteChart"]').first).to_be_visible()
+    page.goto("/history")
+    expect(page.get_by_role("main")).to_contain_text("run")
+    expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+
+
+def test_a_preset_is_in_the_address_and_the_address_is_the_preset(
+    page: Page, browser: Browser
+) -> None:
+    page.goto("/")
+    page.get_by_text("Article", exact=True).click()
+    expect(page.get_by_text("975,692")).to_be_visible()
+    page.wait_for_url(re.compile("preset=article"))
+    other = browser.new_context().new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("975,692")).to_be_visible()
+    other.context.close()
+
+
+def test_a_kernel_that_does_not_fit_is_refused_before_start(page: Page) -> None:
+    page.goto("/?blocks=16x31-p2_32x9-p2")
+    expect(page.get_by_text("cannot be trained yet")).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+
+
+def test_a_run_draws_its_curves_finishes_and_is_in_the_history(page: Page) -> None:
+    start(page, QUICK)
+    charts(page)
+    expect(page.get_by_text(re.compile("^Finished in"))).to_be_visible()
+    expect(page.get_by_text("Train again")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    expect(page.locator('[data-testid="stDataFrame"]').first).to_be_visible()
+
+
+def test_a_reload_and_a_second_tab_show_the_same_run(page: Page, browser: Browser) -> None:
+    start(page, LONG)
+    charts(page)
+    page.reload()
+    charts(page)
+    other = browser.new_context().new_page()
+    other.goto(page.url)
+    charts(other)
+    other.goto(page.url.split("?")[0] + "hardware")
+    expect(other.get_by_text("Usable cores")).to_be_visible()
+    other.context.close()
+    stop(page)
+
+
+def test_a_waiting_run_shows_its_place_and_can_be_withdrawn(page: Page, browser: Browser) -> None:
+    start(page, LONG)
+    charts(page)
+    other = browser.new_context(base_url=page.url.split("?")[0]).new_page()
+    start(other, QUICK)
+    expect(other.get_by_text(re.compile("Waiting in the queue")).first).to_be_visible()
+    other.get_by_role("button", name="Withdraw").first.click()
+    expect(other.get_by_text("Withdrawn before it began").first).to_be_visible()
+    other.context.close()
+    stop(page)
+
+
+@pytest.mark.parametrize("address", ["/", "/history", "/data", "/hardware"])
+def test_no_page_scrolls_sideways_on_a_phone(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(address)
+    expect(page.get_by_role("main")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_server_never_loaded_torch(page: Page, server) -> None:
+    maps = Path(f"/proc/{server.pid}/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc")
+    page.goto("/")
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    assert "libtorch" not in maps.read_text()
