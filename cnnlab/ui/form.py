@@ -11,7 +11,7 @@ from cnnlab.devices import OFF_SWITCHES
 from cnnlab.spec import PRESETS, Problem
 from cnnlab.ui import link, recipe
 from cnnlab.ui.link import Field, Raw, Section
-from cnnlab.ui.recipe import KEY, Recipe
+from cnnlab.ui.recipe import KEY, PILLS, Recipe
 
 Options = Mapping[str, Mapping[str, str]]
 """By field: the values to choose from, each with its label."""
@@ -20,12 +20,12 @@ Options = Mapping[str, Mapping[str, str]]
 LABELS: dict[str, dict[str, str]] = {
     "family": {"cnn": "CNN", "dense": "Dense", "rnn": "RNN"},
     "cell": {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"},
-    "head": {"global_average": "Global average", "flatten": "Flatten"},
+    "head": {"global_average": "Global average pooling", "flatten": "Flatten"},
     "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
     "gpu_off": {"none": "Nothing", **{way: item.title for way, item in OFF_SWITCHES.items()}},
 }
 STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000}
-SEGMENTED = ("family", "cell", "head", "engine", "padding")
+SEGMENTED = ("family", "engine", "padding")
 HEADINGS: dict[Section, str] = {
     "data": "Data",
     "network": "Network",
@@ -61,12 +61,12 @@ def show(form: Recipe, options: Options) -> None:
 
 def _show_presets(form: Recipe) -> None:
     same = next((key for key, item in PRESETS.items() if item.spec == form.spec), None)
-    st.session_state[f"{KEY}preset"] = same
+    st.session_state[PILLS] = same
     st.pills(
         "Start from",
         list(PRESETS),
         format_func=lambda key: PRESETS[key].title,
-        key=f"{KEY}preset",
+        key=PILLS,
         on_change=recipe.choose_preset,
         help="A recipe that is known to work; change whatever you like afterwards.",
     )
@@ -76,7 +76,7 @@ def _show_presets(form: Recipe) -> None:
 def _show_grid(fields: list[Field], form: Recipe, options: Options) -> None:
     for start in range(0, len(fields), 2):
         pair = fields[start : start + 2]
-        columns = st.columns(2) if len(pair) == 2 else [st.container()]
+        columns = st.columns(2, wrap=False) if len(pair) == 2 else [st.container()]
         for column, field in zip(columns, pair, strict=True):
             with column:
                 _show_field(field, form, options)

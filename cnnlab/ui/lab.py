@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -17,7 +19,8 @@ import psutil
 import streamlit as st
 
 from cnnlab import datasets
-from cnnlab.devices import Hardware, worker_environment
+from cnnlab.devices import Accelerator, Hardware, worker_environment
+from cnnlab.devices.cpu import cpu_name as read_cpu_name
 from cnnlab.history import History, RunSummary
 from cnnlab.history.rows import checked_session
 from cnnlab.models import Layer, flops_per_image, split
@@ -149,14 +152,11 @@ def dataset_names() -> list[str]:
 
 
 def dataset_labels() -> dict[str, str]:
-    """`dataset_names`, each with its title and whether it must be fetched first."""
-    known = {info.name: info for info in datasets.known()}
-    return {
-        name: known[name].title + ("" if known[name].ready else " (not here yet)")
-        if name in known
-        else Path(name).name
-        for name in dataset_names()
-    }
+    """`dataset_names`, each with its title, or its name where two have the same."""
+    titles = {info.name: info.title for info in datasets.known()}
+    labels = {name: titles.get(name, Path(name).name) for name in dataset_names()}
+    often = Counter(labels.values())
+    return {name: label if often[label] == 1 else name for name, label in labels.items()}
 
 
 def devices_here() -> list[str]:
@@ -167,13 +167,28 @@ def devices_here() -> list[str]:
 
 
 def device_labels() -> dict[str, str]:
-    """`devices_here`, each under its real name."""
+    """`devices_here`, each under its real name.
+
+    A label never changes: a browser names its choice by it.
+    """
     found = hardware()
-    if found is None:
-        return {"auto": "Automatic", "cpu": "CPU"}
-    cards = {card.key: f"GPU: {card.name}" for card in found.accelerators}
-    best = next(iter(cards.values()), "CPU")
-    return {"auto": f"Automatic ({best})", "cpu": f"CPU: {found.cpu.name}", **cards}
+    cards = found.accelerators if found else ()
+    return {
+        "auto": "Automatic",
+        "cpu": f"CPU: {_cpu_name()}",
+        **{card.key: f"GPU: {card.name}" + _ordinal(card, cards) for card in cards},
+    }
+
+
+@cache
+def _cpu_name() -> str:
+    """Read once: some systems start a program to tell it."""
+    return read_cpu_name()
+
+
+def _ordinal(card: Accelerator, cards: Sequence[Accelerator]) -> str:
+    """Tells cards of one name apart."""
+    return f" ({card.key})" if [other.name for other in cards].count(card.name) > 1 else ""
 
 
 def _device_problems(spec: ExperimentSpec) -> list[Problem]:

@@ -67,12 +67,6 @@ FIELDS: tuple[Field, ...] = (
         "Only the first so many; left empty, all of them. The validation pictures are among them.",
         "data",
     ),
-    Field(
-        "validation_split",
-        "Validation split",
-        "Share of the pictures kept aside to see how the network does on pictures it never saw.",
-        "data",
-    ),
     Field("model.family", "Family", "What kind of network: the layers it is made of.", "network"),
     Field("model.cell", "Cell", "The recurrent layer; a picture is read row by row.", "network"),
     Field(
@@ -136,6 +130,13 @@ FIELDS: tuple[Field, ...] = (
         "How far each step goes; 0.001 is Adam's usual one.",
         "training",
         typed=True,
+    ),
+    Field(
+        "validation_split",
+        "Validation split",
+        "Share of the pictures kept aside to see how the network does on pictures it never saw.",
+        "training",
+        folded=True,
     ),
     Field(
         "precision",

@@ -98,7 +98,7 @@ def chart(layers: Sequence[Layer]) -> alt.LayerChart:
     data = frame(layers)
     count = len(data)
     x = alt.X("left:Q", axis=None, scale=alt.Scale(domain=[0, count], nice=False))
-    y = alt.Y("bottom:Q", axis=None, scale=alt.Scale(domain=[-1.5, 1.25], nice=False))
+    y = alt.Y("bottom:Q", axis=None, scale=alt.Scale(domain=[-1.5, 1.05], nice=False))
     present = [name for name in COLOURS if name in set(data["group"])]
     colour = alt.Color(
         "group:N",
@@ -116,7 +116,7 @@ def chart(layers: Sequence[Layer]) -> alt.LayerChart:
         x=x, x2="right:Q", y=y, y2="top:Q", color=colour, tooltip=tooltip
     )
     # Words that would run into each other are left to the pointer.
-    roomy = alt.ExprRef(f"width > {ROOM * count} ? 0.85 : 0")
+    roomy = alt.ExprRef(f"width > {ROOM * count} ? 1 : 0")
     words_: dict[str, Any] = {"color": "#7A7A7A", "fontSize": 12, "opacity": roomy}
     titles = base.mark_text(**words_).encode(x="middle:Q", y=alt.datum(-1.2), text="title:N")
     shapes = base.mark_text(**words_).encode(x="middle:Q", y=alt.datum(-1.4), text="shape:N")

@@ -74,7 +74,7 @@ def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     )
     with st.container(horizontal=True, key="figures"):
         for label, value, says in figures:
-            st.metric(label, value, help=says, width=190)
+            st.metric(label, value, help=says, width=168)
 
 
 def _start_button(disabled: bool) -> bool:

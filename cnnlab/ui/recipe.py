@@ -21,6 +21,7 @@ from cnnlab.ui.link import Field, Raw
 
 RECIPE, LINKS, NOTE = "recipe", "links", "link_note"
 KEY = "form."
+PILLS = "preset_pills"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def arrive(parameters: Mapping[str, str]) -> None:
     the link says wrong is kept to be shown, and its preset taken instead.
     """
     given = dict(parameters)
-    entered = f"{KEY}epochs" not in st.session_state  # the widgets of a page end with it
+    entered = PILLS not in st.session_state  # the widgets of a page end with it
     if RECIPE in st.session_state and (not given or (not entered and given in _links())):
         return
     try:
@@ -74,8 +75,12 @@ def arrive_at_run(run_id: str, history: History) -> None:
 
 
 def depart(parameters: Mapping[str, str]) -> None:
-    """Write the link of what is shown into the browser's address."""
-    if st.query_params.to_dict() != parameters:
+    """Write the link of what is shown into the browser's address.
+
+    A bare address stays bare where it means the same: a step back would only lead here again.
+    """
+    here = st.query_params.to_dict()
+    if here != parameters and (here or parameters != {"preset": link.DEFAULT_PRESET}):
         st.query_params.from_dict(parameters)
     if "run" in parameters:
         st.session_state[LINKS] = []
@@ -160,7 +165,7 @@ def current(check: Callable[[ExperimentSpec], list[Layer]]) -> Recipe:
 
 
 def choose_preset() -> None:
-    chosen = st.session_state[f"{KEY}preset"]
+    chosen = st.session_state[PILLS]
     if chosen:
         take(PRESETS[chosen].spec)
 
@@ -178,7 +183,9 @@ def _edit_blocks(edit: Callable[[list[Raw]], object]) -> None:
 
 
 def add_block() -> None:
-    _edit_blocks(lambda blocks: blocks.append(copy.deepcopy(blocks[-1]) | {"pool": 0}))
+    _edit_blocks(
+        lambda blocks: blocks.append({"convs": [dict(blocks[-1]["convs"][-1])], "pool": 0})
+    )
 
 
 def remove_block(number: int) -> None:

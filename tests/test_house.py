@@ -1,0 +1,143 @@
+"""The house rules that no reader can keep an eye on: who may import whom, and what pages load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "cnnlab"
+HEAVY = {"keras", "torch"}
+
+# What each room may import of the others. A new room must be entered here.
+ROOMS: dict[str, set[str]] = {
+    "spec": set(),
+    "words": set(),
+    "datasets": {"spec"},
+    "models": {"spec"},
+    "devices": {"spec"},
+    "engines": {"spec", "models", "devices"},
+    "training": {"spec", "datasets", "models", "devices", "engines"},
+    "worker": {"spec", "devices", "training"},
+    "runner": {"spec"},
+    "history": {"spec"},
+    "analysis": {"spec", "words"},
+    "charts": {"spec", "words", "analysis"},
+    "report": {"spec", "words", "analysis", "charts"},
+    "progress": {"spec", "words"},
+}
+PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress"}
+ROOMS["ui"] = PAGES_MAY
+ROOMS["__main__"] = set(ROOMS) - {"ui"}
+
+
+def room_of(path: Path) -> str:
+    """The room that a file of the package belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, package: str = "") -> Iterator[str]:
+    """Every module that is imported anywhere in a tree, by its full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{package} imports relatively, which hides the room"
+            assert node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def when_loaded(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements that run when a module is imported: not functions, not type checking."""
+    waiting: list[ast.stmt] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+            continue
+        yield node
+        waiting += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+
+
+def rooms_imported(names: Iterator[str]) -> set[str]:
+    return {name.split(".")[1] for name in names if name.startswith("cnnlab.")}
+
+
+def files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_what_stands_above_it(path):
+    room = room_of(path)
+    if room == "__init__":
+        return
+    assert room in ROOMS, f"{room} is a new room: say in ROOMS what it may import"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    beyond = rooms_imported(imports(tree, str(path))) - ROOMS[room] - {room}
+    assert not beyond, f"{path.name} imports {sorted(beyond)}"
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))], ids=lambda path: path.name
+)
+def test_a_page_imports_the_lab_but_no_training(path):
+    names = set(imports(ast.parse(path.read_text(encoding="utf-8"))))
+    assert rooms_imported(iter(names)) <= PAGES_MAY | {"ui"}
+    assert not {name.split(".")[0] for name in names} & HEAVY
+
+
+def test_only_the_ui_knows_streamlit():
+    knowing = {
+        room_of(path)
+        for path in files()
+        if any(n.split(".")[0] == "streamlit" for n in imports(ast.parse(path.read_text("utf-8"))))
+    }
+    assert knowing == {"ui"}
+
+
+def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
+    for path in files():
+        if room_of(path) not in PAGES_MAY | {"ui"}:
+            continue
+        for node in when_loaded(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                loaded = {name.split(".")[0] for name in imports(ast.Module([node], []))}
+                assert not loaded & HEAVY, f"{path.name}:{node.lineno} loads {loaded & HEAVY}"
+
+
+OPEN_EVERY_PAGE = """
+import sys
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.ui import lab
+
+at = AppTest.from_file(str(Path("app.py").resolve()), default_timeout=60).run()
+for page in sorted(Path("pages").glob("*.py")):
+    at.switch_page(str(page)).run()
+    assert not at.exception, (page, at.exception)
+    print(page.name)
+found = {"keras", "torch"} & set(sys.modules)
+lab.lab().close()
+assert not found, found
+"""
+
+
+def test_every_page_opens_without_keras_and_torch_in_the_process():
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_EVERY_PAGE],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert set(done.stdout.split()) == {page.name for page in (ROOT / "pages").glob("*.py")}
