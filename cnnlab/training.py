@@ -18,7 +18,6 @@ from cnnlab.engines import ENGINES, Job, Pictures, fingerprint, initial_weights,
 from cnnlab.spec import (
     DatasetFacts,
     DeviceFacts,
-    Energy,
     Epoch,
     EpochEnded,
     Event,
@@ -134,11 +133,20 @@ class LabCallback(keras.callbacks.Callback):
         self.epoch = 0
         self.step_ms: list[float] = []
         self.train_seconds = self.validation_seconds = 0.0
-        self.validating = False
-        self.batches_tested = 0
+        self.wait_ms: list[float] = []
         self.epoch_step = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
+        # Keras has no hook between a step and the fetching of the next batch that leaves the
+        # device alone, but it calls whatever `train_function` is.
+        step = self.model.train_function
+
+        def timed_step(data: Any) -> Any:
+            logs = step(data)
+            self.step_left = time.perf_counter()
+            return logs
+
+        self.model.train_function = timed_step
         self.began = time.perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -147,13 +155,15 @@ class LabCallback(keras.callbacks.Callback):
         self.epoch_step = len(self.step_ms)
         self.emit(PhaseChanged(phase="training"))
         self.clock.restart()
-        self.epoch_began = self.edge = time.perf_counter()
+        self.epoch_began = self.edge = self.step_left = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        now = time.perf_counter()
+        self.wait_ms.append((now - self.step_left) * 1e3)
         self._poll()
         self.clock.mark()
         # The first window closes after one step, so that a chart has something to show.
-        if batch and (batch == 1 or time.perf_counter() - self.edge >= WINDOW_SECONDS):
+        if batch and (batch == 1 or now - self.edge >= WINDOW_SECONDS):
             self._close_window()
 
     def on_test_begin(self, logs: Any = None) -> None:
@@ -162,7 +172,6 @@ class LabCallback(keras.callbacks.Callback):
         now = time.perf_counter()
         self.train_seconds += now - self.epoch_began
         self.test_began = now
-        self.batches_tested = 0
         self.emit(PhaseChanged(phase="validating"))
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -273,9 +282,10 @@ def train(spec: ExperimentSpec, emit: Emit, stop: Stop, *, launched_at: float) -
         ledger.close("data")
         emit(PhaseChanged(phase="building"))
         job, weights = _build(spec, pictures)
-        emit(_started(spec, job, weights, facts))
+        started = _started(spec, job, weights, facts)
+        emit(started)
         ledger.close("build")
-        return _fit(spec, device, job, ledger, emit, stop)
+        return _fit(spec, device, job, started.model.flops_per_image, ledger, emit, stop)
 
 
 def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, DatasetFacts]:
@@ -336,11 +346,18 @@ def _started(
 
 
 def _fit(
-    spec: ExperimentSpec, device: str, job: Job, ledger: _Ledger, emit: Emit, stop: Stop
+    spec: ExperimentSpec,
+    device: str,
+    job: Job,
+    flops_per_image: int,
+    ledger: _Ledger,
+    emit: Emit,
+    stop: Stop,
 ) -> RunEnded:
     callback = LabCallback(spec, device, emit, stop)
     devices.reset_peak(device)
-    meter = devices.EnergyMeter()
+    meter, sampler = devices.EnergyMeter(), devices.LoadSampler()
+    sampler.start(device)
     meter.start(device)
     status = Status.FINISHED
     try:
@@ -348,21 +365,31 @@ def _fit(
     except Stopped:
         status = Status.STOPPED
     finally:
-        energy: Energy = meter.stop()
+        energy, disturbances = meter.stop(), sampler.stop()
     ledger.close("fit")
+    memory = Memory(
+        peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
+    )
+    # Whoever stops a run wants it to end; one that finished can spare a third of a second.
+    peak = devices.matmul_peak(device, spec.precision) if status is Status.FINISHED else None
     ended = RunEnded(
         status=status,
-        timing=_timing(spec, callback, ledger),
-        memory=Memory(
-            peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
-        ),
+        timing=_timing(spec, callback, ledger, flops_per_image, peak),
+        memory=memory,
         energy=energy,
+        disturbances=disturbances,
     )
     emit(ended)
     return ended
 
 
-def _timing(spec: ExperimentSpec, callback: LabCallback, ledger: _Ledger) -> Timing:
+def _timing(
+    spec: ExperimentSpec,
+    callback: LabCallback,
+    ledger: _Ledger,
+    flops_per_image: int,
+    peak_gflops: float | None,
+) -> Timing:
     """The ledger of a run: its parts add up to `total_seconds`."""
     step_ms = np.asarray(callback.step_ms)
     warm = warmup_steps(len(step_ms))
@@ -376,26 +403,31 @@ def _timing(spec: ExperimentSpec, callback: LabCallback, ledger: _Ledger) -> Tim
         "validation_seconds": callback.validation_seconds,
     }
     total = ledger.total
-    steady = step_ms[warm:]
     return Timing(
         **parts,
         fit_seconds=ledger.seconds["fit"],
         other_seconds=total - sum(parts.values()),
         total_seconds=total,
-        **_step_statistics(steady, spec.batch_size),
+        matmul_peak_gflops=peak_gflops,
+        **_step_statistics(step_ms[warm:], callback.wait_ms[warm:], spec, flops_per_image),
     )
 
 
-def _step_statistics(steady_ms: np.ndarray, batch_size: int) -> dict[str, float]:
-    """Mean, median and 95th percentile of the steps after warm-up, and pictures per second."""
+def _step_statistics(
+    steady_ms: np.ndarray, wait_ms: list[float], spec: ExperimentSpec, flops_per_image: int
+) -> dict[str, float]:
+    """What the steps after warm-up took, and what they achieved."""
     if not len(steady_ms):
         return {}
-    mean = float(steady_ms.mean())
+    mean, median = float(steady_ms.mean()), float(np.median(steady_ms))
     return {
         "step_ms_mean": mean,
-        "step_ms_median": float(np.median(steady_ms)),
+        "step_ms_median": median,
         "step_ms_p95": float(np.percentile(steady_ms, 95)),
-        "images_per_second": batch_size * 1e3 / mean,
+        "images_per_second": spec.batch_size * 1e3 / mean,
+        "data_wait_ms_mean": float(np.mean(wait_ms)),
+        # Backward takes about twice what forward takes (models.flops_per_image).
+        "gflops": 3 * flops_per_image * spec.batch_size / median / 1e6,
     }
 
 

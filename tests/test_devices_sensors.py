@@ -14,6 +14,7 @@ from cnnlab import devices
 from cnnlab.devices import cards, energy, load
 from cnnlab.devices.cards import Card, Unreadable
 from cnnlab.devices.load import Reading, Tally
+from cnnlab.spec import Disturbances
 
 ROOT = Path(__file__).resolve().parents[1]
 UUID = "8a6b0c9e-0000-0000-0000-000000000001"
@@ -462,7 +463,7 @@ def test_the_sampler_tells_its_own_cost_and_ends_its_thread():
     assert told.own_cost_seconds > 0
     assert told.cores >= 1
     assert "load" not in [thread.name for thread in threading.enumerate()]
-    assert devices.Disturbances.model_validate_json(told.model_dump_json()) == told
+    assert Disturbances.model_validate_json(told.model_dump_json()) == told
 
 
 def test_a_sampler_that_was_never_started_is_a_mistake():

@@ -68,6 +68,9 @@ def test_the_ledger_adds_up_to_the_wall_clock() -> None:
     assert all(value >= 0 for value in seconds)
     assert sum(seconds) == pytest.approx(timing.total_seconds)
     assert timing.total_seconds == pytest.approx(wall, rel=0.01, abs=0.02)
+    assert 0 <= timing.data_wait_ms_mean < timing.step_ms_mean
+    assert 0 < timing.gflops < timing.matmul_peak_gflops
+    assert ended.disturbances.seconds == pytest.approx(timing.fit_seconds, abs=0.5)
     inside = timing.warmup_seconds + timing.train_seconds + timing.validation_seconds
     assert inside == pytest.approx(timing.fit_seconds, rel=0.05, abs=0.05)
 

@@ -16,7 +16,7 @@ from cnnlab.devices.choice import (
 from cnnlab.devices.cpu import Cpu
 from cnnlab.devices.energy import EnergyMeter
 from cnnlab.devices.hardware import Hardware, describe, device_name, environment
-from cnnlab.devices.load import Disturbances, LoadSampler
+from cnnlab.devices.load import LoadSampler
 from cnnlab.devices.sensors import (
     device_mb,
     matmul_peak,
@@ -30,7 +30,6 @@ __all__ = [
     "OFF_SWITCHES",
     "Accelerator",
     "Cpu",
-    "Disturbances",
     "EnergyMeter",
     "Hardware",
     "LoadSampler",

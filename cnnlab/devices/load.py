@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cnnlab.devices.cards import Card, Unreadable
 from cnnlab.devices.cpu import text_of
-from cnnlab.spec import Frozen
+from cnnlab.spec import Disturbances
 
 CPUS = Path("/sys/devices/system/cpu")
 
@@ -28,32 +28,6 @@ NOTABLE_STOLEN_SHARE = 0.02
 PAUSE_SECONDS = 2.0
 # A paused process uses no CPU; one whose sampler merely waited for the interpreter lock does.
 PAUSED_OWN_CORES = 0.1
-
-
-class Disturbances(Frozen):
-    """What went on beside a run, as far as it can be read; null where it cannot.
-
-    "Others" are all other processes, the lab's own pages and a run's own child processes included.
-    """
-
-    seconds: float
-    """Time observed, without the time in which the machine slept."""
-    cores: int
-    other_load_mean: float | None
-    """Cores that other processes kept busy, on average."""
-    other_load_peak: float | None
-    """The same in their busiest second."""
-    other_load_share: float | None
-    """Share of the time, 0 to 1, in which that was above the threshold of a disturbance."""
-    stolen_mean: float | None
-    """Cores that the hypervisor gave to other guests; null on bare metal and outside Linux."""
-    throttled: bool | None
-    """The run's device, or the CPU that fed it, slowed its clock down against heat."""
-    paused_seconds: float
-    own_cost_seconds: float
-    """CPU time of the sampler itself: what watching cost the run."""
-    marks: tuple[str, ...]
-    """Each disturbance worth knowing, as a sentence."""
 
 
 class Reading(NamedTuple):

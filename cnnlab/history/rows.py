@@ -26,6 +26,7 @@ from cnnlab.history.tables import (
 from cnnlab.spec import (
     DatasetFacts,
     DeviceFacts,
+    Disturbances,
     Energy,
     Epoch,
     ExperimentSpec,
@@ -77,6 +78,7 @@ class RunSummary:
     timing: Timing
     memory: Memory
     energy: Energy
+    disturbances: Disturbances | None
     epochs_done: int
     best_val_accuracy: float | None
     """The highest one; null before the first epoch, and where every epoch has NaN."""
@@ -186,6 +188,7 @@ def ended_values(event: RunEnded) -> Values:
         "timing": event.timing.model_dump_json(),
         "memory": event.memory.model_dump_json(),
         "energy": event.energy.model_dump_json(),
+        "disturbances": _text(event.disturbances),
     }
 
 
@@ -213,13 +216,10 @@ def progress_values(epochs: Sequence[Epoch], done: int = 0, best: float | None =
 
 def card_values(card: RunCard) -> Values:
     """The run's row of a whole card, but for its id and origin."""
-    facts = {
-        name: getattr(card, name)
-        for name in ("spec", "model", "dataset", "device", "timing", "memory", "energy")
-    }
+    named = ("spec", "model", "dataset", "device", "timing", "memory", "energy", "disturbances")
     plain = ("name", "session", "note", "status", "error", "created_at")
     return {
-        **{name: None if fact is None else fact.model_dump_json() for name, fact in facts.items()},
+        **{name: _text(getattr(card, name)) for name in named},
         **{name: getattr(card, name) for name in plain},
         "environment": _environment_text(card.environment),
         **progress_values(card.epochs),
@@ -229,6 +229,10 @@ def card_values(card: RunCard) -> Values:
 def packed_steps(steps: Steps) -> bytes:
     """Columns of any form, exactly."""
     return zlib.compress(steps.model_dump_json().encode())
+
+
+def _text(record: Frozen | None) -> str | None:
+    return None if record is None else record.model_dump_json()
 
 
 def _environment_text(environment: dict[str, Any]) -> str:
@@ -262,6 +266,7 @@ def _facts(row: RowMapping) -> Values:
             "timing": _read(Timing, row["timing"]) or Timing(),
             "memory": _read(Memory, row["memory"]) or Memory(),
             "energy": _read(Energy, row["energy"]) or Energy(),
+            "disturbances": _read(Disturbances, row["disturbances"]),
         }
     except ValidationError as error:
         raise LabError(

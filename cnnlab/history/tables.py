@@ -71,6 +71,7 @@ runs = Table(
     Column("timing", Text),
     Column("memory", Text),
     Column("energy", Text),
+    Column("disturbances", Text),
     Column("epochs_done", Integer, nullable=False),
     Column("best_val_accuracy", Double),
     Column("last_loss", NanAsNull),

@@ -1,0 +1,65 @@
+"""What is kept of a run: its card."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from cnnlab.spec.base import Frozen
+from cnnlab.spec.events import (
+    DatasetFacts,
+    DeviceFacts,
+    Disturbances,
+    Energy,
+    Epoch,
+    Memory,
+    ModelFacts,
+    Number,
+    Status,
+    Timing,
+)
+from cnnlab.spec.experiment import ExperimentSpec
+
+RUN_SCHEMA: Literal["cnnlab.run/1"] = "cnnlab.run/1"
+
+
+class Steps(Frozen):
+    """The steps of a run in columns of equal length.
+
+    `loss` and `accuracy` are running means of the epoch, known at window ends, null between.
+    """
+
+    step: tuple[int, ...] = ()
+    epoch: tuple[int, ...] = ()
+    seconds: tuple[Number | None, ...] = ()
+    ms: tuple[Number, ...] = ()
+    loss: tuple[Number | None, ...] = ()
+    accuracy: tuple[Number | None, ...] = ()
+
+
+class RunCard(Frozen):
+    """One run, whole: what `train --json` prints and `runs export` writes."""
+
+    schema_: Annotated[Literal["cnnlab.run/1"], Field(alias="schema")] = RUN_SCHEMA
+    run_id: str
+    name: str
+    session: str
+    status: Status
+    error: str | None = None
+    note: str = ""
+    created_at: str
+    """ISO 8601, UTC."""
+    spec: ExperimentSpec
+    model: ModelFacts | None = None
+    dataset: DatasetFacts | None = None
+    device: DeviceFacts | None = None
+    environment: dict[str, Any] = Field(default_factory=dict)
+    timing: Timing = Timing()
+    memory: Memory = Memory()
+    energy: Energy = Energy()
+    disturbances: Disturbances | None = None
+    epochs: tuple[Epoch, ...] = ()
+    steps: Steps = Steps()
+
+    model_config = ConfigDict(populate_by_name=True)

@@ -1,0 +1,225 @@
+"""What a run says while it runs: events, and the facts and figures they carry."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter
+
+from cnnlab.spec.base import Frozen
+from cnnlab.spec.experiment import GpuOff
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen to this run."""
+        return self not in (Status.QUEUED, Status.RUNNING)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value
+
+
+def _written(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+# NaN and infinity are results too (a diverged loss): JSON has no number for them, so they are
+# written as the strings "nan", "inf" and "-inf" and read back as floats.
+Number = Annotated[
+    float, BeforeValidator(_number), PlainSerializer(_written, when_used="json-unless-none")
+]
+
+
+class ModelFacts(Frozen):
+    """What was built."""
+
+    parameters: int
+    flops_per_image: int
+    """Floating-point operations of one forward pass over one picture."""
+    weights_sha256: str | None = None
+    """Hash of the initial weights: equal hashes mean the same start."""
+
+
+class DatasetFacts(Frozen):
+    """What it was trained on."""
+
+    name: str
+    train_images: int
+    validation_images: int
+    classes: int
+    image_shape: tuple[int, ...]
+    synthetic: bool = False
+
+
+class DeviceFacts(Frozen):
+    """What was asked for and what was used; `used` is read from the model's parameters."""
+
+    requested: str
+    used: str
+    name: str
+    gpu_off: GpuOff = "none"
+
+
+class Timing(Frozen):
+    """Seconds by phase and milliseconds by step; null where it could not be measured."""
+
+    fit_seconds: Number | None = None
+    train_seconds: Number | None = None
+    validation_seconds: Number | None = None
+    startup_seconds: Number | None = None
+    data_seconds: Number | None = None
+    build_seconds: Number | None = None
+    warmup_seconds: Number | None = None
+    other_seconds: Number | None = None
+    total_seconds: Number | None = None
+    step_ms_mean: Number | None = None
+    step_ms_median: Number | None = None
+    step_ms_p95: Number | None = None
+    images_per_second: Number | None = None
+    data_wait_ms_mean: Number | None = None
+    """Part of a step in which the host waits for, or makes, the next batch."""
+    gflops: Number | None = None
+    """10^9 floating-point operations per second in the median step: three forward passes' worth."""
+    matmul_peak_gflops: Number | None = None
+    """What one large matrix product reaches here, on the same device and in the same precision."""
+
+
+class Memory(Frozen):
+    """Peaks in MB (10^6 bytes) of the worker process and of the accelerator's allocator."""
+
+    peak_rss_mb: Number | None = None
+    peak_device_mb: Number | None = None
+
+
+class Energy(Frozen):
+    """Energy of the fit, or null and why not."""
+
+    joules: Number | None = None
+    source: str = "not measured"
+
+
+class Disturbances(Frozen):
+    """What went on beside a run, as far as it can be read; null where it cannot.
+
+    "Others" are all other processes, the lab's own pages and a run's own child processes included.
+    """
+
+    seconds: float
+    """Time observed, without the time in which the machine slept."""
+    cores: int
+    other_load_mean: float | None
+    """Cores that other processes kept busy, on average."""
+    other_load_peak: float | None
+    """The same in their busiest second."""
+    other_load_share: float | None
+    """Share of the time, 0 to 1, in which that was above the threshold of a disturbance."""
+    stolen_mean: float | None
+    """Cores that the hypervisor gave to other guests; null on bare metal and outside Linux."""
+    throttled: bool | None
+    """The run's device, or the CPU that fed it, slowed its clock down against heat."""
+    paused_seconds: float
+    own_cost_seconds: float
+    """CPU time of the sampler itself: what watching cost the run."""
+    marks: tuple[str, ...]
+    """Each disturbance worth knowing, as a sentence."""
+
+
+class Epoch(Frozen):
+    """One finished epoch. `loss` and `accuracy` are means over the epoch's batches."""
+
+    epoch: int
+    """Counts from 1."""
+    loss: Number
+    accuracy: Number
+    val_loss: Number
+    val_accuracy: Number
+    seconds: Number
+    """Wall time of the epoch, validation included."""
+    step_ms_mean: Number
+    """Training seconds of the epoch over its steps, as Keras's progress bar counts."""
+
+
+def warmup_steps(steps: int) -> int:
+    """How many of a run's first steps are warm-up, left out of medians and shown on their own.
+
+    Memory pools, kernel choice (cuDNN's search) and compilation happen in the first steps; five
+    are enough for all three. Of a run of fewer than ten steps it is half.
+    """
+    return min(5, steps // 2)
+
+
+class RunStarted(Frozen):
+    """The model stands on its device and training is about to begin."""
+
+    kind: Literal["started"] = "started"
+    model: ModelFacts
+    dataset: DatasetFacts
+    device: DeviceFacts
+    environment: dict[str, Any]
+    steps_per_epoch: int
+
+
+class PhaseChanged(Frozen):
+    """What the worker is doing, for the page: one of loading, building, training, validating."""
+
+    kind: Literal["phase"] = "phase"
+    phase: Literal["loading", "building", "training", "validating"]
+    done: float | None = None
+    """Share of the phase that is done, 0 to 1, where it is known."""
+
+
+class Window(Frozen):
+    """The steps since the last window, read together so that the device is not disturbed."""
+
+    kind: Literal["window"] = "window"
+    epoch: int
+    first_step: int
+    """Counts from 1 over the whole run."""
+    step_ms: tuple[Number, ...]
+    """Duration of each step of the window, in order."""
+    seconds: Number
+    """Wall time since the fit began, at the end of the window."""
+    loss: Number
+    """Running mean over the epoch so far, as Keras reports it."""
+    accuracy: Number
+    rss_mb: Number | None = None
+    device_mb: Number | None = None
+
+
+class EpochEnded(Frozen):
+    """An epoch with its validation is over."""
+
+    kind: Literal["epoch"] = "epoch"
+    row: Epoch
+
+
+class RunEnded(Frozen):
+    """The run's last word."""
+
+    kind: Literal["ended"] = "ended"
+    status: Status
+    error: str | None = None
+    timing: Timing = Timing()
+    memory: Memory = Memory()
+    energy: Energy = Energy()
+    disturbances: Disturbances | None = None
+    """Null where nobody watched."""
+
+
+Event = Annotated[
+    RunStarted | PhaseChanged | Window | EpochEnded | RunEnded, Field(discriminator="kind")
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
