@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from cnnlab.spec import LabError
-from cnnlab.ui import top
+from cnnlab.ui import tables, top
 
 PAGES = (
     ("train", "Train", ":material/model_training:"),
@@ -35,4 +35,4 @@ try:
     top.bar()
     page.run()
 except LabError as error:
-    st.error(str(error), icon=":material/error:")
+    st.error(tables.plain(str(error)), icon=":material/error:")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.spec import PRESETS, Problem
-from cnnlab.ui import link, recipe
+from cnnlab.ui import link, recipe, tables
 from cnnlab.ui.link import Field, Raw, Section
 from cnnlab.ui.recipe import KEY, PILLS, Recipe
 
@@ -88,7 +88,7 @@ def _problems(form: Recipe, path: str) -> list[Problem]:
 
 def _complain(form: Recipe, path: str) -> None:
     for problem in _problems(form, path):
-        st.caption(f":red[:material/error: {link.sentence(problem)}]")
+        st.caption(f":red[:material/error: {tables.plain(link.sentence(problem))}]")
 
 
 def _show_field(field: Field, form: Recipe, options: Options) -> None:
@@ -176,7 +176,7 @@ def _show_blocks(form: Recipe) -> None:
 def _complain_about_list(form: Recipe, path: str) -> None:
     for problem in form.problems:
         if problem.field == path:
-            st.caption(f":red[:material/error: {link.sentence(problem)}]")
+            st.caption(f":red[:material/error: {tables.plain(link.sentence(problem))}]")
 
 
 def _show_block_head(number: int, count: int) -> None:

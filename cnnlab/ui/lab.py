@@ -208,7 +208,9 @@ def _device_problems(spec: ExperimentSpec) -> list[Problem]:
 
 def name_of(spec: ExperimentSpec) -> str:
     """What a run is called when nobody says: its network and its data."""
-    return f"{network(spec.model)} on {Path(spec.dataset).name}"[:120]
+    entry = datasets.REGISTRY.get(spec.dataset)
+    data = entry.title if entry else Path(spec.dataset).name
+    return f"{network(spec.model)} on {data}"[:120]
 
 
 # --- how long it may take -------------------------------------------------------------------
@@ -233,9 +235,9 @@ def estimate(
     """How long a spec may take on a device, judging by the earlier runs most like it.
 
     A training step takes about three times the FLOPs of a forward pass, validation one. The rate
-    in FLOP/s is that of up to three finished runs on the same device, engine and precision whose
-    networks are nearest in FLOPs, within a factor of ten: small networks reach only a small part of
-    a device's speed.
+    in FLOP/s is that of up to three finished runs of the same family, device, engine and precision
+    whose networks are nearest in FLOPs, within a factor of ten: small networks reach only a small
+    part of a device's speed.
 
     Args:
         images: pictures in the training set.
@@ -263,6 +265,7 @@ def _alike(run: RunSummary, spec: ExperimentSpec, device: str) -> bool:
         and run.origin is None
         and run.device is not None
         and run.device.used == device
+        and run.spec.model.family == spec.model.family
         and (run.spec.engine, run.spec.precision) == (spec.engine, spec.precision)
         and bool(run.timing.images_per_second)
     )

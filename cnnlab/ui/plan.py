@@ -19,9 +19,13 @@ LAST_GOOD = "last_good_layers"
 def show(filled: Recipe) -> None:
     """The network and its figures, then Start; where the recipe cannot work, why not."""
     if note := st.session_state.get(recipe.NOTE):
-        st.warning(f"Not everything in the link could be used. {note}", icon=":material/link_off:")
+        st.warning(
+            f"Not everything in the link could be used. {tables.plain(note)}",
+            icon=":material/link_off:",
+        )
     if filled.good and filled.spec:
         st.session_state[LAST_GOOD] = filled.layers
+        st.subheader(tables.plain(lab.name_of(filled.spec)), anchor=False)
         _show_network(filled.layers)
         _show_figures(filled.spec, filled.layers)
         _show_start(filled.spec)
@@ -38,6 +42,7 @@ def show(filled: Recipe) -> None:
 
 def _show_problems(filled: Recipe) -> None:
     said = [link.sentence(problem) for problem in filled.problems] or [filled.said]
+    said = [tables.plain(sentence) for sentence in said]
     text = said[0] if len(said) == 1 else "\n".join(f"- {sentence}" for sentence in said)
     st.error(f"This recipe cannot be trained yet.\n\n{text}", icon=":material/error:")
 
@@ -94,14 +99,14 @@ def _show_start(spec: ExperimentSpec) -> None:
         try:
             run_id = lab.start(spec)
         except LabError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(tables.plain(str(error)), icon=":material/error:")
             return
         st.query_params.from_dict({"run": run_id})
         st.rerun()
     if lab.lab().running():
         st.caption("Another run is training; this one will wait its turn.")
     if not info.ready:
-        st.caption(f"{info.title} {_made_ready(info.origin)}.")
+        st.caption(f"{tables.plain(info.title)} {_made_ready(tables.plain(info.origin))}.")
 
 
 def _made_ready(origin: str) -> str:
@@ -120,10 +125,9 @@ def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     for device in lab.devices_here()[1:]:
         guess = lab.estimate(spec, layers, images, device, runs)
         if guess:
+            where, long = tables.plain(labels[device]), tables.about(guess.seconds)
             earlier = "one earlier run" if guess.runs == 1 else f"{guess.runs} earlier runs"
-            guesses.append(
-                f"**{labels[device]}**: about {tables.about(guess.seconds)}, judging by {earlier}"
-            )
+            guesses.append(f"**{where}**: about {long}, judging by {earlier}")
     st.caption("  \n".join(guesses) or "How long it takes is known after the first run like it.")
 
 
@@ -158,7 +162,7 @@ def _queue() -> None:
         live = lab.lab().live(run_id)
         with st.container(horizontal=True, vertical_alignment="center"):
             name = lab.name_of(live.spec) if live else run_id
-            st.markdown(f"{place}. {name}", width="stretch")
+            st.markdown(f"{place}. {tables.plain(name)}", width="stretch")
             st.button(
                 "Withdraw",
                 key=f"withdraw-{run_id}",

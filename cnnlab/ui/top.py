@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnlab.spec import LabError
-from cnnlab.ui import lab
+from cnnlab.ui import lab, tables
 
 TRAIN = "pages/train.py"
 
@@ -29,16 +29,17 @@ def _indicator(running: str | None, known: bool) -> None:
         return
     live = lab.lab().live(now)
     epochs = f", epoch {len(live.epochs) + 1} of {live.spec.epochs}" if live else ""
+    name = tables.plain(lab.name_of(live.spec)) if live else now
     st.page_link(
         TRAIN,
-        label=f"Training {lab.name_of(live.spec) if live else now}{epochs}",
+        label=f"Training {name}{epochs}",
         icon=":material/play_circle:",
         query_params={"run": now},
     )
 
 
 def _session() -> None:
-    with st.popover(f"Session: {lab.session_name()}", icon=":material/folder_open:"):
+    with st.popover(f"Session: {tables.plain(lab.session_name())}", icon=":material/folder_open:"):
         st.text_input(
             "New runs go to the session",
             value=lab.session_name(),
@@ -48,10 +49,12 @@ def _session() -> None:
             help="A name such as 'meetup' keeps runs together in the history.",
         )
         if refused := st.session_state.get("session_refused"):
-            st.error(refused)
+            st.error(tables.plain(refused))
         others = [name for name in lab.history().sessions() if name != lab.session_name()][:8]
         for number, name in enumerate(others):
-            st.button(name, key=f"session-{number}", on_click=_change_session, args=(name,))
+            st.button(
+                tables.plain(name), key=f"session-{number}", on_click=_change_session, args=(name,)
+            )
 
 
 def _name_session() -> None:
