@@ -3,7 +3,9 @@
 import streamlit as st
 
 from cnnlab import datasets
-from cnnlab.ui import data_view
+from cnnlab.ui import data_view, top
+
+top.require_app()
 
 st.title("Data", anchor=False)
 st.write("What a network can learn from here. Choose a data set to see its pictures.")

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from cnnlab.ui import hardware_view
+from cnnlab.ui import hardware_view, top
+
+top.require_app()
 
 st.title("Hardware", anchor=False)
 hardware_view.machine()

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from cnnlab.ui import history_view, pair_view, run_view
+from cnnlab.ui import history_view, pair_view, run_view, top
 from cnnlab.ui.lab import history, session_name
+
+top.require_app()
 
 st.title("History", anchor=False)
 scope = history_view.scope()

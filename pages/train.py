@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cnnlab.ui import form, lab, link, plan, recipe, run_view
+from cnnlab.ui import form, lab, link, plan, recipe, run_view, top
+
+top.require_app()
 
 run_id = st.query_params.get("run")
 if run_id:

@@ -94,6 +94,20 @@ def test_a_page_imports_the_lab_but_no_training(path):
     assert not {name.split(".")[0] for name in names} & HEAVY
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)
+def test_a_page_first_makes_sure_that_the_app_is_around_it(path):
+    first = next(
+        node
+        for node in ast.parse(path.read_text()).body
+        if not isinstance(node, ast.Import | ast.ImportFrom) and not is_docstring(node)
+    )
+    assert ast.unparse(first) == "top.require_app()"
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def test_only_the_ui_knows_streamlit():
     knowing = {
         room_of(path)

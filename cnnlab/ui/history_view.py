@@ -140,7 +140,7 @@ def _edit(run_id: str) -> None:
     try:
         card = history().card(run_id, steps=False)
     except LabError as error:
-        st.error(str(error))
+        st.error(tables.plain(str(error)))
         return
     with st.form(f"edit-{run_id}", border=False):
         st.text_input("Name", card.name, max_chars=120, key=f"name-{run_id}")
@@ -227,4 +227,4 @@ def _try(write: Callable[[], None]) -> None:
     try:
         write()
     except LabError as error:
-        st.toast(str(error), icon=":material/error:", duration="long")
+        st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")

@@ -18,7 +18,7 @@ def show(run_ids: Sequence[str]) -> None:
     try:
         cards = [history().card(run_id, steps=False) for run_id in run_ids]
     except LabError as error:
-        st.error(str(error), icon=":material/search_off:")
+        st.error(tables.plain(str(error)), icon=":material/search_off:")
         return
     cards.sort(key=lambda card: tables.kind_of(card) != "cpu")
     first, second = cards

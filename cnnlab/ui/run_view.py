@@ -33,7 +33,7 @@ def show(run_id: str) -> None:
     try:
         card = history().card(run_id, steps=False)
     except LabError as error:
-        st.error(str(error), icon=":material/search_off:")
+        st.error(tables.plain(str(error)), icon=":material/search_off:")
         return
     watching = not card.status.over
     # One fragment for both states: what stands in it keeps its place when a run ends.
@@ -44,7 +44,7 @@ def _body(card: RunCard, watching: bool) -> None:
     try:
         state = read(card)
     except LabError as error:
-        st.error(str(error))
+        st.error(tables.plain(str(error)))
         return
     if watching and state.card.status.over:
         st.rerun()  # the whole page, once: its other parts tell of the run too

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnlab.spec import LabError
 from cnnlab.ui import lab, tables
 
 TRAIN = "pages/train.py"
+THROUGH_APP = "through_app"
 
 
 def bar() -> None:
     """Draw the line. While something trains, or the devices are being looked for, it keeps up."""
+    st.session_state[THROUGH_APP] = True
     running, known = lab.lab().running(), lab.hardware() is not None
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"
     ):
         st.fragment(_indicator, run_every=1.5 if running or not known else None)(running, known)
         _session()
+
+
+def require_app() -> None:
+    """Begin anew where a page runs without `app.py` around it.
+
+    A folder called `pages` beside the main script counts as Streamlit's older kind of app until
+    `st.navigation` is called for the first time. So the first visitor of a fresh server who
+    opens a page by its link gets the bare page. Every page calls this first.
+    """
+    context = get_script_run_ctx()
+    main = Path(context.pages_manager.main_script_path).name if context else ""
+    if main == "app.py" and THROUGH_APP not in st.session_state:
+        PagesManager.uses_pages_directory = False  # what `st.navigation` will do in app.py
+        st.rerun()
 
 
 def _indicator(running: str | None, known: bool) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -41,14 +42,12 @@ class Server:
     url: str
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
+@contextmanager
+def serving(home: Path) -> Iterator[Server]:
+    """The app in a process of its own, with its state in `home`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("home")
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     options = ["--server.headless", "true", "--server.port", str(port)]
     process = subprocess.Popen(
@@ -58,10 +57,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         stdout=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
-    _wait(f"{url}/_stcore/health")
-    yield Server(process.pid, url)
-    process.terminate()
-    process.wait(timeout=30)
+    try:
+        _wait(f"{url}/_stcore/health")
+        yield Server(process.pid, url)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with serving(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_server(server: Server, tmp_path: Path) -> Iterator[Server]:
+    """One that nobody has visited yet."""
+    with serving(tmp_path) as running:
+        yield running
 
 
 def _wait(url: str) -> None:

@@ -42,6 +42,12 @@ def test_a_first_visit_shows_a_network_and_an_empty_history(page: Page) -> None:
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
 
+def test_the_first_visitor_of_a_fresh_server_may_come_by_any_link(page: Page, fresh_server) -> None:
+    page.goto(f"{fresh_server.url}/hardware")
+    expect(page.get_by_role("heading", name="Hardware")).to_be_visible()
+    expect(page.get_by_text("Session: today")).to_be_visible()
+
+
 def test_a_preset_is_in_the_address_and_the_address_is_the_preset(
     page: Page, browser: Browser
 ) -> None:
