@@ -138,7 +138,7 @@ def _over(card: RunCard) -> None:
         case Status.FAILED:
             st.error(tables.plain(card.error or said), icon=tables.SIGNS[card.status][1])
         case _:
-            text = f"{said} {card.error or ''}".strip()
+            text = tables.plain(f"{said} {card.error or ''}".strip())
             st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
     if tables.diverged(card):
         st.warning(
