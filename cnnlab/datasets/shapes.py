@@ -16,6 +16,8 @@ SIZE = 32
 BLOCK = 500
 PICTURES = 50_000
 SEED = 2026
+DULL = 0.08
+"""How far a background colour strays from grey."""
 
 Field = np.ndarray
 """float32 (n, 32, 32)."""
@@ -78,11 +80,11 @@ SHAPES: dict[str, Callable[[Field, Field], Field]] = {
 """Each gives about the distance to its outline, in units of its radius; negative inside."""
 
 COLOURS = {
-    "red": (0.85, 0.2, 0.2),
-    "yellow": (0.85, 0.75, 0.15),
-    "green": (0.2, 0.7, 0.25),
-    "blue": (0.2, 0.35, 0.9),
-    "grey": (0.6, 0.6, 0.6),
+    "red": (0.95, 0.1, 0.1),
+    "yellow": (0.95, 0.85, 0.05),
+    "green": (0.1, 0.75, 0.15),
+    "blue": (0.1, 0.25, 0.95),
+    "pink": (0.95, 0.35, 0.85),
 }
 TEXTURES = ("plain", "striped")
 
@@ -112,7 +114,7 @@ def _draw_block(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     inside = _shape_cover(rng, shape)
     picture = _background(rng)
     picture += inside[:, None] * (_paint(rng, colour, texture) - picture)
-    picture += (rng.random(picture.shape, dtype=np.float32) - 0.5) * _each(rng, 0.07, 0.35, 3)
+    picture += (rng.random(picture.shape, dtype=np.float32) - 0.5) * _each(rng, 0.05, 0.25, 3)
     picture *= 255
     np.clip(picture, 0, 255, out=picture)
     return picture.astype(np.uint8).transpose(0, 2, 3, 1)
@@ -133,10 +135,10 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
 def _turned(rng: np.random.Generator) -> tuple[Field, Field, np.ndarray]:
     """Coordinates in which the shape stands upright at the origin with radius 1; its radius."""
     x, y = _grid()
-    radius = _each(rng, 0.38, 0.75, 2)
-    angle = _each(rng, 0, 2 * np.pi, 2)
-    x = (x - _each(rng, -0.3, 0.3, 2)) / radius
-    y = (y - _each(rng, -0.3, 0.3, 2)) / radius
+    radius = _each(rng, 0.65, 0.95, 2)
+    angle = _each(rng, -0.6, 0.6, 2)
+    x = (x - _each(rng, -0.15, 0.15, 2)) / radius
+    y = (y - _each(rng, -0.15, 0.15, 2)) / radius
     return x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle), radius
 
 
@@ -154,11 +156,11 @@ def _shape_cover(rng: np.random.Generator, shape: np.ndarray) -> Field:
 def _paint(rng: np.random.Generator, colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
     """The colour of every pixel as if the shape covered all, (n, 3, 32, 32)."""
     base = np.array(list(COLOURS.values()), dtype=np.float32)[colour]
-    base = base * _each(rng, 0.6, 1.15, 1) + rng.normal(0, 0.06, base.shape).astype(np.float32)
+    base = base * _each(rng, 0.75, 1.1, 1) + rng.normal(0, 0.06, base.shape).astype(np.float32)
     x, y = _grid()
     angle, phase = _each(rng, 0, np.pi, 2), _each(rng, 0, 2 * np.pi, 2)
     wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * _each(rng, 14, 20, 2) + phase)
-    dark = 1 - 0.55 * (wave > 0) * texture[:, None, None].astype(np.float32)
+    dark = 1 - 0.75 * (wave > 0) * texture[:, None, None].astype(np.float32)
     return base[:, :, None, None] * dark[:, None]
 
 
@@ -170,7 +172,9 @@ def _background(rng: np.random.Generator) -> np.ndarray:
     centre_x, centre_y = _each(rng, -1, 1, 2), _each(rng, -1, 1, 2)
     spread = _each(rng, 4, 16, 2)
     blob = np.exp(-spread * ((x - centre_x) ** 2 + (y - centre_y) ** 2))
-    one, two, three = rng.uniform(0, 1, (3, BLOCK, 3, 1, 1)).astype(np.float32)
+    grey = rng.uniform(0.3, 0.7, (3, BLOCK, 1, 1, 1))
+    tint = rng.uniform(-DULL, DULL, (3, BLOCK, 3, 1, 1))
+    one, two, three = (grey + tint).astype(np.float32)
     picture = one + run[:, None] * (two - one)
     picture += blob[:, None] * (three - picture)
     return picture
