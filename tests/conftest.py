@@ -11,6 +11,9 @@ import streamlit
 from quiet_lab import QuietLab
 
 os.environ["KERAS_BACKEND"] = "torch"
+# Threads of a step that wait by spinning are quickest on a quiet machine, and many times slower on
+# one that does other things as well: tests time nothing, so they wait asleep.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

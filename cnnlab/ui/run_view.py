@@ -17,7 +17,7 @@ from cnnlab.ui import link, tables
 from cnnlab.ui.lab import history, lab
 from cnnlab.ui.run_state import RunState, read, runs_ahead
 
-REFRESH_SECONDS = 1.0
+REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
 SPARK_POINTS = 60
 RECENT_STEPS = 64
 AXES: dict[Axis, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Wall clock"}
@@ -32,21 +32,31 @@ def show(run_id: str) -> None:
     """Show one run; while it is not over, once a second anew."""
     try:
         card = history().card(run_id, steps=False)
+        pace = _pace(read(card))
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/search_off:")
         return
-    watching = not card.status.over
-    # One fragment for both states: what stands in it keeps its place when a run ends.
-    st.fragment(_body, run_every=REFRESH_SECONDS if watching else None)(card, watching)
+    # One fragment for all paces: what stands in it keeps its place when a run ends.
+    st.fragment(_body, run_every=pace)(card, pace)
 
 
-def _body(card: RunCard, watching: bool) -> None:
+def _pace(state: RunState) -> float | None:
+    """Seconds between refreshes: fewer while somebody waits for a first point, or for a stop."""
+    run_id = state.card.run_id
+    if state.card.status.over:
+        return None
+    asked = st.session_state.get(f"stopping-{run_id}", False)
+    first = not len(state.series) and not state.card.epochs and not runs_ahead(run_id)
+    return HURRIED_SECONDS if state.ours and (asked or first) else REFRESH_SECONDS
+
+
+def _body(card: RunCard, pace: float | None) -> None:
     try:
         state = read(card)
     except LabError as error:
         st.error(tables.plain(str(error)))
         return
-    if watching and state.card.status.over:
+    if _pace(state) != pace:
         st.rerun()  # the whole page, once: its other parts tell of the run too
     with st.container():
         _head(state)
