@@ -375,7 +375,9 @@ def fast(spec: ExperimentSpec, data: Pictures, weights: list[np.ndarray]) -> Job
     size = max(spec.batch_size, VALIDATION_BATCH)
     validation = Batches(last, size, device, shuffle=False, **layout)
     fit = {"x": training, "validation_data": validation, "shuffle": False, "verbose": 0}
-    return Job(model, fit, lambda callback: _QuietCallbacks([callback], add_history=True, model=model))
+    return Job(
+        model, fit, lambda callback: _QuietCallbacks([callback], add_history=True, model=model)
+    )
 
 
 class _QuietCallbacks(keras.callbacks.CallbackList):

@@ -16,6 +16,7 @@ import torch
 from cnnlab import datasets, devices, models
 from cnnlab.engines import ENGINES, Job, Pictures, fingerprint, initial_weights, seed_epoch
 from cnnlab.spec import (
+    PRESETS,
     DatasetFacts,
     DeviceFacts,
     Epoch,
@@ -129,7 +130,7 @@ class LabCallback(keras.callbacks.Callback):
         super().__init__()
         self.spec, self.device, self.emit, self.stop = spec, device, emit, stop
         self.clock = clock_for(device)
-        self.began = self.edge = self.epoch_began = time.perf_counter()
+        self.began = self.edge = self.epoch_began = self.test_began = time.perf_counter()
         self.epoch = 0
         self.step_ms: list[float] = []
         self.train_seconds = self.validation_seconds = 0.0
@@ -194,6 +195,14 @@ class LabCallback(keras.callbacks.Callback):
         self.emit(EpochEnded(row=row))
         if not math.isfinite(row.loss):
             raise LabError(_diverged(self.spec, f"epoch {self.epoch}"))
+
+    def break_off(self) -> None:
+        """Count the part of an epoch that was done when a stop ended it."""
+        now = time.perf_counter()
+        if self.test_began > self.epoch_began:
+            self.validation_seconds += now - self.test_began
+        else:
+            self.train_seconds += now - self.epoch_began
 
     def _poll(self) -> None:
         if self.stop():
@@ -364,6 +373,7 @@ def _fit(
         job.model.fit(**job.fit, epochs=spec.epochs, callbacks=job.callbacks(callback))
     except Stopped:
         status = Status.STOPPED
+        callback.break_off()
     finally:
         energy, disturbances = meter.stop(), sampler.stop()
     ledger.close("fit")
@@ -429,6 +439,15 @@ def _step_statistics(
         # Backward takes about twice what forward takes (models.flops_per_image).
         "gflops": 3 * flops_per_image * spec.batch_size / median / 1e6,
     }
+
+
+def first_steps() -> None:
+    """Train a few steps of nothing, on the CPU: what Keras and torch load late is then loaded."""
+    spec = PRESETS["tiny"].spec
+    pictures = Pictures(np.zeros((64, 32, 32, 3), np.uint8), np.zeros(64, np.int32), 2)
+    with keras.device("cpu"):
+        job, _ = _build(spec, pictures)
+        job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(keras.callbacks.Callback()))
 
 
 def explain(error: BaseException) -> str:

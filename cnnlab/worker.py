@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
 import sys
 import threading
-from typing import IO
+from collections.abc import Callable
+from typing import IO, Any
 
-from cnnlab import devices
-from cnnlab.spec import Event, GpuOff, RunEnded, Status, parse_spec
+from cnnlab import datasets, devices
+from cnnlab.spec import Event, GpuOff, LabError, RunEnded, Status, parse_spec
 
 log = logging.getLogger(__name__)
 
@@ -27,27 +29,33 @@ def serve(gpu_off: GpuOff) -> None:
         gpu_off: the off-switch to throw before torch and Keras are imported.
     """
     out = _take_stdout()
+    inbox = Inbox()
     devices.switch_off(gpu_off)
     from cnnlab import training  # the slow import, done while nobody waits
-
-    hardware = devices.describe().model_dump(mode="json")
-    print(json.dumps({"kind": "hello", "hardware": hardware}), file=out, flush=True)
-    line = sys.stdin.readline()
-    if not line:
-        return
-    job = json.loads(line)
-    stop = threading.Event()
-    threading.Thread(target=_listen, args=(stop,), name="cnnlab-stdin", daemon=True).start()
 
     def emit(event: Event) -> None:
         print(event.model_dump_json(), file=out, flush=True)
 
+    hardware = devices.describe().model_dump(mode="json")
+    print(json.dumps({"kind": "hello", "hardware": hardware}), file=out, flush=True)
+    for prepare in (datasets.draw_ahead, training.first_steps):
+        if inbox.job.empty():
+            _prepare(prepare)
+    job = inbox.job.get()
     try:
         spec = parse_spec(job["spec"])
-        training.train(spec, emit, stop.is_set, launched_at=job["launched_at"])
+        training.train(spec, emit, inbox.stop.is_set, launched_at=job["launched_at"])
     except Exception as error:  # the process boundary: all that is left is to tell the lab
         log.exception("run %s failed", job["run_id"])
         emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
+
+
+def _prepare(work: Callable[[], None]) -> None:
+    """Do something while there is no job, that the job would have to wait for."""
+    try:
+        work()
+    except LabError:
+        log.warning("could not be done ahead", exc_info=True)  # the run will say it, if it matters
 
 
 def _take_stdout() -> IO[str]:
@@ -57,8 +65,18 @@ def _take_stdout() -> IO[str]:
     return out
 
 
-def _listen(stop: threading.Event) -> None:
-    for line in sys.stdin:
-        if line.strip() == "stop":
-            stop.set()
-    os._exit(1)
+class Inbox:
+    """What the lab says on stdin: first a job, then perhaps "stop". Read on a thread."""
+
+    def __init__(self) -> None:
+        self.job: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.stop = threading.Event()
+        threading.Thread(target=self._listen, name="cnnlab-stdin", daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            if line.strip() == "stop":
+                self.stop.set()
+            else:
+                self.job.put(json.loads(line))
+        os._exit(1)  # the lab is gone

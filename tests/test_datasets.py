@@ -1061,3 +1061,13 @@ def test_any_damage_to_a_picture_is_named(tmp_path, data):
     except LabError as error:
         said, pictures_read = str(error), 0
     assert pictures_read == 7 or "'cat/x.png'" in said
+
+
+def test_a_sample_drawn_ahead_is_what_a_run_would_draw():
+    drawn = datasets.load("shapes", 500)
+    datasets.draw_ahead()
+    kept = datasets.load("shapes", 500)
+    assert isinstance(kept.images, np.memmap)
+    assert np.array_equal(kept.images, drawn.images)
+    assert np.array_equal(kept.labels, drawn.labels)
+    assert len(datasets.load("shapes", datasets.SAMPLE + 1).labels) == datasets.SAMPLE + 1

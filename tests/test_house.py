@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "devices": {"spec"},
     "engines": {"spec", "models", "devices"},
     "training": {"spec", "datasets", "models", "devices", "engines"},
-    "worker": {"spec", "devices", "training"},
+    "worker": {"spec", "datasets", "devices", "training"},
     "runner": {"spec"},
     "history": {"spec"},
     "analysis": {"spec", "words"},

@@ -19,7 +19,7 @@ from cnnlab.spec import (
     Window,
     change,
 )
-from cnnlab.training import clock_for, explain, train
+from cnnlab.training import clock_for, explain, first_steps, train
 
 TINY = change(PRESETS["tiny"].spec, train_limit=400, epochs=2)
 
@@ -102,7 +102,17 @@ def test_a_stop_acts_in_every_phase(phase: str, engine: str) -> None:
     events = fit(change(TINY, engine=engine, epochs=50), stop=in_phase(phase))
     assert events[-1].status == Status.STOPPED
     assert not of(EpochEnded, events)
-    assert events[-1].timing.total_seconds > 0
+    timing = events[-1].timing
+    assert timing.total_seconds > 0
+    if phase != "loading":  # what was done of the epoch is counted where it belongs
+        assert timing.train_seconds > 0 or timing.warmup_seconds > 0
+        assert timing.other_seconds < 0.5 * timing.total_seconds
+
+
+def test_first_steps_leave_the_seeds_of_a_run_alone() -> None:
+    before = [event.row.loss for event in of(EpochEnded, fit())]
+    first_steps()
+    assert [event.row.loss for event in of(EpochEnded, fit())] == before
 
 
 def test_a_diverging_run_says_so_and_names_the_cure() -> None:

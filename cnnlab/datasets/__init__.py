@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import difflib
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = [
     "DatasetInfo",
     "Entry",
     "Progress",
+    "draw_ahead",
     "fetch",
     "gallery",
     "info",
@@ -57,6 +59,9 @@ class DatasetInfo(Frozen):
     origin: str
     """One line for a person: where it comes from."""
 
+
+SAMPLE = 10_000
+"""Pictures of a drawn set that are kept: enough for the presets that begin with them."""
 
 LISTING_SECONDS = 10
 """How long `info` trusts a listing of a folder: a page asks several times in a row."""
@@ -83,7 +88,9 @@ def load(name: str, limit: int | None = None, progress: Progress = _silent) -> D
     key = _key(name)
     found = store.read(key)
     if found is None and entry and entry.draw and limit is not None:
-        return entry.draw(min(limit, entry.train_images))
+        found = store.read(_sample_key(name)) if limit <= SAMPLE else None
+        if found is None:
+            return entry.draw(min(limit, entry.train_images))
     if found is None:
         store.prepare(key, _plan(name, progress))
         progress(1.0, f"{name} is prepared")
@@ -92,6 +99,25 @@ def load(name: str, limit: int | None = None, progress: Progress = _silent) -> D
         raise LabError(f"The prepared data set {name} has just been deleted: try again.")
     synthetic = entry is not None and entry.draw is not None
     return Dataset(name, found.images[:limit], found.labels[:limit], found.class_names, synthetic)
+
+
+def draw_ahead() -> None:
+    """Keep the first `SAMPLE` pictures of what is drawn, so that a run need not draw them.
+
+    Raises:
+        LabError: the store cannot be written.
+    """
+    for name, entry in REGISTRY.items():
+        if not entry.draw or store.meta(_key(name)) or store.meta(_sample_key(name)):
+            continue
+        data = entry.draw(SAMPLE)
+        fill = partial(np.copyto, src=data.images)
+        plan = Plan(data.images.shape, data.labels, data.class_names, fill)
+        store.prepare(_sample_key(name), plan)
+
+
+def _sample_key(name: str) -> str:
+    return store.key(f"{name}-sample", (_key(name), SAMPLE))
 
 
 def _plan(name: str, progress: Progress) -> Plan:
