@@ -386,6 +386,17 @@ def worker(gpu_off: GpuOff) -> int:
     return 0
 
 
+@cli.command(hidden=True)
+@click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), default="none")
+def probe(gpu_off: GpuOff) -> int:
+    """Throw an off-switch in this fresh process, and say what torch and Keras then see."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    os.environ.update(devices.worker_environment(gpu_off))
+    devices.switch_off(gpu_off)
+    emit_json(devices.what_frameworks_see())
+    return 0
+
+
 def main() -> None:
     """Run a command; say what is wrong in one sentence, and exit as the module's docstring says."""
     try:

@@ -200,6 +200,33 @@ def _why_it_died(code: int) -> str:
     return f"The training process ended without a word ({how}); its log says more. Start again."
 
 
+PROBE_SECONDS = 60.0
+
+
+def probe(gpu_off: GpuOff, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What torch and Keras see in a fresh process with an off-switch thrown.
+
+    Raises:
+        LabError: the process failed, or took longer than `PROBE_SECONDS`.
+    """
+    command = [sys.executable, "-m", "cnnlab", "probe", "--gpu-off", gpu_off]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PROBE_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        log.warning("the probe failed: %s", error.stderr)
+        raise LabError("The process that was to look failed; the log says why.") from error
+    except subprocess.TimeoutExpired as error:
+        raise LabError("The process that was to look did not answer; try again.") from error
+    return json.loads(done.stdout)
+
+
 # --- the lab --------------------------------------------------------------------------------
 
 

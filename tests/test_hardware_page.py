@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from quiet_lab import QuietLab, figures, page, said
 
-from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, Hardware
+from cnnlab import runner
+from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, Hardware, worker_environment
+from cnnlab.spec import LabError
 
 CPU_HERE = Cpu(
     name="Example CPU",
@@ -88,3 +90,18 @@ def test_every_off_switch_stands_there_with_its_code() -> None:
     app = page("hardware")
     assert [item.value for item in app.code] == [way.code for way in OFF_SWITCHES.values()]
     assert all(way.title in said(app, "markdown") for way in OFF_SWITCHES.values())
+
+
+@pytest.mark.parametrize("way", ["environment", "override", "device"])
+def test_a_switch_that_is_tried_leaves_a_new_layer_on_the_cpu(way):
+    seen = runner.probe(way, worker_environment(way))
+    layer = "new_layer_in_cpu_scope" if way == "device" else "new_layer"
+    assert seen["keras"][layer] == "cpu"
+    if way != "device":
+        assert not any(kind["is_available"] for kind in seen["torch"].values())
+
+
+def test_a_probe_that_fails_is_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(runner, "PROBE_SECONDS", 0.01)
+    with pytest.raises(LabError, match="did not answer"):
+        runner.probe("none", {})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cnnlab import words
-from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu
+from cnnlab import runner, words
+from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, worker_environment
+from cnnlab.spec import GpuOff, LabError
 from cnnlab.ui import tables
-from cnnlab.ui.lab import hardware
+from cnnlab.ui.lab import hardware, lab
 
 POLL_SECONDS = 1.0
 
@@ -87,8 +88,33 @@ def _no_accelerator() -> None:
 
 def off_switches() -> None:
     """The ways to keep a run off the GPU: what each does, and its code."""
-    for switch, column in zip(OFF_SWITCHES.values(), st.columns(len(OFF_SWITCHES)), strict=True):
+    columns = st.columns(len(OFF_SWITCHES))
+    for (way, switch), column in zip(OFF_SWITCHES.items(), columns, strict=True):
         with column, st.container(border=True, height="stretch"):
             st.markdown(f"**{switch.title}**")
             st.write(switch.explanation)
             st.code(switch.code, language="python")
+            _try_it(way)
+
+
+def _try_it(way: GpuOff) -> None:
+    """Throw the switch in a process made for it, unless that would disturb a timed run."""
+    busy = lab().running() is not None
+    asked = st.button(
+        "Try it",
+        key=f"try-{way}",
+        icon=":material/science:",
+        disabled=busy,
+        help="A run is being timed; try it afterwards." if busy else None,
+    )
+    if not asked:
+        return
+    try:
+        with st.spinner("A fresh process loads torch and Keras …"):
+            seen = runner.probe(way, worker_environment(way))
+    except LabError as error:
+        st.error(tables.plain(str(error)))
+        return
+    layer = "new_layer_in_cpu_scope" if way == "device" else "new_layer"
+    st.success(f"A new layer's weights lie on: {seen['keras'][layer]}.", icon=":material/check:")
+    st.dataframe(tables.facts_table(seen), hide_index=True)

@@ -23,7 +23,7 @@ from cnnlab.devices import Accelerator, Hardware, worker_environment
 from cnnlab.devices.cpu import cpu_name as read_cpu_name
 from cnnlab.history import History, RunSummary
 from cnnlab.history.rows import checked_session
-from cnnlab.models import Layer, flops_per_image, split
+from cnnlab.models import Layer, flops_per_image, layer_table, split
 from cnnlab.models import check as check_layers
 from cnnlab.runner import Lab
 from cnnlab.spec import (
@@ -31,6 +31,7 @@ from cnnlab.spec import (
     GpuOff,
     LabError,
     Problem,
+    RunCard,
     SpecError,
     Status,
 )
@@ -257,6 +258,17 @@ def estimate(
     train, validation = split(spec, images)
     work = spec.epochs * flops * (3 * train + validation)
     return Estimate(work / statistics.median(rate for _, rate in rates), len(rates))
+
+
+def estimate_before(card: RunCard) -> Estimate | None:
+    """What `estimate` would have said of a run that is over, before it began."""
+    if card.status is not Status.FINISHED or not (card.dataset and card.device):
+        return None
+    facts = card.dataset
+    layers = layer_table(card.spec.model, facts.image_shape, facts.classes)
+    earlier = [run for run in history().summaries() if run.created_at < card.created_at]
+    images = facts.train_images + facts.validation_images
+    return estimate(card.spec, layers, images, card.device.used, earlier)
 
 
 def _alike(run: RunSummary, spec: ExperimentSpec, device: str) -> bool:

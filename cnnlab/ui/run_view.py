@@ -14,7 +14,7 @@ from cnnlab import analysis, charts, words
 from cnnlab.analysis import Axis
 from cnnlab.spec import LabError, RunCard, Status, warmup_steps
 from cnnlab.ui import link, tables
-from cnnlab.ui.lab import history, lab
+from cnnlab.ui.lab import estimate_before, history, lab
 from cnnlab.ui.run_state import RunState, read, runs_ahead
 
 REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
@@ -150,6 +150,8 @@ def _over(card: RunCard) -> None:
         case _:
             text = tables.plain(f"{said} {card.error or ''}".strip())
             st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
+    if blurred := tables.disturbed(card):
+        st.warning(f"Its times are blurred. {blurred}", icon=":material/blur_on:")
     if tables.diverged(card):
         st.warning(
             "The loss is no number any more: a smaller learning rate usually cures that.",
@@ -313,7 +315,7 @@ def _memory_chart(state: RunState) -> None:
 def _details(state: RunState) -> None:
     card = state.card
     parts: dict[str, Callable[[RunCard], None]] = {
-        "Where the time went": ledger,
+        "Where the time went": _where_time_went,
         "Spec": lambda card: _facts(card.spec),
         "Network": lambda card: _facts(card.model),
         "Data set": lambda card: _facts(card.dataset),
@@ -323,6 +325,18 @@ def _details(state: RunState) -> None:
         for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
             with tab:
                 draw(card)
+
+
+def _where_time_went(card: RunCard) -> None:
+    ledger(card)
+    for sentence in tables.achieved(card):
+        st.write(tables.plain(sentence))
+    if guess := estimate_before(card):
+        st.write(
+            f"Judging by {guess.runs} earlier {'run' if guess.runs == 1 else 'runs'}, the training "
+            f"was to take {words.duration(guess.seconds)}; it took "
+            f"{words.duration(card.timing.fit_seconds)}."
+        )
 
 
 def ledger(*cards: RunCard) -> None:

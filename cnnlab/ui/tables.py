@@ -98,6 +98,37 @@ def outcome(card: RunCard) -> str:
     return f"{result}, {words.number(pace)} ms a step." if pace is not None else f"{result}."
 
 
+def achieved(card: RunCard) -> list[str]:
+    """How well the hardware was used: speed, share of its peak, waiting for data, energy."""
+    timing, energy = card.timing, card.energy
+    said = []
+    if timing.gflops is not None:
+        said.append(f"The median step ran at {words.number(timing.gflops)} GFLOP/s.")
+        if timing.matmul_peak_gflops:
+            share = words.percent(timing.gflops / timing.matmul_peak_gflops)
+            peak = words.number(timing.matmul_peak_gflops)
+            said.append(f"That is {share} of what one large matrix product reaches here, {peak}.")
+    if timing.data_wait_ms_mean is not None and timing.step_ms_mean:
+        wait = words.number(timing.data_wait_ms_mean)
+        share = words.percent(timing.data_wait_ms_mean / timing.step_ms_mean)
+        said.append(f"Of a step, {wait} ms went into making the next batch ({share}).")
+    if energy.joules:
+        images = card.dataset.train_images * len(card.epochs) if card.dataset else 0
+        each = f", {words.number(images / energy.joules)} images per joule" if images else ""
+        said.append(f"It took {words.number(energy.joules)} J{each} ({energy.source}).")
+    elif card.status.over and card.epochs:
+        said.append(f"Energy: {energy.source}.")
+    if card.disturbances:
+        cost = words.duration(card.disturbances.own_cost_seconds)
+        said.append(f"Watching the machine for disturbances cost {cost} of processor time.")
+    return said
+
+
+def disturbed(card: RunCard) -> str:
+    """What went on beside a run and blurs its figures; empty if nothing did."""
+    return " ".join(card.disturbances.marks) if card.disturbances else ""
+
+
 def diverged(card: RunCard) -> bool:
     """Whether the loss is no number any more, so that nothing is learnt from here on."""
     return bool(card.epochs) and not isfinite(card.epochs[-1].loss)
