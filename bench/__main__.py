@@ -1,7 +1,7 @@
 """`python -m bench`: run every bench of this folder, print a table, refresh BENCHMARKS.md.
 
-A bench is a module with `main() -> dict`: what `measure.paired` returns, in the `unit` it names,
-with a `name` and the `arms` ("a", and "b", the baseline) in words; `notes`, if it has any, are
+A bench is a module with `main()` that returns a list of results, or one: what `measure.paired`
+returns, in the `unit` it names, with a `name` and the `arms` ("a", and "b", the baseline) in words; `notes`, if it has any, are
 sentences beneath the table. Whatever else it holds stays in its own JSON under `bench/results`.
 """
 
@@ -27,7 +27,7 @@ HEAD = (
 )
 
 
-def benches() -> dict[str, Callable[[], dict[str, Any]]]:
+def benches() -> dict[str, Callable[[], Any]]:
     """The benches of this folder by module name, in alphabetical order."""
     names = sorted(module.name for module in pkgutil.iter_modules(bench.__path__))
     modules = [
@@ -75,10 +75,11 @@ def refreshed(page: str, text: str) -> str:
 
 def main() -> None:
     """Run them all."""
-    results = []
+    results: list[dict[str, Any]] = []
     for name, measure in benches().items():
         print(f"Measuring {name} …", flush=True)
-        results.append(measure())
+        measured = measure()
+        results += measured if isinstance(measured, list) else [measured]
     text = table(results)
     page = PAGE.read_text() if PAGE.exists() else INTRODUCTION
     PAGE.write_text(refreshed(page, text))

@@ -94,7 +94,7 @@ def paired(a: Callable[[], float], b: Callable[[], float], pairs: int) -> dict[s
     }
 
 
-def save(name: str, result: dict[str, Any]) -> Path:
+def save(name: str, result: dict[str, Any] | list[dict[str, Any]]) -> Path:
     """Keep a result as JSON under `bench/results`."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"

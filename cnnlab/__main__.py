@@ -7,70 +7,42 @@ document goes to stdout; progress and complaints go to stderr.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import click
-import psutil
-from rich.console import Console
 from rich.table import Table
 
 from cnnlab import datasets, devices, words
+from cnnlab.commands.race import race
+from cnnlab.commands.shared import (
+    INTERRUPTED,
+    default_name,
+    emit_json,
+    err,
+    make_spec,
+    open_history,
+    out,
+    spec_options,
+    stop_on_signal,
+)
 from cnnlab.history import History
 from cnnlab.progress import TrainingProgress
 from cnnlab.spec import (
-    PRESETS,
-    Engine,
     Event,
     ExperimentSpec,
     GpuOff,
     LabError,
-    Precision,
     RunCard,
     RunEnded,
     RunStarted,
     Status,
-    change,
-    parse_spec,
 )
 
 log = logging.getLogger(__name__)
-err = Console(stderr=True, highlight=False)
-# A table in a pipe has no terminal to fit: wide enough that nothing is cut.
-out = Console(width=None if sys.stdout.isatty() else 200)
-INTERRUPTED = 130
-
-
-def emit_json(document: Any) -> None:
-    """The one JSON document of a command."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
-
-
-@contextlib.contextmanager
-def open_history() -> Iterator[History]:
-    """The history, with this process as the owner of the runs it makes."""
-    process = psutil.Process()
-    history = History(owner=(process.pid, process.create_time()))
-    try:
-        history.interrupt_orphans(_alive)
-        yield history
-    finally:
-        history.close()
-
-
-def _alive(pid: int, started: float) -> bool:
-    """Whether the process that owned a run still lives; a reused pid has another start."""
-    try:
-        return abs(psutil.Process(pid).create_time() - started) < 1
-    except psutil.NoSuchProcess:
-        return False
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -78,54 +50,10 @@ def cli() -> None:
     """CNN Lab: train small Keras models, and see what a GPU buys."""
 
 
+cli.add_command(race)
+
+
 # --- train ----------------------------------------------------------------------------------
-
-
-def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that make a spec: a preset or a file, and what to change of it."""
-    options = [
-        click.option("--preset", type=click.Choice(list(PRESETS)), help="Spec to start from."),
-        click.option("--spec", "file", type=click.Path(path_type=Path), help="Spec as JSON file."),
-        click.option("--dataset", help="Registry name, or path of an archive, folder or .npz."),
-        click.option("--limit", "train_limit", type=int, help="Use the first N pictures."),
-        click.option("--epochs", type=int, help="How often to go over the pictures."),
-        click.option("--batch-size", type=int, help="Pictures per step."),
-        click.option("--device", help="auto, cpu, cuda, cuda:1, mps …"),
-        click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), help="How to leave it."),
-        click.option("--engine", type=click.Choice(get_args(Engine)), help="stock: as published."),
-        click.option("--precision", type=click.Choice(get_args(Precision)), help="Keras policy."),
-        click.option("--threads", type=int, help="CPU threads of a step."),
-        click.option("--seed", type=int, help="Of initial weights, batch order and dropout."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def make_spec(preset: str | None, file: Path | None, **changes: Any) -> ExperimentSpec:
-    """The spec that the options describe.
-
-    Raises:
-        LabError: both a preset and a file, an unreadable file, or a spec that cannot work.
-    """
-    if preset and file:
-        raise LabError("--preset and --spec both name a spec to start from; give one of them.")
-    spec = _read_spec(file) if file else PRESETS[preset or "tiny"].spec
-    given = {name: value for name, value in changes.items() if value is not None}
-    path = Path(given.get("dataset", ""))
-    if given.get("dataset") and given["dataset"] not in datasets.REGISTRY and path.exists():
-        given["dataset"] = str(path.resolve())
-    return change(spec, **given) if given else spec
-
-
-def _read_spec(file: Path) -> ExperimentSpec:
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LabError(f"The spec file {file} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise LabError(f"The spec file {file} is not JSON: {error}.") from error
-    return parse_spec(data)
 
 
 class Keeper:
@@ -146,19 +74,6 @@ class Keeper:
             self.history.record(self.run_id, event)
 
 
-@contextlib.contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets: the run ends in order, its epochs are kept."""
-    stop = threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 @cli.command()
 @spec_options
 @click.option("--name", help="What to call the run.")
@@ -177,13 +92,6 @@ def train(name: str | None, session: str, as_json: bool, **options: Any) -> int:
             else:
                 click.echo(sentence(card))
     return code
-
-
-def default_name(spec: ExperimentSpec, preset: str | None) -> str:
-    """What a run is called when nobody says: its preset, or its family."""
-    return preset or next(
-        (key for key, item in PRESETS.items() if item.spec.model == spec.model), spec.model.family
-    )
 
 
 def _train(spec: ExperimentSpec, keeper: Keeper, stop: threading.Event) -> int:

@@ -29,11 +29,14 @@ ROOMS: dict[str, set[str]] = {
     "analysis": {"spec", "words"},
     "charts": {"spec", "words", "analysis"},
     "report": {"spec", "words", "analysis", "charts"},
+    "published": {"spec"},
+    "race": {"spec", "words", "analysis", "published"},
     "progress": {"spec", "words"},
 }
 PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress"}
+ROOMS["commands"] = set(ROOMS)
+ROOMS["__main__"] = set(ROOMS)
 ROOMS["ui"] = PAGES_MAY
-ROOMS["__main__"] = set(ROOMS) - {"ui"}
 
 
 def room_of(path: Path) -> str:

@@ -1,0 +1,131 @@
+"""`race`: the same spec on the CPU and on the accelerator, interleaved, each in a fresh process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import click
+from rich.progress import Progress, TaskID
+
+from cnnlab.commands.shared import (
+    INTERRUPTED,
+    default_name,
+    emit_json,
+    err,
+    make_spec,
+    open_history,
+    spec_options,
+    stop_on_signal,
+)
+from cnnlab.devices import worker_environment
+from cnnlab.history import History
+from cnnlab.published import REFERENCES, Reference
+from cnnlab.race import MOST_REPEATS, Result, entries, judge, opponent_for
+from cnnlab.runner import Lab
+from cnnlab.spec import ExperimentSpec, GpuOff, LabError, RunCard, Status
+
+POLL_SECONDS = 0.2
+HELLO_SECONDS = 120.0
+
+
+@click.command()
+@spec_options
+@click.option(
+    "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, help="Runs on each device."
+)
+@click.option("--against", type=click.Choice(list(REFERENCES)), help="Published run to stand in.")
+@click.option("--session", default="race", show_default=True, help="Session the runs go to.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result on stdout.")
+def race(repeats: int, against: str | None, session: str, as_json: bool, **options: Any) -> int:
+    """Race the CPU against the accelerator, or against a published run where there is none."""
+    spec = make_spec(**options)
+    if options["device"] or options["gpu_off"]:
+        raise LabError("A race chooses the devices itself; leave out --device and --gpu-off.")
+    name = default_name(spec, options["preset"])
+    with open_history() as history, stop_on_signal() as stop:
+        ways: tuple[GpuOff, ...] = get_args(GpuOff)
+        lab = Lab(history, {way: worker_environment(way) for way in ways})
+        try:
+            devices = ["cpu", *_accelerators(lab, stop)[:1]]
+            specs = entries(spec, devices, repeats)
+            cards = _drive(lab, history, specs, f"Race: {name}", session, stop)
+        finally:
+            lab.close()
+    opponent = REFERENCES[against] if against else opponent_for(devices)
+    if stop.is_set():
+        return INTERRUPTED
+    if any(card.status is not Status.FINISHED for card in cards):
+        lost = next(card for card in cards if card.status is not Status.FINISHED)
+        err.print(f"Error: {lost.run_id} {lost.status}: {lost.error}", markup=False)
+        return 1
+    result = judge(cards, opponent)
+    if as_json:
+        emit_json(_document(cards, result, opponent))
+    else:
+        click.echo(result.verdict)
+        click.echo(f"Runs: {', '.join(card.run_id for card in cards)}")
+    return 0
+
+
+def _accelerators(lab: Lab, stop: threading.Event) -> list[str]:
+    """The accelerators here, once the first worker has looked."""
+    waited = 0.0
+    while (hardware := lab.hardware()) is None:
+        if stop.wait(POLL_SECONDS):
+            return []
+        waited += POLL_SECONDS
+        if waited > HELLO_SECONDS:
+            raise LabError("The training process did not start; the log above says why.")
+    return [card["key"] for card in hardware["accelerators"]]
+
+
+def _drive(
+    lab: Lab,
+    history: History,
+    specs: Sequence[ExperimentSpec],
+    name: str,
+    session: str,
+    stop: threading.Event,
+) -> list[RunCard]:
+    """Run them one after the other; their cards, without steps."""
+    with Progress(console=err) as bar:
+        runs: dict[str, TaskID] = {}
+        for spec in specs:
+            if stop.is_set():
+                break
+            run_id = lab.submit(spec, name=name, session=session)
+            runs[run_id] = bar.add_task(f"{run_id} {spec.device}", total=spec.epochs)
+            while not lab.wait_idle(POLL_SECONDS):
+                _show(bar, runs[run_id], lab, run_id)
+                if stop.is_set():
+                    lab.stop(run_id)
+            _show(bar, runs[run_id], lab, run_id)
+    return [history.card(run_id, steps=False) for run_id in runs]
+
+
+def _show(bar: Progress, task: TaskID, lab: Lab, run_id: str) -> None:
+    if live := lab.live(run_id):
+        bar.update(task, completed=len(live.epochs))
+
+
+def _document(
+    cards: Sequence[RunCard], result: Result, opponent: Reference | None
+) -> dict[str, Any]:
+    used = dict.fromkeys(card.device.used for card in cards if card.device)
+    return {
+        "schema": "cnnlab.race/1",
+        "runs": [card.run_id for card in cards],
+        "lanes": [
+            {"device": device, "runs": [card.run_id for card in cards if _on(card, device)]}
+            for device in used
+        ],
+        "opponent": opponent
+        and {"origin": "published, not measured here", **opponent.model_dump(mode="json")},
+        **result.model_dump(mode="json"),
+    }
+
+
+def _on(card: RunCard, device: str) -> bool:
+    return card.device is not None and card.device.used == device
