@@ -11,6 +11,7 @@ from cnnlab.ui import tables, top
 
 PAGES = (
     ("train", "Train", ":material/model_training:"),
+    ("race", "Race", ":material/flag:"),
     ("history", "History", ":material/history:"),
     ("data", "Data", ":material/photo_library:"),
     ("hardware", "Hardware", ":material/memory:"),

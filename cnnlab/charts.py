@@ -310,13 +310,18 @@ def run_colours(families: Mapping[str, Family]) -> dict[str, str]:
 
 
 def overlay(
-    quantity: Quantity, axis: Axis, runs: tuple[tuple[str, str], ...], height: int = TALLEST
+    quantity: Quantity,
+    axis: Axis,
+    runs: tuple[tuple[str, str], ...],
+    height: int = TALLEST,
+    until: float | None = None,
 ) -> alt.LayerChart:
     """Several runs in one chart, from `analysis.overlay`: columns run, x, value, split.
 
     Args:
         runs: label and colour of each run, in the order of the legend.
         height: pixels.
+        until: where the x axis ends, for curves that grow while it stands still.
     """
     title, short, format_ = QUANTITIES[quantity]
     shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
@@ -327,8 +332,9 @@ def overlay(
         "accuracy": alt.Scale(),
         "step_ms": alt.Scale(type="log", nice=False),
     }[quantity]
+    span = alt.Undefined if until is None else alt.Scale(domain=[0, until])
     base = alt.Chart().encode(
-        x=_x("x", axis),
+        x=_x("x", axis, scale=span),
         y=alt.Y(
             "value:Q",
             title=title,

@@ -39,7 +39,7 @@ def started(spec: ExperimentSpec, device: DeviceFacts) -> RunStarted:
         classes=100,
         image_shape=(32, 32, 3),
     )
-    model = ModelFacts(parameters=13_620, flops_per_image=2_000_000)
+    model = ModelFacts(parameters=13_620, flops_per_image=2_000_000, weights_sha256="a" * 64)
     return RunStarted(
         model=model,
         dataset=dataset,
@@ -87,6 +87,7 @@ def ended(epochs: int, step_ms: float, status: Status, error: str | None = None)
         train_seconds=train,
         validation_seconds=0.05 * train,
         startup_seconds=2.0,
+        total_seconds=1.05 * train + 2.0,
         step_ms_mean=step_ms,
         step_ms_median=step_ms,
         images_per_second=32e3 / step_ms,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Any, Literal, Protocol
 
@@ -189,12 +190,28 @@ def differences(cards: Sequence[RunCard]) -> pd.DataFrame:
     Fields of the spec go by their own dotted names; facts follow as `dataset.…`, `device.…`,
     `environment.…` and the model's `model.parameters`, `model.flops_per_image`.
     """
+    frame = _facts_frame(cards)
+    return frame[_differing(frame)]
+
+
+def agreements(cards: Sequence[RunCard]) -> pd.Series:
+    """What is the same in all runs, as text by field: the rest of `differences`."""
+    frame = _facts_frame(cards)
+    return frame.loc[~_differing(frame)].iloc[:, 0].rename("value")
+
+
+def _differing(frame: pd.DataFrame) -> Any:
+    values = frame.to_numpy(dtype=object)
+    return (values != values[:, :1]).any(axis=1)
+
+
+def _facts_frame(cards: Sequence[RunCard]) -> pd.DataFrame:
+    """Every fact of every run as text: a row for each field, a column for each run id."""
     facts = [_all_facts(card) for card in cards]
     names = list(dict.fromkeys(name for each in facts for name in each))
     rows = {name: [_text(each.get(name)) for each in facts] for name in names}
-    differing = {name: row for name, row in rows.items() if len(set(row)) > 1}
     frame = pd.DataFrame.from_dict(
-        differing, orient="index", columns=[card.run_id for card in cards], dtype="str"
+        rows, orient="index", columns=[card.run_id for card in cards], dtype="str"
     )
     return frame.rename_axis("field")
 
@@ -226,31 +243,53 @@ def comparability(a: RunCard, b: RunCard) -> list[str]:
     The device itself is what is compared and is no reason. A fact that one of the runs lacks is
     none either: published and imported runs say less than those measured here.
     """
-    reasons = [f"{card.name} has no finished epoch" for card in (a, b) if not card.epochs]
-    asked = [_spec_facts(card) for card in (a, b)]
-    facts = [_measured_facts(card) for card in (a, b)]
-    for name in dict.fromkeys([*asked[0], *asked[1]]):
-        one, other = (each.get(name) for each in asked)
+    return reasons_between(SpeedFacts.of(a), SpeedFacts.of(b))
+
+
+@dataclass(frozen=True)
+class SpeedFacts:
+    """Everything about a run that decides how long its epochs take, gathered once."""
+
+    name: str
+    epochs: int
+    asked: Mapping[str, Any]
+    """By the spec."""
+    found: Mapping[str, Any]
+    """On the machine; null or absent where it is not known."""
+    marks: tuple[str, ...]
+    """What went on beside it."""
+
+    @classmethod
+    def of(cls, card: RunCard) -> SpeedFacts:
+        """Those of a card."""
+        marks = card.disturbances.marks if card.disturbances else ()
+        return cls(card.name, len(card.epochs), asked_facts(card.spec), _found_facts(card), marks)
+
+
+def reasons_between(a: SpeedFacts, b: SpeedFacts) -> list[str]:
+    """As `comparability`, for those who hold many runs against each other."""
+    reasons = [f"{run.name} has no finished epoch" for run in (a, b) if not run.epochs]
+    for name in dict.fromkeys([*a.asked, *b.asked]):
+        one, other = a.asked.get(name), b.asked.get(name)
         if one != other:
             reasons.append(f"{name} is {_text(one)} against {_text(other)}")
-    for name, one in facts[0].items():
-        other = facts[1].get(name)
+    for name, one in a.found.items():
+        other = b.found.get(name)
         if one is not None and other is not None and one != other:
             reasons.append(f"{name} is {_text(one)} against {_text(other)}")
-    return reasons
+    said = ((run.name, mark.rstrip(".")) for run in (a, b) for mark in run.marks)
+    return reasons + [f"{name} was disturbed: {mark}" for name, mark in said]
 
 
-def _spec_facts(card: RunCard) -> dict[str, Any]:
-    """What the spec asks for that decides speed."""
+@lru_cache(maxsize=4096)
+def asked_facts(spec: ExperimentSpec) -> Mapping[str, Any]:
+    """What a spec asks for that decides speed, by dotted name."""
     skipped = NO_MATTER_FOR_SPEED | {"threads"}  # the environment says how many there were
-    return {
-        name: value
-        for name, value in flatten(card.spec.model_dump(mode="json")).items()
-        if name not in skipped
-    }
+    facts = flatten(spec.model_dump(mode="json"))
+    return {name: value for name, value in facts.items() if name not in skipped}
 
 
-def _measured_facts(card: RunCard) -> dict[str, Any]:
+def _found_facts(card: RunCard) -> dict[str, Any]:
     """What was found that decides speed; null or absent where it is not known."""
     facts = {name: card.environment.get(name) for name in MATTERS_FOR_SPEED}
     facts["threads"] = facts["threads"] or card.spec.threads
@@ -289,11 +328,12 @@ def speed_up(cpu_run: RunCard, accelerator_run: RunCard) -> SpeedUp | None:
     if comparability(cpu_run, accelerator_run):
         return None
     warm = min(len(cpu_run.epochs), len(accelerator_run.epochs)) > 1
-    first, second = (_epoch_seconds(card.epochs, warm=warm) for card in (cpu_run, accelerator_run))
+    first, second = (epoch_seconds(card.epochs, warm=warm) for card in (cpu_run, accelerator_run))
     return SpeedUp(first / second, first, second, warm) if second else None
 
 
-def _epoch_seconds(epochs: Sequence[Epoch], *, warm: bool) -> float:
+def epoch_seconds(epochs: Sequence[Epoch], *, warm: bool) -> float:
+    """Median seconds of an epoch; `warm` leaves the first out, else it is the only one taken."""
     rows = epochs[1:] if warm else epochs[:1]
     return median(row.seconds for row in rows)
 
