@@ -17,7 +17,7 @@ import altair as alt
 import pandas as pd
 import pyarrow as pa
 
-from cnnlab.analysis import PHASES, Axis, DeviceKind, Metric
+from cnnlab.analysis import PHASES, Axis, DeviceKind, Measure, Metric, Progress
 
 Spec = dict[str, Any]
 Family = DeviceKind | Literal["reference"]
@@ -48,17 +48,31 @@ KEEP_ZOOM: dict[str, Any] = {"on_select": "rerun", "selection_mode": ZOOM}
 ZOOM_HINT = "Scroll to zoom, drag to move, double-click to see everything again."
 
 SOURCE = alt.NamedData("source")  # the name under which Streamlit hands over the frame
-AXIS_TITLES: dict[Axis, str] = {
+AXIS_TITLES: dict[Progress, str] = {
     "step": "Step",
     "epoch": "Epoch",
     "seconds": "Wall time (seconds since the start of training)",
+    "images": "Images seen",
+    "joules": "Energy (J; the whole fit's, spread over its time)",
 }
-AXIS_FORMATS: dict[Axis, str] = {"step": ",d", "epoch": ",.2~f", "seconds": ",.1~f"}
+AXIS_FORMATS: dict[Progress, str] = {
+    "step": ",d",
+    "epoch": ",.2~f",
+    "seconds": ",.1~f",
+    "images": ",d",
+    "joules": ",.3~s",
+}
 # Title of the axis, title in a tooltip, number format.
 QUANTITIES: dict[Quantity, tuple[str, str, str]] = {
     "loss": ("Loss (mean of the epoch so far)", "Loss", ".4~f"),
     "accuracy": ("Accuracy (mean of the epoch so far)", "Accuracy", ".2~%"),
     "step_ms": ("Step time, rolling median (ms)", "Step time (ms)", ",.3~s"),
+}
+MEASURES: dict[Measure, tuple[str, str, str]] = {
+    "accuracy": ("Accuracy", "Accuracy", ".3~p"),
+    "loss": ("Loss", "Loss", ".4~f"),
+    "step_ms": ("Step time (ms)", "Step time (ms)", ",.3~s"),
+    "gap": ("Training above validation accuracy", "Gap", ".3~p"),
 }
 ALT_TEXT = {
     "loss": "Line chart of the loss: training as a solid line, validation dashed with points.",
@@ -70,6 +84,15 @@ ALT_TEXT = {
     "overlay_loss": "Line chart of the loss of several runs, one colour each.",
     "overlay_accuracy": "Line chart of the accuracy of several runs, one colour each.",
     "overlay_step_ms": "Line chart of the step times of several runs, one colour each.",
+    "compare_accuracy": "Line chart of the accuracy of the chosen runs, one colour each: training "
+    "as solid lines, validation dashed. The table of results below has the figures.",
+    "compare_loss": "Line chart of the loss of the chosen runs, one colour each: training as "
+    "solid lines, validation dashed. The table of results below has the figures.",
+    "compare_step_ms": "Line chart of the step times of the chosen runs, one colour each.",
+    "compare_gap": "Line chart of how far training accuracy lies above validation accuracy, one "
+    "line a run.",
+    "gap": "Line chart of one run's training accuracy, solid, and validation accuracy, dashed, "
+    "with the gap between them shaded.",
     "ledger": "Stacked bars of where each run's wall time went, phase by phase.",
 }
 
@@ -133,8 +156,9 @@ def _zoom() -> alt.Parameter:
     return alt.selection_interval(name=ZOOM, bind="scales")
 
 
-def _x(field: str, axis: Axis, **options: Any) -> alt.X:
-    ticks = alt.Axis(grid=False, tickCount=8, format="~s" if axis == "step" else alt.Undefined)
+def _x(field: str, axis: Progress, **options: Any) -> alt.X:
+    large = axis in ("step", "images", "joules")
+    ticks = alt.Axis(grid=False, tickCount=8, format="~s" if large else alt.Undefined)
     return alt.X(f"{field}:Q", title=AXIS_TITLES[axis], axis=ticks, **options)
 
 
@@ -294,18 +318,24 @@ memory_spec = _once(memory)
 # --- several runs ---------------------------------------------------------------------------
 
 
-def run_colours(families: Mapping[str, Family]) -> dict[str, str]:
+def run_colours(
+    families: Mapping[str, Family], before: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """A colour for each run id, of its family's hue.
 
-    The first run of a family has the family's own colour, each further one the next shade: a run
-    added at the end changes no other's colour. Beyond the shades there are, they repeat.
+    The first run of a family has the family's own colour, each further one the shade that is used
+    least. A run that had a colour `before` keeps it, so choosing others recolours nobody.
     """
-    seen: Counter[Family] = Counter()
+    kept = {
+        run_id: colour
+        for run_id, colour in (before or {}).items()
+        if run_id in families and colour in SHADES[families[run_id]]
+    }
+    used = Counter(kept.values())
     colours: dict[str, str] = {}
     for run_id, family in families.items():
-        shades = SHADES[family]
-        colours[run_id] = shades[seen[family] % len(shades)]
-        seen[family] += 1
+        colours[run_id] = kept.get(run_id) or min(SHADES[family], key=used.__getitem__)
+        used[colours[run_id]] += run_id not in kept
     return colours
 
 
@@ -388,3 +418,106 @@ def ledger(runs: tuple[str, ...]) -> alt.Chart:
 
 overlay_spec = _once(overlay)
 ledger_spec = _once(ledger)
+
+
+# --- any number of runs ---------------------------------------------------------------------
+
+NAMED_RUNS = 12
+"""More runs than these have no legend, and a pointer finds one run at a time."""
+HOVER = alt.NamedData("hover")
+
+
+def comparison(
+    measure: Measure,
+    axis: Progress,
+    runs: tuple[tuple[str, str], ...],
+    height: int = TALL,
+    *,
+    log: bool = False,
+    domain: tuple[float, float] | None = None,
+) -> alt.LayerChart:
+    """Many runs in one chart, from `analysis.line_frame`; with `analysis.hover_frame` as the data
+    set "hover", a pointer anywhere tells the value of every run there.
+
+    Args:
+        runs: label and colour of each, in the order of the legend and of the hover frame.
+        domain: of the y axis, so that several charts have the same.
+    """
+    title, short, format_ = MEASURES[measure]
+    named = len(runs) <= NAMED_RUNS
+    shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
+    colours = alt.Scale(domain=[label for label, _ in runs], range=[colour for _, colour in runs])
+    names = alt.Legend(columns=2, labelLimit=170) if named and len(runs) > 1 else None
+    share = measure in ("accuracy", "gap")
+    limits = alt.Undefined if domain is None else list(domain)
+    scale = alt.Scale(domain=limits, type="log" if log else "linear", zero=share and not log)
+    base = alt.Chart().encode(
+        x=_x("x", axis),
+        y=alt.Y(
+            "value:Q",
+            title=title + (" (log scale)" if log else ""),
+            scale=scale,
+            axis=alt.Axis(format="%") if share else alt.Axis(),
+        ),
+        color=alt.Color("run:N", title=None, scale=colours, legend=names),
+        tooltip=[
+            alt.Tooltip("run:N", title="Run"),
+            alt.Tooltip("split:N", title="Pictures"),
+            _tooltip("x", AXIS_TITLES[axis].split(" (")[0], AXIS_FORMATS[axis]),
+            _tooltip("value", short, format_),
+        ],
+    )
+    faint = alt.when(shown).then(alt.value(1 if named else 0.6)).otherwise(alt.value(0.08))
+    dash = _dash(alt.Legend(symbolSize=500, orient="bottom"))
+    line = base.mark_line(strokeWidth=2.5 if named else 1.2).encode(
+        strokeDash=alt.value([1, 0]) if measure in ("step_ms", "gap") else dash, opacity=faint
+    )
+    layers = [line.add_params(shown, _zoom()), _hover(base)]
+    return _layers(height, *layers, *([_everyone(axis, runs)] if named else []))
+
+
+def _everyone(axis: Progress, runs: tuple[tuple[str, str], ...]) -> alt.Chart:
+    """A rule that follows the pointer and tells the value of every run at its place."""
+    here = alt.selection_point(
+        name="here", fields=["x"], nearest=True, on="pointermove", clear="pointerout", empty=False
+    )
+    told = [alt.Tooltip(f"{place}:N", title=label) for place, (label, _) in enumerate(runs)]
+    return (
+        alt.Chart(HOVER)
+        .mark_rule(color=REFERENCE)
+        .encode(
+            x=_x("x", axis),
+            opacity=alt.when(here).then(alt.value(0.8)).otherwise(alt.value(0)),
+            tooltip=[_tooltip("x", AXIS_TITLES[axis].split(" (")[0], AXIS_FORMATS[axis]), *told],
+        )
+        .add_params(here)
+    )
+
+
+def gap(family: Family) -> alt.LayerChart:
+    """Training and validation accuracy of one run with what lies between them shaded.
+
+    From a frame with the columns epoch, accuracy, val_accuracy.
+    """
+    colour = alt.value(COLOURS[family])
+    y = alt.Y(
+        "accuracy:Q", title="Accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domainMin=0)
+    )
+    base = alt.Chart().encode(
+        x=_x("epoch", "epoch"),
+        tooltip=[
+            _tooltip("epoch", "Epoch", ",d"),
+            _tooltip("accuracy", "Training accuracy", ".3~p"),
+            _tooltip("val_accuracy", "Validation accuracy", ".3~p"),
+        ],
+    )
+    band = base.mark_area(opacity=0.2).encode(y=y, y2="val_accuracy:Q", color=colour)
+    training = base.mark_line(strokeWidth=2.5, point=True).encode(y=y, color=colour)
+    validation = base.mark_line(strokeWidth=2.5, strokeDash=[6, 4], point=True).encode(
+        y="val_accuracy:Q", color=colour
+    )
+    return _layers(LOW, band, training.add_params(_zoom()), validation)
+
+
+comparison_spec = _once(comparison)
+gap_spec = _once(gap)

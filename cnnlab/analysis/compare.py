@@ -269,10 +269,10 @@ def _result(card: RunCard, accuracy: float) -> dict[str, float | None]:
     images = card.dataset.train_images * len(card.epochs) if card.dataset else None
     return {
         "best_val_accuracy": max(checks, default=None),
-        "last_val_accuracy": last and last.val_accuracy,
-        "last_accuracy": last and last.accuracy,
-        "gap": last and last.accuracy - last.val_accuracy,
-        "last_val_loss": last and last.val_loss,
+        "last_val_accuracy": last.val_accuracy if last else None,
+        "last_accuracy": last.accuracy if last else None,
+        "gap": last.accuracy - last.val_accuracy if last else None,
+        "last_val_loss": last.val_loss if last else None,
         "reached_seconds": seconds_to(card, accuracy),
         "fit_seconds": timing.fit_seconds,
         "step_ms_median": timing.step_ms_median,
