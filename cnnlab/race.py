@@ -30,6 +30,8 @@ class Result(Frozen):
     reasons: tuple[str, ...]
     """Why no number is claimed; empty where one is."""
     verdict: str
+    where: str = ""
+    """Where the time of each lane went."""
 
 
 def entries(spec: ExperimentSpec, devices: Sequence[str], repeats: int) -> list[ExperimentSpec]:
@@ -82,9 +84,13 @@ def judge(cards: Sequence[RunCard], opponent: Reference | None = None) -> Result
     whole = Gain(ratio=median(ratios), low=min(ratios), high=max(ratios), pairs=len(ratios))
     cpu_seconds = median(gain.first_seconds for gain in gains)
     accelerator_seconds = median(gain.second_seconds for gain in gains)
-    said = _sentence(whole, cpu_seconds, accelerator_seconds)
-    verdict = f"{said} {_where(cpu[0])} {_where(accelerator[0])}"
-    return Result(same_start=same, speed_up=whole, reasons=(), verdict=verdict)
+    return Result(
+        same_start=same,
+        speed_up=whole,
+        reasons=(),
+        verdict=_sentence(whole, cpu_seconds, accelerator_seconds),
+        where=f"{_where(cpu[0])} {_where(accelerator[0])}",
+    )
 
 
 def _sentence(gain: Gain, cpu_seconds: float, accelerator_seconds: float) -> str:

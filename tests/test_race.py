@@ -56,7 +56,7 @@ def test_a_race_says_who_is_faster_by_how_much_and_where_the_time_went() -> None
     assert (result.speed_up.low, result.speed_up.high) == (15, 16)
     assert result.speed_up.ratio == pytest.approx(15.5)
     assert "The GPU is 15.5 times as fast (15 to 16 in 2 pairs): 20 s an epoch" in result.verdict
-    assert "On the CPU, training took 66.7 %" in result.verdict
+    assert "On the CPU, training took 66.7 %" in result.where
     assert result.same_start
 
 

@@ -6,15 +6,38 @@ import pytest
 from example_runs import CARD, CPU, TINY, add_run
 from quiet_lab import QuietLab, own_history, page, said
 
+from cnnlab.devices import Cpu, Hardware
 from cnnlab.history import History
 from cnnlab.spec import Epoch, EpochEnded, Status
 
-pytestmark = pytest.mark.usefixtures("quiet_lab")
+pytestmark = pytest.mark.usefixtures("quiet_lab", "cpu_alone")
 
 
 @pytest.fixture
 def history() -> History:
     return own_history()
+
+
+@pytest.fixture
+def cpu_alone(quiet_lab: QuietLab) -> None:
+    """A worker has looked, and found no accelerator."""
+    cpu = Cpu(
+        name="Example CPU",
+        physical_cores=2,
+        logical_cores=2,
+        usable_cores=2,
+        instruction_sets=(),
+        memory_mb=8_000,
+    )
+    found = Hardware(cpu=cpu, accelerators=(), versions={}, platform="Example")
+    quiet_lab.found = found.model_dump(mode="json")
+
+
+def test_nothing_starts_before_the_devices_are_known(quiet_lab: QuietLab) -> None:
+    quiet_lab.found = None
+    app = page("race")
+    assert "Looking for devices" in said(app, "info")
+    assert next(item for item in app.button if item.label == "Start the race").disabled
 
 
 def test_before_the_start_it_says_what_a_race_is_and_who_stands_in() -> None:
@@ -79,7 +102,9 @@ def test_a_race_on_the_way_shows_how_far_each_lane_is(
     quiet_lab.add(run_id, TINY).apply(EpochEnded(row=row))
     app = page("race", runs=run_id)
     assert not app.header
-    assert any("epoch 1 of 5, 25 %" in item.proto.text for item in app.get("progress"))
+    assert any(
+        "epoch 1 of 5, validation accuracy 25 %" in item.proto.text for item in app.get("progress")
+    )
 
 
 def test_an_unknown_run_is_said_in_a_sentence() -> None:

@@ -64,7 +64,7 @@ def race(repeats: int, against: str | None, session: str, as_json: bool, **optio
     if as_json:
         emit_json(_document(cards, result, opponent))
     else:
-        click.echo(result.verdict)
+        click.echo(f"{result.verdict} {result.where}".strip())
         click.echo(f"Runs: {', '.join(card.run_id for card in cards)}")
     return 0
 

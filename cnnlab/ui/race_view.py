@@ -38,7 +38,10 @@ def offer() -> None:
         "The same network, from the same weights, over the same batches: once on the CPU, once on "
         "the accelerator, one after the other, so that neither disturbs the other."
     )
-    if opponent:
+    known = lab.hardware() is not None
+    if not known:
+        st.info("Looking for devices, which takes some seconds.", icon=":material/hourglass_empty:")
+    elif opponent:
         st.info(
             f"There is no accelerator here. The CPU runs beside the published run "
             f"“{opponent.title}”, which was not measured here.",
@@ -55,7 +58,9 @@ def offer() -> None:
             width=200,
             help="Interleaved, A B A B. With more than one the verdict has a spread.",
         )
-        ready = st.button("Start the race", icon=":material/flag:", type="primary")
+        ready = st.button(
+            "Start the race", icon=":material/flag:", type="primary", disabled=not known
+        )
     if ready:
         _start(spec, devices, int(repeats))
 
@@ -152,6 +157,8 @@ def _verdict(cards: Sequence[RunCard], opponent: Reference | None) -> None:
         return
     result = race.judge(cards, opponent)
     st.header(tables.plain(result.verdict), anchor=False)
+    if result.where:
+        st.markdown(result.where)
     if result.same_start and len(cards) > 1:
         digest = next(card.model.weights_sha256 for card in cards if card.model) or ""
         st.caption(f"Every run began from the same weights (SHA-256 {digest[:12]}…).")
@@ -179,7 +186,8 @@ def _lane(kind: str, states: Sequence[RunState]) -> None:
         card = state.card
         done = len(card.epochs)
         best = words.percent(card.epochs[-1].val_accuracy) if done else words.UNKNOWN
-        text = f"{tables.status_text(card.status)}: epoch {done} of {card.spec.epochs}, {best}"
+        at = f"epoch {done} of {card.spec.epochs}, validation accuracy {best}"
+        text = f"{tables.status_text(card.status)}: {at}"
         st.progress(1.0 if card.status.over else done / card.spec.epochs, text)
     seconds = [row.seconds for state in states for row in state.card.epochs]
     each = words.duration(float(np.median(seconds))) if seconds else words.UNKNOWN
