@@ -6,6 +6,8 @@ Only what was published stands here. The networks, the data and the recipe are t
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cnnlab.spec import Frozen
 
 
@@ -24,8 +26,7 @@ class Reference(Frozen):
 
     key: str
     title: str
-    kind: str
-    """cpu or accelerator."""
+    kind: Literal["cpu", "accelerator"]
     device: str
     software: str
     epochs: int

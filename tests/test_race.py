@@ -5,17 +5,35 @@ import subprocess
 import sys
 
 import pytest
-from example_runs import CARD, CPU, TINY, started
+from example_runs import CARD, CPU, TINY, add_run, started
 
+from cnnlab.__main__ import main
+from cnnlab.history import History
 from cnnlab.published import REFERENCES
-from cnnlab.race import entries, judge, lanes, opponent_for
-from cnnlab.spec import DeviceFacts, Epoch, RunCard, Status, Timing
+from cnnlab.race import (
+    driven,
+    entries,
+    judge,
+    lanes,
+    opponent_for,
+    opponent_named,
+    other_than_published,
+)
+from cnnlab.spec import PRESETS, DeviceFacts, Epoch, LabError, RunCard, Status, Timing, change
 
 ARTICLE = REFERENCES["article-gpu-20"]
 
 
-def ran(device: DeviceFacts, seconds: float, *, start: str = "a", name: str = "race") -> RunCard:
-    """A finished run whose epochs took so long."""
+def ran(
+    device: DeviceFacts,
+    seconds: float,
+    *,
+    start: str = "a",
+    name: str = "race",
+    epochs: int = 3,
+    status: Status = Status.FINISHED,
+) -> RunCard:
+    """A run that is over, whose epochs took so long."""
     facts = started(TINY, device)
     rows = tuple(
         Epoch(
@@ -27,13 +45,13 @@ def ran(device: DeviceFacts, seconds: float, *, start: str = "a", name: str = "r
             seconds=seconds,
             step_ms_mean=1,
         )
-        for number in (1, 2, 3)
+        for number in range(1, epochs + 1)
     )
     return RunCard(
         run_id=f"{device.used}-{seconds}",
         name=name,
         session="race",
-        status=Status.FINISHED,
+        status=status,
         created_at="2026-01-01T00:00:00+00:00",
         spec=TINY.model_copy(update={"device": device.used}),
         model=facts.model.model_copy(update={"weights_sha256": start}),
@@ -55,7 +73,10 @@ def test_a_race_says_who_is_faster_by_how_much_and_where_the_time_went() -> None
     assert result.speed_up.pairs == 2
     assert (result.speed_up.low, result.speed_up.high) == (15, 16)
     assert result.speed_up.ratio == pytest.approx(15.5)
-    assert "The GPU is 15.5 times as fast (15 to 16 in 2 pairs): 20 s an epoch" in result.verdict
+    assert result.verdict == (
+        "The GPU is 15.5 times as fast (median of 2 pairs; lowest to highest 15 to 16): "
+        "20 s an epoch against 5 min 10 s."
+    )
     assert "On the CPU, training took 66.7 %" in result.where
     assert result.same_start
 
@@ -64,6 +85,33 @@ def test_a_cpu_may_win() -> None:
     result = judge([ran(CPU, 10), ran(CARD, 20)])
     assert result.verdict.startswith("The CPU is 2 times as fast: 10 s an epoch against 20 s.")
     assert result.speed_up.ratio == 0.5
+    assert result.speed_up.low is None  # one pair has no spread
+
+
+def test_the_spread_is_told_from_the_winners_side() -> None:
+    result = judge([ran(CPU, 10), ran(CARD, 20), ran(CPU, 10), ran(CARD, 40)])
+    assert (result.speed_up.low, result.speed_up.high) == (0.25, 0.5)
+    assert "CPU is 3 times as fast (median of 2 pairs; lowest to highest 2 to 4)" in result.verdict
+
+
+def test_a_lead_within_what_epochs_of_one_run_differ_is_none() -> None:
+    assert judge([ran(CPU, 20), ran(CARD, 19.5)]).verdict.startswith("Too close to call")
+
+
+def test_first_epochs_alone_are_said_to_hold_the_warm_up() -> None:
+    result = judge([ran(CPU, 300, epochs=1), ran(CARD, 20, epochs=1)])
+    assert result.verdict.endswith("(first epochs, warm-up included).")
+
+
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.FAILED, Status.INTERRUPTED])
+def test_a_run_that_did_not_finish_leaves_no_verdict(status: Status) -> None:
+    result = judge([ran(CPU, 300), ran(CARD, 20, status=status)])
+    assert result.speed_up is None
+    assert result.verdict == f"No verdict: the run cuda:0-20 on cuda:0 was {status}."
+
+
+def test_a_race_in_which_nothing_ran_says_so() -> None:
+    assert judge([]).verdict == "No verdict: nothing ran."
 
 
 def test_pairs_that_disagree_are_too_close_to_call() -> None:
@@ -91,7 +139,54 @@ def test_one_lane_stands_beside_what_was_published_and_claims_no_number() -> Non
     assert result.speed_up is None
     assert "published, not measured here" in result.verdict
     assert "20 s to 22 s" in result.verdict
+    assert "dataset is not as published" in result.reasons
+    assert "model is not as published" in result.reasons
     assert judge([ran(CPU, 300)]).verdict.startswith("No verdict")
+
+
+def test_the_published_recipe_is_the_preset() -> None:
+    article = PRESETS["article"].spec
+    assert other_than_published(article) == []
+    assert other_than_published(change(article, device="cpu", epochs=3, seed=7)) == []
+    assert other_than_published(change(article, batch_size=64)) == [
+        "batch_size is not as published"
+    ]
+
+
+def test_a_recorded_run_of_the_same_recipe_gives_a_number_and_is_named_as_recorded() -> None:
+    recorded = ran(CARD, 20, name="yesterday")
+    result = judge([ran(CPU, 300), ran(CPU, 320)], recorded)
+    assert (result.speed_up.low, result.speed_up.high) == (15, 16)
+    assert result.verdict.startswith("The GPU is 15.5 times as fast")
+    assert "“yesterday” on Example GPU, recorded on 2026-01-01, not in this race" in result.verdict
+    assert judge([ran(CARD, 20)], ran(CPU, 300)).speed_up.ratio == 15
+
+
+def test_a_recorded_run_of_another_machine_gives_none() -> None:
+    recorded = ran(CARD, 20)
+    elsewhere = recorded.model_copy(
+        update={"environment": recorded.environment | {"cpu": "Another CPU"}}
+    )
+    result = judge([ran(CPU, 300)], elsewhere)
+    assert result.speed_up is None
+    assert "cpu is Example CPU against Another CPU" in result.verdict
+    assert "recorded on" in result.verdict
+
+
+def test_an_opponent_takes_the_lane_of_its_kind() -> None:
+    assert driven(["cuda:0", "cuda:1"]) == ["cpu", "cuda:0"]
+    assert driven([]) == ["cpu"]
+    assert driven(["cuda:0"], ran(CARD, 20)) == ["cpu"]
+    assert driven(["cuda:0"], ran(CPU, 300)) == ["cuda:0"]
+    assert driven([], ran(CPU, 300)) == ["cpu"]
+
+
+def test_an_opponent_is_a_published_run_or_a_finished_one() -> None:
+    cards = {"done": ran(CARD, 20), "cut": ran(CARD, 20, status=Status.STOPPED)}
+    assert opponent_named("article-gpu-20", cards.__getitem__) is ARTICLE
+    assert opponent_named("done", cards.__getitem__) is cards["done"]
+    with pytest.raises(LabError, match="is stopped; race against a finished one"):
+        opponent_named("cut", cards.__getitem__)
 
 
 def test_the_opponent_is_the_lane_that_is_missing() -> None:
@@ -106,11 +201,16 @@ def test_lanes_keep_the_order_of_the_runs() -> None:
     assert len(accelerator) == 1
 
 
-def test_a_race_on_this_machine_finishes_and_names_its_opponent() -> None:
+def raced(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A short race in a process of its own."""
     command = [sys.executable, "-m", "cnnlab", "race", "--limit", "200", "--epochs", "1"]
-    done = subprocess.run(
-        [*command, "--repeats", "2", "--json"], capture_output=True, text=True, check=False
+    return subprocess.run(
+        [*command, *arguments, "--json"], capture_output=True, text=True, check=False
     )
+
+
+def test_a_race_on_this_machine_finishes_and_names_its_opponent() -> None:
+    done = raced("--preset", "tiny", "--repeats", "2")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["schema"] == "cnnlab.race/1"
@@ -119,8 +219,68 @@ def test_a_race_on_this_machine_finishes_and_names_its_opponent() -> None:
     assert devices[0] == "cpu"
     assert len(result["runs"]) == 2 * len(devices)
     if len(devices) == 1:
+        assert result["speed_up"] is None
         assert result["opponent"]["title"] in result["verdict"]
         assert result["opponent"]["origin"] == "published, not measured here"
+    first, second = (History().card(run_id) for run_id in result["lanes"][0]["runs"])
+    assert first.model.weights_sha256 == second.model.weights_sha256
+    assert first.epochs[0].loss == second.epochs[0].loss
+    assert first.epochs[0].val_loss == second.epochs[0].val_loss
+
+
+def test_a_race_runs_against_a_recorded_run() -> None:
+    history = History()
+    recorded = add_run(history, device=CARD, name="recorded")
+    done = raced("--against", recorded[:9])
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [lane["device"] for lane in result["lanes"]] == ["cpu"]
+    assert result["opponent"]["run_id"] == recorded
+    assert result["opponent"]["origin"] == "recorded, not in this race"
+    assert result["speed_up"] is None  # it trained on more pictures
+    assert result["reasons"]
+    assert len(result["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--against", "nobody"), "There is no run nobody"),
+        (("--device", "cpu"), "leave out --device"),
+        (("--repeats", "0"), "0 is not in the range"),
+    ],
+)
+def test_a_race_that_cannot_be_is_refused(
+    arguments: tuple[str, ...],
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cnnlab", "race", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.out == ""
+    assert complaint in " ".join(said.err.split())
+
+
+@pytest.mark.gpu
+def test_both_lanes_learn_alike_over_their_first_steps() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    done = raced("--limit", "2000")  # 54 steps
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["same_start"] is True
+    cpu, card = (History().steps(lane["runs"][0]) for lane in result["lanes"])
+    losses = [dict(zip(steps.step, steps.loss, strict=True)) for steps in (cpu, card)]
+    both = [step for step in range(1, 51) if None not in (losses[0].get(step), losses[1].get(step))]
+    assert both[0] == 1
+    for step in both:
+        # Convolutions may run in TF32 there: ten bits of mantissa, over fifty updates.
+        assert losses[0][step] == pytest.approx(losses[1][step], rel=5e-3)
 
 
 def test_the_published_speed_up_is_fifteen() -> None:

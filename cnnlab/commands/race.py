@@ -22,7 +22,17 @@ from cnnlab.commands.shared import (
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.published import REFERENCES, Reference
-from cnnlab.race import MOST_REPEATS, Result, entries, judge, opponent_for
+from cnnlab.race import (
+    MOST_REPEATS,
+    Opponent,
+    Result,
+    driven,
+    entries,
+    judge,
+    kind,
+    opponent_for,
+    opponent_named,
+)
 from cnnlab.runner import Lab
 from cnnlab.spec import ExperimentSpec, GpuOff, LabError, RunCard, Status
 
@@ -35,38 +45,44 @@ HELLO_SECONDS = 120.0
 @click.option(
     "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, help="Runs on each device."
 )
-@click.option("--against", type=click.Choice(list(REFERENCES)), help="Published run to stand in.")
+@click.option(
+    "--against",
+    help=f"Recorded opponent instead of a device here: a run's id, or {', '.join(REFERENCES)}.",
+)
 @click.option("--session", default="race", show_default=True, help="Session the runs go to.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result on stdout.")
 def race(repeats: int, against: str | None, session: str, as_json: bool, **options: Any) -> int:
-    """Race the CPU against the accelerator, or against a published run where there is none."""
+    """Race the CPU against the accelerator; where one is missing, against a recorded run."""
     spec = make_spec(**options)
     if options["device"] or options["gpu_off"]:
         raise LabError("A race chooses the devices itself; leave out --device and --gpu-off.")
-    name = default_name(spec, options["preset"])
+    name = f"Race: {default_name(spec, options['preset'])}"
     with open_history() as history, stop_on_signal() as stop:
+        given = opponent_named(against, history.card) if against else None
         ways: tuple[GpuOff, ...] = get_args(GpuOff)
         lab = Lab(history, {way: worker_environment(way) for way in ways})
         try:
-            devices = ["cpu", *_accelerators(lab, stop)[:1]]
-            specs = entries(spec, devices, repeats)
-            cards = _drive(lab, history, specs, f"Race: {name}", session, stop)
+            devices = driven(_accelerators(lab, stop), given)
+            cards = _drive(lab, history, entries(spec, devices, repeats), name, session, stop)
         finally:
             lab.close()
-    opponent = REFERENCES[against] if against else opponent_for(devices)
-    if stop.is_set():
-        return INTERRUPTED
-    if any(card.status is not Status.FINISHED for card in cards):
-        lost = next(card for card in cards if card.status is not Status.FINISHED)
-        err.print(f"Error: {lost.run_id} {lost.status}: {lost.error}", markup=False)
-        return 1
+    opponent = given or opponent_for(devices)
     result = judge(cards, opponent)
     if as_json:
         emit_json(_document(cards, result, opponent))
     else:
         click.echo(f"{result.verdict} {result.where}".strip())
         click.echo(f"Runs: {', '.join(card.run_id for card in cards)}")
-    return 0
+    return _exit_code(cards, stop.is_set())
+
+
+def _exit_code(cards: Sequence[RunCard], interrupted: bool) -> int:
+    if interrupted:
+        return INTERRUPTED
+    lost = [card for card in cards if card.status is not Status.FINISHED]
+    for card in lost:
+        err.print(f"Error: {card.run_id} {card.status}: {card.error}", markup=False)
+    return 1 if lost else 0
 
 
 def _accelerators(lab: Lab, stop: threading.Event) -> list[str]:
@@ -111,7 +127,7 @@ def _show(bar: Progress, task: TaskID, lab: Lab, run_id: str) -> None:
 
 
 def _document(
-    cards: Sequence[RunCard], result: Result, opponent: Reference | None
+    cards: Sequence[RunCard], result: Result, opponent: Opponent | None
 ) -> dict[str, Any]:
     used = dict.fromkeys(card.device.used for card in cards if card.device)
     return {
@@ -121,10 +137,17 @@ def _document(
             {"device": device, "runs": [card.run_id for card in cards if _on(card, device)]}
             for device in used
         ],
-        "opponent": opponent
-        and {"origin": "published, not measured here", **opponent.model_dump(mode="json")},
+        "opponent": opponent and _opponent(opponent),
         **result.model_dump(mode="json"),
     }
+
+
+def _opponent(opponent: Opponent) -> dict[str, Any]:
+    if isinstance(opponent, Reference):
+        return {"origin": "published, not measured here", **opponent.model_dump(mode="json")}
+    facts = opponent.model_dump(mode="json", include={"run_id", "name", "created_at", "device"})
+    seconds = {"fit_seconds": opponent.timing.fit_seconds, "epochs": len(opponent.epochs)}
+    return {"origin": "recorded, not in this race", "kind": kind(opponent), **facts, **seconds}
 
 
 def _on(card: RunCard, device: str) -> bool:
