@@ -13,6 +13,7 @@ PAGES = (
     ("train", "Train", ":material/model_training:"),
     ("race", "Race", ":material/flag:"),
     ("history", "History", ":material/history:"),
+    ("compare", "Compare", ":material/compare_arrows:"),
     ("data", "Data", ":material/photo_library:"),
     ("hardware", "Hardware", ":material/memory:"),
 )

@@ -472,7 +472,11 @@ def comparison(
     line = base.mark_line(strokeWidth=2.5 if named else 1.2).encode(
         strokeDash=alt.value([1, 0]) if measure in ("step_ms", "gap") else dash, opacity=faint
     )
-    layers = [line.add_params(shown, _zoom()), _hover(base)]
+    seen = alt.LogicalAndPredicate(**{"and": [{"param": "shown"}, "datum.dot"]})
+    dots = base.mark_point(filled=True, size=45).encode(
+        opacity=alt.condition(seen, alt.value(1), alt.value(0))
+    )
+    layers = [line.add_params(shown, _zoom()), dots if named else _hover(base)]
     return _layers(height, *layers, *([_everyone(axis, runs)] if named else []))
 
 

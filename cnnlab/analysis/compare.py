@@ -34,7 +34,7 @@ Measure = Literal["accuracy", "loss", "step_ms", "gap"]
 Split = Literal["training", "validation"]
 
 ALL_POINTS = 12_000  # of all curves in one chart: what a browser draws at once, and 150 kB
-FEWEST_POINTS = 8
+FEWEST_POINTS, MOST_DOTS = 8, 60
 HOVER_POINTS = 120
 NEWEST = 20  # repeats of one spec on one device that are held against those on another
 
@@ -122,7 +122,8 @@ def line_frame(found: Sequence[Line], *, smoothing: float = 0.0, log: bool = Fal
             its bias towards the start, as `pandas.DataFrame.ewm` has it with `adjust`).
         log: leave out what a logarithmic axis has no place for.
     Returns:
-        Columns x, value (float32), split and run (categories, runs in the order they come).
+        Columns x, value (float32), split and run (categories, runs in the order they come), and
+        dot: whether the points are so few that each deserves one.
     """
     points = max(FEWEST_POINTS, min(POINTS, ALL_POINTS // max(len(found), 1)))
     thin = [downsample(line.x, smooth(line.y, smoothing), points) for line in found]
@@ -139,6 +140,7 @@ def line_frame(found: Sequence[Line], *, smoothing: float = 0.0, log: bool = Fal
             "value": np.where(bad, np.nan, value).astype(np.float32),
             "split": _codes([splits[line.split] for line in found], counts, SPLIT),
             "run": _codes([places[line.run] for line in found], counts, labels),
+            "dot": np.repeat([count <= MOST_DOTS for count in counts], counts),
         }
     )
 

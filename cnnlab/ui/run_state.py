@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import streamlit as st
 
 from cnnlab.analysis import DeviceKind, Series
+from cnnlab.history import RunSummary
 from cnnlab.runner import LiveRun, Snapshot
-from cnnlab.spec import RunCard, Status
+from cnnlab.spec import Epoch, RunCard, Status
 from cnnlab.ui import tables
 from cnnlab.ui.lab import history, lab
 
@@ -78,6 +80,18 @@ def _from_lab(card: RunCard, live: Snapshot) -> RunState:
     steps = started.steps_per_epoch if started else 0
     card = card.model_copy(update=facts)
     return RunState(card, series, steps, live.phase, live.phase_done, True)
+
+
+def cards_of(runs: Sequence[RunSummary]) -> list[RunCard]:
+    """The cards of many runs in one look at the history, without their steps."""
+    epochs = history().epochs([run.run_id for run in runs])
+    return [_card(run, epochs[run.run_id]) for run in runs]
+
+
+def _card(run: RunSummary, epochs: tuple[Epoch, ...]) -> RunCard:
+    fields = [name for name in RunCard.model_fields if hasattr(run, name)]
+    facts = {name: getattr(run, name) for name in fields}
+    return RunCard(**facts | {"environment": run.environment or {}, "epochs": epochs})
 
 
 def steps_per_epoch(card: RunCard) -> int:

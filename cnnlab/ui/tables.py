@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
@@ -259,12 +260,18 @@ def value_text(value: Any) -> str:
 
 
 def labels(cards: Sequence[RunCard]) -> list[str]:
-    """A name for each run, the id added where two share one."""
-    names = [card.name for card in cards]
-    return [
-        card.name if names.count(card.name) == 1 else f"{card.name} ({card.run_id[:8]})"
-        for card in cards
+    """A name for each run: its own, with its kind of device or its id where several share one."""
+    ways = (
+        [card.name for card in cards],
+        [f"{card.name}, {KINDS[kind_of(card)]}" for card in cards],
+        ids := [f"{card.name} ({card.run_id})" for card in cards],
+    )
+    often = [Counter(way) for way in ways]
+    found = [
+        next((way[i] for way, count in zip(ways, often, strict=True) if count[way[i]] == 1), ids[i])
+        for i in range(len(cards))
     ]
+    return found if len(set(found)) == len(found) else ids
 
 
 def differences_table(cards: Sequence[RunCard]) -> pd.DataFrame:

@@ -1,0 +1,139 @@
+"""Any number of runs against each other: who is faster, what came out, what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+from cnnlab import analysis, words
+from cnnlab.history import RunSummary
+from cnnlab.spec import RunCard
+from cnnlab.ui import compare_charts, compare_speed, run_view, tables
+from cnnlab.ui.lab import history
+from cnnlab.ui.run_state import cards_of
+
+REFRESH_SECONDS = 5.0  # while one of the runs still trains
+MOST_BARS, MOST_SIDE_BY_SIDE = 12, 6
+
+
+def empty(*, any_runs: bool) -> None:
+    """Say what will appear here, and offer what makes it appear."""
+    with st.container(border=True):
+        st.subheader("No runs chosen" if any_runs else "No runs yet", anchor=False)
+        st.write(
+            "The runs you choose are laid over each other here: loss, accuracy and step time, what "
+            "differs between them, and how much faster one device is, where that is a fair thing "
+            "to say."
+        )
+        if any_runs:
+            st.write("Choose some above, or tick them in the history.")
+            st.page_link("pages/history.py", label="History", icon=":material/history:")
+        st.page_link("pages/train.py", label="Train a run", icon=":material/play_arrow:")
+    compare_charts.learnt_by_heart([], [])
+
+
+def show(runs: Sequence[RunSummary]) -> None:
+    """Show the runs; while one of them trains, every few seconds anew."""
+    pace = None if all(run.status.over for run in runs) else REFRESH_SECONDS
+    st.fragment(_body, run_every=pace)(tuple(run.run_id for run in runs), pace)
+
+
+def _body(run_ids: Sequence[str], pace: float | None) -> None:
+    by_id = {run.run_id: run for run in history().summaries()}
+    cards = cards_of([by_id[run_id] for run_id in run_ids if run_id in by_id])
+    if pace and all(card.status.over for card in cards):
+        st.rerun()
+    names = tables.labels(cards)
+    with st.container():
+        compare_speed.verdict(cards, names)
+    with st.container():
+        compare_charts.curves(cards, names)
+    with st.container():
+        _results(cards, names)
+    with st.container():
+        _differences(cards, names)
+    with st.container():
+        compare_charts.learnt_by_heart(cards, names)
+    if len(cards) <= MOST_BARS:
+        st.subheader("Where the time went", anchor=False)
+        run_view.ledger(*cards)
+
+
+# --- what came out --------------------------------------------------------------------------
+
+HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "best_val_accuracy": ("Best val.", words.percent),
+    "last_val_accuracy": ("Last val.", words.percent),
+    "last_accuracy": ("Last training", words.percent),
+    "gap": ("Gap", words.percent),
+    "last_val_loss": ("Last val. loss", words.number),
+    "reached_seconds": ("Reached after", words.duration),
+    "fit_seconds": ("Whole fit", words.duration),
+    "step_ms_median": ("Step (ms)", words.number),
+    "images_per_second": ("Images/s", words.number),
+    "joules": ("Energy (J)", words.number),
+    "images_per_joule": ("Images/J", words.number),
+    "parameters": ("Parameters", lambda value: words.count(int(value))),
+}
+
+
+def _results(cards: Sequence[RunCard], names: Sequence[str]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Results", anchor=False)
+        wanted = st.number_input(
+            "Time to a validation accuracy of (%)",
+            min_value=1,
+            max_value=100,
+            value=_middle(cards),
+            key="compare.accuracy",
+            width=260,
+        )
+    frame = analysis.results(cards, wanted / 100)
+    best = analysis.best_of(frame)
+    known = [name for name in HEADINGS if frame[name].notna().any()]
+    shown = frame[known].rename(columns={name: HEADINGS[name][0] for name in known})
+    devices = [tables.KINDS[tables.kind_of(card)] for card in cards]
+    shown.insert(0, "Device", devices)
+    shown.insert(0, "Run", list(names))
+    writers = {HEADINGS[name][0]: _starred(HEADINGS[name][1], best.get(name)) for name in known}
+    st.dataframe(
+        Styler(shown.reset_index(drop=True)).format(writers, na_rep=words.UNKNOWN),
+        hide_index=True,
+        height="auto" if len(cards) <= 10 else 400,
+        column_config={"Run": st.column_config.TextColumn(pinned=True)},
+        alt="What each run came to, a row each; a star marks the best of a column.",
+    )
+    st.caption(
+        "★ the best of its column as measured; whether times may be held against each other is "
+        "said at the top. Energy of whole fits."
+    )
+
+
+def _middle(cards: Sequence[RunCard]) -> int:
+    """A validation accuracy in per cent that every run with epochs reached, or nearly."""
+    best = [max(row.val_accuracy for row in card.epochs) for card in cards if card.epochs]
+    return min(max(int(100 * min(best, default=0.5)), 1), 100)
+
+
+def _starred(write: Callable[[float], str], best: float | None) -> Callable[[float], str]:
+    return lambda value: f"{write(value)} ★" if value == best else write(value)
+
+
+def _differences(cards: Sequence[RunCard], names: Sequence[str]) -> None:
+    if len(cards) < 2:
+        return
+    st.subheader("What differs", anchor=False)
+    frame = analysis.differences(cards)
+    frame.columns = pd.Index(names)
+    if frame.empty:
+        st.caption("Nothing: the runs are repeats of each other.")
+    elif len(cards) <= MOST_SIDE_BY_SIDE:
+        st.dataframe(frame.reset_index(names="Field"), hide_index=True)
+    else:
+        st.dataframe(frame.T.rename_axis("Run").reset_index(), hide_index=True, height=400)
+    same = analysis.agreements(cards)
+    with st.expander(f"The same in all ({words.count(len(same))})", icon=":material/equal:"):
+        st.dataframe(same.rename_axis("Field").rename("Value").reset_index(), hide_index=True)
