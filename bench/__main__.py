@@ -1,8 +1,9 @@
 """`python -m bench`: run every bench of this folder, print a table, refresh BENCHMARKS.md.
 
 A bench is a module with `main()` that returns a list of results, or one: what `measure.paired`
-returns, in the `unit` it names, with a `name` and the `arms` ("a", and "b", the baseline) in words; `notes`, if it has any, are
-sentences beneath the table. Whatever else it holds stays in its own JSON under `bench/results`.
+returns, in the `unit` it names, with a `name` and the `arms` ("a", and "b", the baseline) in words;
+`notes`, if it has any, are sentences beneath the table. Whatever else it holds stays in its own
+JSON under `bench/results`.
 """
 
 from __future__ import annotations

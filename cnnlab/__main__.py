@@ -17,6 +17,7 @@ import click
 from rich.table import Table
 
 from cnnlab import datasets, devices, words
+from cnnlab.commands.cards import compare, export_runs, import_runs
 from cnnlab.commands.race import race
 from cnnlab.commands.shared import (
     INTERRUPTED,
@@ -51,6 +52,7 @@ def cli() -> None:
 
 
 cli.add_command(race)
+cli.add_command(compare)
 
 
 # --- train ----------------------------------------------------------------------------------
@@ -223,6 +225,10 @@ def delete_run(run_id: str) -> int:
         history.delete(card.run_id)
     click.echo(f"Deleted {card.run_id} ({card.name}).")
     return 0
+
+
+runs.add_command(export_runs)
+runs.add_command(import_runs)
 
 
 # --- what is here ---------------------------------------------------------------------------

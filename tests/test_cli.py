@@ -195,3 +195,18 @@ def test_a_data_set_can_be_fetched_ahead(mnist: Path) -> None:
     done = cnnlab("datasets", "fetch", mnist, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ready"] is True
+
+
+def test_runs_travel_as_cards_and_are_compared(tmp_path: Path) -> None:
+    card = json.loads(cnnlab("train", "--limit", 200, "--epochs", 2, "--json").stdout)
+    file = tmp_path / "card.json"
+    assert cnnlab("runs", "export", card["run_id"], "-o", file).returncode == 0
+    assert json.loads(file.read_text()) == card
+    again = cnnlab("runs", "export", card["run_id"], "-o", file)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr.replace("\n", " ")
+    file.write_text(json.dumps(card | {"run_id": "elsewhere", "name": "From afar"}))
+    assert "elsewhere" in cnnlab("runs", "import", file).stdout
+    compared = json.loads(cnnlab("compare", card["run_id"], "elsewhere", "--json").stdout)
+    assert compared["runs"] == [card["run_id"], "elsewhere"]
+    assert compared["pairs"][0]["speed_up"] == 1.0

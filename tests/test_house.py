@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "history": {"spec"},
     "analysis": {"spec", "words"},
     "charts": {"spec", "words", "analysis"},
-    "report": {"spec", "words", "analysis", "charts"},
+    "report": {"spec", "words", "analysis", "charts", "published"},
     "published": {"spec"},
     "race": {"spec", "words", "analysis", "published"},
     "progress": {"spec", "words"},
