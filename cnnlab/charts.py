@@ -344,14 +344,14 @@ def overlay(
     axis: Axis,
     runs: tuple[tuple[str, str], ...],
     height: int = TALLEST,
-    until: float | None = None,
+    until: tuple[float, float] | None = None,
 ) -> alt.LayerChart:
     """Several runs in one chart, from `analysis.overlay`: columns run, x, value, split.
 
     Args:
         runs: label and colour of each run, in the order of the legend.
         height: pixels.
-        until: where the x axis ends, for curves that grow while it stands still.
+        until: where the axes end, x and y, for curves that grow while they stand still.
     """
     title, short, format_ = QUANTITIES[quantity]
     shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
@@ -362,7 +362,9 @@ def overlay(
         "accuracy": alt.Scale(),
         "step_ms": alt.Scale(type="log", nice=False),
     }[quantity]
-    span = alt.Undefined if until is None else alt.Scale(domain=[0, until])
+    span: Any = alt.Undefined
+    if until:
+        span, scale = (alt.Scale(domain=[0, end]) for end in until)
     base = alt.Chart().encode(
         x=_x("x", axis, scale=span),
         y=alt.Y(

@@ -153,7 +153,8 @@ def _same_start(cards: Sequence[RunCard]) -> bool:
 
 def _why_lost(card: RunCard) -> str:
     why = f": {card.error.rstrip('.')}" if card.error else ""
-    return f"the run {card.run_id} on {_device(card)} was {card.status}{why}"
+    ended = "failed" if card.status is Status.FAILED else f"was {card.status}"
+    return f"the run {card.run_id} on {_device(card)} {ended}{why}"
 
 
 def _no_verdict(same: bool, reasons: Sequence[str]) -> Result:

@@ -103,11 +103,18 @@ def test_first_epochs_alone_are_said_to_hold_the_warm_up() -> None:
     assert result.verdict.endswith("(first epochs, warm-up included).")
 
 
-@pytest.mark.parametrize("status", [Status.STOPPED, Status.FAILED, Status.INTERRUPTED])
-def test_a_run_that_did_not_finish_leaves_no_verdict(status: Status) -> None:
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [
+        (Status.STOPPED, "was stopped"),
+        (Status.FAILED, "failed"),
+        (Status.INTERRUPTED, "was interrupted"),
+    ],
+)
+def test_a_run_that_did_not_finish_leaves_no_verdict(status: Status, ended: str) -> None:
     result = judge([ran(CPU, 300), ran(CARD, 20, status=status)])
     assert result.speed_up is None
-    assert result.verdict == f"No verdict: the run cuda:0-20 on cuda:0 was {status}."
+    assert result.verdict == f"No verdict: the run cuda:0-20 on cuda:0 {ended}."
 
 
 def test_a_race_in_which_nothing_ran_says_so() -> None:

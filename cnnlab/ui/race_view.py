@@ -1,30 +1,30 @@
-"""A race on a page: to the start, two lanes while it runs, the verdict, the replay."""
+"""A race on a page: to the start, two lanes while it runs, the verdict."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from cnnlab import analysis, charts, race, words
+from cnnlab import analysis, race, words
 from cnnlab.models import parameters
-from cnnlab.published import Reference
+from cnnlab.published import REFERENCES, Reference
+from cnnlab.race import Opponent
 from cnnlab.spec import PRESETS, ExperimentSpec, LabError, RunCard, SpecError, Status
-from cnnlab.ui import lab, link, run_view, tables
+from cnnlab.ui import lab, link, race_curves, run_view, tables
 from cnnlab.ui.run_state import RunState, read
 
-REFRESH_SECONDS, REPLAY_SECONDS = 1.0, 12.0
-FRAME_SECONDS = 0.25
-REPLAY = "race-replay"
-LANE_NAMES = {"cpu": "CPU", "accelerator": "Accelerator"}
+REFRESH_SECONDS = 1.0
+RUNS, AGAINST = "runs", "against"
+RECORDED = 50
+"""Finished runs that are offered as opponents, the newest first."""
 
 
 def in_the_link() -> list[str]:
     """The ids of the runs that the address names."""
-    return [part for part in st.query_params.get("runs", "").split(",") if part]
+    named = dict.fromkeys(st.query_params.get(RUNS, "").split(","))
+    return [part for part in named if part][: 2 * race.MOST_REPEATS]
 
 
 # --- to the start ---------------------------------------------------------------------------
@@ -32,22 +32,18 @@ def in_the_link() -> list[str]:
 
 def offer() -> None:
     """What a race is, what it would run here, and Start."""
-    devices = _devices()
-    opponent = race.opponent_for(devices)
     st.markdown(
         "The same network, from the same weights, over the same batches: once on the CPU, once on "
         "the accelerator, one after the other, so that neither disturbs the other."
     )
+    spec = _recipe()
+    chosen = _choose_opponent()
+    devices, opponent = _sides(chosen)
     known = lab.hardware() is not None
     if not known:
         st.info("Looking for devices, which takes some seconds.", icon=":material/hourglass_empty:")
     elif opponent:
-        st.info(
-            f"There is no accelerator here. The CPU runs beside the published run "
-            f"“{opponent.title}”, which was not measured here.",
-            icon=":material/info:",
-        )
-    spec = _recipe()
+        _say_recorded(opponent)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         repeats = st.number_input(
             "Runs on each device",
@@ -62,54 +58,116 @@ def offer() -> None:
             "Start the race", icon=":material/flag:", type="primary", disabled=not known
         )
     if ready:
-        _start(spec, devices, int(repeats))
+        _start(spec, devices, int(repeats), chosen if opponent else "")
 
 
-def _devices() -> list[str]:
-    """The CPU, and the first accelerator where there is one."""
-    found = lab.hardware()
-    return ["cpu", *[card.key for card in found.accelerators][:1]] if found else ["cpu"]
+def _accelerators() -> dict[str, str]:
+    """The accelerators here, each under its name."""
+    return {key: name for key, name in lab.device_labels().items() if key not in ("auto", "cpu")}
+
+
+def _choose_opponent() -> str:
+    """Who races the CPU: an accelerator here, a published run, or one of the history."""
+    options = {
+        **_accelerators(),
+        **{key: f"Published: {item.title}" for key, item in REFERENCES.items()},
+        **{
+            run.run_id: f"Recorded: {run.name}, {run.device.name} ({run.run_id})"
+            for run in lab.history().summaries()
+            if run.status is Status.FINISHED and run.device and run.epochs_done
+        },
+    }
+    names = list(options)[: len(_accelerators()) + len(REFERENCES) + RECORDED]
+    asked = st.query_params.get(AGAINST)
+    usual = names[0]  # an accelerator, else the published run on one
+    return st.selectbox(
+        "Opponent",
+        names,
+        index=names.index(asked if asked in names else usual),
+        format_func=lambda name: options.get(name, name),
+        key="race-opponent",
+        help="What was published or recorded before is not measured again: it stands beside.",
+    )
+
+
+def _sides(chosen: str) -> tuple[list[str], Opponent | None]:
+    """What is driven here, and who stands beside it from a record."""
+    if chosen in _accelerators():
+        return ["cpu", chosen], None
+    opponent = race.opponent_named(chosen, _card)
+    return race.driven(list(_accelerators()), opponent), opponent
+
+
+def _card(run_id: str) -> RunCard:
+    return lab.history().card(run_id, steps=False)
+
+
+def _say_recorded(opponent: Opponent) -> None:
+    none = "" if _accelerators() else "There is no accelerator here. "
+    said = tables.plain(race.described(opponent))
+    st.info(f"{none}The opponent stands beside: {said}.", icon=":material/info:")
 
 
 def _recipe() -> ExperimentSpec:
     """The spec of the link, or of the preset that is chosen."""
-    given = {name: text for name, text in st.query_params.items() if name != "runs"}
-    if given:
-        try:
-            spec = link.decode(given)
-        except SpecError as error:
-            st.warning(tables.plain(" ".join(map(link.sentence, error.problems))))
-            spec = link.preset_of(given)
-    else:
-        name = st.pills(
-            "Race with",
-            list(PRESETS),
-            default="tiny",
-            required=True,
-            format_func=lambda key: PRESETS[key].title,
-            key="race-preset",
-        )
-        spec = PRESETS[name or "tiny"].spec
-        st.caption(PRESETS[name or "tiny"].shows)
+    given = {n: text for n, text in st.query_params.items() if n not in (RUNS, AGAINST)}
+    spec = _linked(given) if given else _preset()
     try:
         count = words.count(parameters(lab.check(spec)))
         what = f"{count} parameters, {spec.epochs} epochs, batches of {spec.batch_size}"
         st.markdown(f"**{tables.plain(lab.name_of(spec))}**: {what}.")
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
+    st.page_link(
+        "pages/train.py",
+        label="Look at this recipe, or change it",
+        icon=":material/tune:",
+        query_params=link.encode(spec),
+    )
     return spec
 
 
-def _start(spec: ExperimentSpec, devices: Sequence[str], repeats: int) -> None:
+def _linked(given: dict[str, str]) -> ExperimentSpec:
     try:
-        name = f"Race: {lab.name_of(spec)}"[:120]
-        runs = [lab.start(entry, name) for entry in race.entries(spec, devices, repeats)]
+        return link.decode(given)
+    except SpecError as error:
+        st.warning(tables.plain(" ".join(map(link.sentence, error.problems))))
+        return link.preset_of(given)
+
+
+def _preset() -> ExperimentSpec:
+    name = st.pills(
+        "Race with",
+        list(PRESETS),
+        default="tiny",
+        required=True,
+        format_func=lambda key: PRESETS[key].title,
+        key="race-preset",
+    )
+    st.caption(PRESETS[name or "tiny"].shows)
+    return PRESETS[name or "tiny"].spec
+
+
+def _start(spec: ExperimentSpec, devices: Sequence[str], repeats: int, against: str) -> None:
+    """Queue all runs, or none."""
+    name = f"Race: {lab.name_of(spec)}"[:120]
+    runs: list[str] = []
+    try:
+        for entry in race.entries(spec, devices, repeats):
+            runs.append(lab.start(entry, name))
     except LabError as error:
+        _withdraw(runs)
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
-    st.query_params.clear()
-    st.query_params["runs"] = ",".join(runs)
+    found = {RUNS: ",".join(runs)} | ({AGAINST: against} if against else {})
+    st.query_params.from_dict(found)
     st.rerun()
+
+
+def _withdraw(run_ids: Sequence[str]) -> None:
+    """Stop runs, the waiting ones first, so that none of them begins meanwhile."""
+    for run_id in reversed(run_ids):
+        lab.lab().stop(run_id)
 
 
 # --- on the way -----------------------------------------------------------------------------
@@ -118,80 +176,133 @@ def _start(spec: ExperimentSpec, devices: Sequence[str], repeats: int) -> None:
 def show(run_ids: Sequence[str]) -> None:
     """The race as it stands: lanes, and when all runs are over, the verdict and the replay."""
     try:
-        cards = [lab.history().card(run_id, steps=False) for run_id in run_ids]
+        cards = [_card(run_id) for run_id in run_ids]
+        opponent = _opponent(cards)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/search_off:")
-        st.page_link("pages/race.py", label="Start another race", icon=":material/flag:")
+        _another()
         return
-    over = all(card.status.over for card in cards)
-    st.fragment(_body, run_every=None if over else REFRESH_SECONDS)(cards, over)
+    if all(card.status.over for card in cards):
+        _decided([read(card) for card in cards], opponent)
+    else:
+        st.fragment(_underway, run_every=REFRESH_SECONDS)(cards, opponent)
 
 
-def _body(cards: Sequence[RunCard], over: bool) -> None:
+def _opponent(cards: Sequence[RunCard]) -> Opponent | None:
+    """Who stands beside the runs: as the link says, else what was published."""
+    if len({race.kind(card) for card in cards}) > 1:
+        return None
+    if asked := st.query_params.get(AGAINST):
+        return race.opponent_named(asked, _card)
+    return race.opponent_for([card.device.used if card.device else "cpu" for card in cards])
+
+
+def _underway(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
     states = [read(card) for card in cards]
-    if not over and all(state.card.status.over for state in states):
+    if all(state.card.status.over for state in states):
         st.rerun()  # the whole page, once: the race is decided
-    now = [state.card for state in states]
-    opponent = _opponent(now)
-    if over:
-        _verdict(now, opponent)
     _lanes(states, opponent)
-    if any(len(state.card.epochs) for state in states):
-        _curves(states, over)
-    if over:
-        st.subheader("Where the time went", anchor=False)
-        run_view.ledger(*now)
-        _links(now)
+    race_curves.show(states, opponent)
+    ids = [card.run_id for card in cards]
+    st.button("Stop the race", icon=":material/stop_circle:", on_click=_withdraw, args=(ids,))
 
 
-def _opponent(cards: Sequence[RunCard]) -> Reference | None:
-    used = [card.device.used if card.device else card.spec.device for card in cards]
-    return race.opponent_for(used)
+def _decided(states: Sequence[RunState], opponent: Opponent | None) -> None:
+    cards = [state.card for state in states]
+    _verdict(cards, opponent)
+    _lanes(states, opponent)
+    race_curves.show_decided(states, opponent)
+    st.subheader("Where the time went", anchor=False)
+    run_view.ledger(*cards, *([opponent] if isinstance(opponent, RunCard) else []))
+    _links(cards)
 
 
-def _verdict(cards: Sequence[RunCard], opponent: Reference | None) -> None:
-    lost = [card for card in cards if card.status is not Status.FINISHED]
-    if lost:
-        why = tables.plain(lost[0].error or f"{lost[0].name} was {lost[0].status}")
-        st.warning(f"No verdict: not every run finished. {why}", icon=":material/balance:")
-        return
+def _verdict(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
     result = race.judge(cards, opponent)
+    if any(card.status is not Status.FINISHED for card in cards):
+        st.warning(tables.plain(result.verdict), icon=":material/balance:")
+        return
     st.header(tables.plain(result.verdict), anchor=False)
     if result.where:
-        st.markdown(result.where)
-    if result.same_start and len(cards) > 1:
+        st.markdown(tables.plain(result.where))
+    if result.reasons:
+        reasons = "; ".join(result.reasons)
+        st.caption(f"Why no number is claimed: {tables.plain(reasons)}.")
+    if result.same_start and (len(cards) > 1 or isinstance(opponent, RunCard)):
         digest = next(card.model.weights_sha256 for card in cards if card.model) or ""
         st.caption(f"Every run began from the same weights (SHA-256 {digest[:12]}…).")
     if blurred := " ".join(filter(None, map(tables.disturbed, cards))):
-        st.warning(f"Times are blurred. {blurred}", icon=":material/blur_on:")
+        st.warning(f"Times are blurred. {tables.plain(blurred)}", icon=":material/blur_on:")
 
 
-def _lanes(states: Sequence[RunState], opponent: Reference | None) -> None:
+# --- the lanes ------------------------------------------------------------------------------
+
+
+def _lanes(states: Sequence[RunState], opponent: Opponent | None) -> None:
+    """The CPU's lane on the left; who stands beside has the lane of its kind where it is free."""
+    mine = {kind: [s for s in states if s.kind == kind] for kind in ("cpu", "accelerator")}
     left, right = st.columns(2)
-    for kind, column in (("cpu", left), ("accelerator", right)):
-        mine = [state for state in states if state.kind == kind]
-        with column, st.container(border=True, height="stretch"):
-            if mine:
-                _lane(kind, mine)
-            elif opponent:
-                _published_lane(opponent)
+    driven = [kind for kind in mine if mine[kind]]
+    # Beside an opponent of its own kind a run stays on the left.
+    places = {"cpu": left, "accelerator": right}
+    if opponent and race.kind(opponent) in driven:
+        places[driven[0]] = left
+    for kind in driven:
+        with places[kind], st.container(border=True, height="stretch"):
+            _lane(kind, mine[kind])
+    if opponent and driven:
+        free = right if places[driven[0]] is left else left
+        with free, st.container(border=True, height="stretch"):
+            _recorded_lane(opponent)
 
 
 def _lane(kind: str, states: Sequence[RunState]) -> None:
     icon = ":material/memory:"
-    st.badge(LANE_NAMES[kind], icon=icon, color="blue" if kind == "cpu" else "orange")
-    device = states[0].card.device
-    st.subheader(tables.plain(device.name if device else states[0].card.spec.device), anchor=False)
+    st.badge(race_curves.LANE_NAMES[kind], icon=icon, color="blue" if kind == "cpu" else "orange")
+    card = states[0].card
+    name = card.device.name if card.device else lab.device_labels().get(card.spec.device)
+    st.subheader(tables.plain(name or card.spec.device), anchor=False)
     for state in states:
-        card = state.card
-        done = len(card.epochs)
-        best = words.percent(card.epochs[-1].val_accuracy) if done else words.UNKNOWN
-        at = f"epoch {done} of {card.spec.epochs}, validation accuracy {best}"
-        text = f"{tables.status_text(card.status)}: {at}"
-        st.progress(1.0 if card.status.over else done / card.spec.epochs, text)
+        st.progress(*_progress(state))
     seconds = [row.seconds for state in states for row in state.card.epochs]
     each = words.duration(float(np.median(seconds))) if seconds else words.UNKNOWN
-    st.metric("An epoch", each)
+    with st.container(horizontal=True):
+        st.metric("An epoch", each)
+        st.metric("Whole training", words.duration(_fit_seconds(states)))
+
+
+def _fit_seconds(states: Sequence[RunState]) -> float | None:
+    found = [t for state in states if (t := state.card.timing.fit_seconds) is not None]
+    return float(np.median(found)) if found else None
+
+
+def _progress(state: RunState) -> tuple[float, str]:
+    """Share of all epochs that is done, and where the run stands in words."""
+    card, done = state.card, len(state.card.epochs)
+    if card.status is Status.QUEUED:
+        return 0.0, f"{tables.status_text(card.status)}: waits for its turn"
+    best = words.percent(card.epochs[-1].val_accuracy) if done else words.UNKNOWN
+    said = f"epoch {done} of {card.spec.epochs}, validation accuracy {best}"
+    share = done / card.spec.epochs
+    if not card.status.over and state.steps_per_epoch and len(state.series):
+        share = analysis.progress(state.series, state.steps_per_epoch, card.spec.epochs)
+    return min(share, 1.0), f"{tables.status_text(card.status)}: {said}"
+
+
+def _recorded_lane(opponent: Opponent) -> None:
+    if isinstance(opponent, Reference):
+        _published_lane(opponent)
+        return
+    st.badge("Recorded, not in this race", icon=":material/history:", color="gray")
+    device = opponent.device.name if opponent.device else opponent.spec.device
+    st.subheader(tables.plain(device), anchor=False)
+    st.caption(tables.plain(f"{race.described(opponent)}."))
+    last = opponent.epochs[-1]
+    each = float(np.median([row.seconds for row in opponent.epochs]))
+    with st.container(horizontal=True):
+        st.metric("An epoch", words.duration(each))
+        st.metric("Whole training", words.duration(opponent.timing.fit_seconds))
+        st.metric(f"Val. accuracy, epoch {last.epoch}", words.percent(last.val_accuracy))
 
 
 def _published_lane(reference: Reference) -> None:
@@ -202,52 +313,11 @@ def _published_lane(reference: Reference) -> None:
     last = reference.points[-1]
     with st.container(horizontal=True):
         st.metric("An epoch", low if low == high else f"{low} to {high}")
+        st.metric("Whole training", words.duration(reference.fit_seconds))
         st.metric(f"Val. accuracy, epoch {last.epoch}", words.percent(last.val_accuracy))
 
 
-# --- the curves and the replay --------------------------------------------------------------
-
-
-def _curves(states: Sequence[RunState], over: bool) -> None:
-    axis = run_view.axis_choice("race-axis", "seconds")
-    shown = [state for state in states if state.card.epochs]
-    names = tables.labels([state.card for state in shown])
-    names = [f"{LANE_NAMES[s.kind]}: {n}" for s, n in zip(shown, names, strict=True)]
-    colours = charts.run_colours({state.card.run_id: state.kind for state in shown})
-    runs = tuple((n, colours[s.card.run_id]) for n, s in zip(names, shown, strict=True))
-    frames = {
-        name: analysis.only(
-            analysis.curves(state.series, state.card.epochs, state.steps_per_epoch, axis),
-            "accuracy",
-        )
-        for name, state in zip(names, shown, strict=True)
-    }
-    whole = analysis.overlay(frames)
-    if over:
-        st.button("Replay", icon=":material/replay:", on_click=_begin_replay)
-    began = st.session_state.get(REPLAY)
-    longest = float(whole["x"].max())
-    ids = "-".join(state.card.run_id for state in shown)
-    if not over or began is None:
-        spec = charts.overlay_spec("accuracy", axis, runs)
-        run_view.chart("overlay_accuracy", whole, spec, ids)
-        return
-    spec = charts.overlay_spec("accuracy", axis, runs, until=longest)
-    st.fragment(_frame, run_every=FRAME_SECONDS)(whole, spec, ids, began, longest)
-
-
-def _begin_replay() -> None:
-    st.session_state[REPLAY] = time.time()
-
-
-def _frame(whole: pd.DataFrame, spec: charts.Spec, ids: str, began: float, longest: float) -> None:
-    """The race up to the moment that the replay has reached."""
-    share = min((time.time() - began) / REPLAY_SECONDS, 1.0)
-    if share >= 1.0:
-        st.session_state.pop(REPLAY, None)
-        st.rerun()
-    rows = whole[whole["x"] <= share * longest]
-    run_view.chart("overlay_accuracy", rows, spec, f"replay-{ids}")
+# --- and then -------------------------------------------------------------------------------
 
 
 def _links(cards: Sequence[RunCard]) -> None:
@@ -259,4 +329,14 @@ def _links(cards: Sequence[RunCard]) -> None:
                 icon=":material/link:",
                 query_params={"run": card.run_id},
             )
+        st.page_link(
+            "pages/race.py",
+            label="Race this recipe again",
+            icon=":material/replay:",
+            query_params=link.encode(cards[0].spec),
+        )
+        _another()
+
+
+def _another() -> None:
     st.page_link("pages/race.py", label="Start another race", icon=":material/flag:")

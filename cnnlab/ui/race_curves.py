@@ -1,0 +1,188 @@
+"""The curves of a race: accuracy against the clock, when an accuracy was reached, the replay."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import pandas as pd
+import streamlit as st
+
+from cnnlab import analysis, charts, race, words
+from cnnlab.analysis.compare import seconds_to
+from cnnlab.analysis.series import SPLIT
+from cnnlab.published import Reference
+from cnnlab.race import Opponent
+from cnnlab.spec import RunCard
+from cnnlab.ui import run_view, tables
+from cnnlab.ui.run_state import RunState, read
+
+LANE_NAMES = {"cpu": "CPU", "accelerator": "Accelerator"}
+REPLAY_SECONDS, FRAME_SECONDS = 12.0, 0.25
+REPLAY = "race-replay"
+POINTS, FEWEST_POINTS = 1200, 40  # of all curves together, which a replay sends at each frame
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What one chart of a race shows."""
+
+    frame: pd.DataFrame
+    runs: tuple[tuple[str, str], ...]
+    """Label and colour of each."""
+    key: str
+
+
+# --- on the way and after -------------------------------------------------------------------
+
+
+def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
+    """Accuracy against wall clock or epochs; nothing before the first point."""
+    axis = run_view.axis_choice("race-axis", "seconds")
+    curves = _curves(states, opponent, axis)
+    if curves.runs:
+        spec = charts.overlay_spec("accuracy", axis, curves.runs)
+        run_view.chart("overlay_accuracy", curves.frame, spec, curves.key)
+
+
+def show_decided(states: Sequence[RunState], opponent: Opponent | None) -> None:
+    """The chart with its replay, and when each lane reached an accuracy."""
+    clocked = _curves(states, opponent, "seconds")
+    if not clocked.runs:
+        return
+    asked, began = st.session_state.get(REPLAY, ("", 0.0))
+    if asked == clocked.key:
+        _replay(clocked, began)
+        return
+    st.button("Replay", icon=":material/replay:", on_click=_begin_replay, args=(clocked.key,))
+    show(states, opponent)
+    _reached(states, opponent)
+
+
+def _curves(states: Sequence[RunState], opponent: Opponent | None, axis: analysis.Axis) -> Curves:
+    entrants = _entrants(states, opponent)
+    shown = {name: s for name, s in entrants.items() if s.card.epochs or len(s.series)}
+    points = max(FEWEST_POINTS, POINTS // max(2 * len(shown), 1))
+    frames = {name: _accuracy(state, axis, points) for name, state in shown.items()}
+    colours = charts.run_colours({name: state.kind for name, state in shown.items()})
+    if shown and isinstance(opponent, Reference):
+        name, first = f"Published: {opponent.title}", next(iter(shown.values()))
+        published = _published(opponent, first, axis)
+        if len(published):
+            frames[name], colours[name] = published, charts.REFERENCE
+    key = "-".join(state.card.run_id for state in entrants.values())
+    whole = analysis.overlay(frames) if frames else pd.DataFrame()
+    return Curves(whole, tuple((name, colours[name]) for name in frames), key)
+
+
+def _entrants(states: Sequence[RunState], opponent: Opponent | None) -> dict[str, RunState]:
+    """The runs by the names that the legend has for them."""
+    often, seen = Counter(state.kind for state in states), Counter[str]()
+    found: dict[str, RunState] = {}
+    for state in states:
+        seen[state.kind] += 1
+        number = f" {seen[state.kind]}" if often[state.kind] > 1 else ""
+        found[LANE_NAMES[state.kind] + number] = state
+    if isinstance(opponent, RunCard):
+        found[f"Recorded: {opponent.name}"] = read(opponent)
+    return found
+
+
+def _accuracy(state: RunState, axis: analysis.Axis, points: int) -> pd.DataFrame:
+    both = analysis.curves(state.series, state.card.epochs, state.steps_per_epoch, axis, points)
+    return analysis.only(both, "accuracy")
+
+
+def _published(reference: Reference, beside: RunState, axis: analysis.Axis) -> pd.DataFrame:
+    """The points that were published, where the recipe is the published one: on other data or with
+    another network they would say nothing. When an epoch ended was told of the last alone.
+    """
+    points = reference.points if not race.other_than_published(beside.card.spec) else ()
+    if axis == "seconds":
+        points = tuple(point for point in points if point.epoch == reference.epochs)
+    scale = {"epoch": 1.0, "step": beside.steps_per_epoch, "seconds": 0.0}[axis]
+    rows = [
+        (point.epoch * scale or reference.fit_seconds, value, split)
+        for point in points
+        for value, split in ((point.accuracy, "training"), (point.val_accuracy, "validation"))
+    ]
+    return pd.DataFrame(rows, columns=["x", "value", "split"]).astype(
+        {"x": "float32", "value": "float32", "split": SPLIT}
+    )
+
+
+# --- an accuracy to reach -------------------------------------------------------------------
+
+
+def _reached(states: Sequence[RunState], opponent: Opponent | None) -> None:
+    """When each lane first had a validation accuracy that the reader chooses."""
+    lanes = _lane_cards(states, opponent)
+    bests = [max((row.val_accuracy for row in c.epochs), default=0.0) for _, c in lanes]
+    highest, common = (math.floor(1000 * value) / 10 for value in (max(bests), min(bests)))
+    if not highest:
+        return
+    wanted = st.slider(
+        "Validation accuracy to reach (%)",
+        0.0,
+        highest,
+        common or highest,
+        0.1,
+        key="race-accuracy",
+        help="Read at the ends of epochs, from the start of training.",
+    )
+    names = list(dict.fromkeys(name for name, _ in lanes))
+    with st.container(horizontal=True):
+        for name in names:
+            mine = [seconds_to(card, wanted / 100) for lane, card in lanes if lane == name]
+            st.metric(f"{tables.plain(name)} reached it after", _typical(mine))
+
+
+def _lane_cards(states: Sequence[RunState], opponent: Opponent | None) -> list[tuple[str, RunCard]]:
+    lanes = [(LANE_NAMES[state.kind], state.card) for state in states if state.card.epochs]
+    return lanes + ([("Recorded", opponent)] if isinstance(opponent, RunCard) else [])
+
+
+def _typical(seconds: Sequence[float | None]) -> str:
+    """The median over repeats, if every one of them got there."""
+    got = [value for value in seconds if value is not None]
+    if len(got) == len(seconds):
+        return words.duration(median(got))
+    return f"{len(got)} of {len(seconds)} got there" if got else "never"
+
+
+# --- the replay -----------------------------------------------------------------------------
+
+
+def _begin_replay(key: str) -> None:
+    st.session_state[REPLAY] = (key, time.time())
+
+
+def _end_replay() -> None:
+    st.session_state.pop(REPLAY, None)
+
+
+def _replay(curves: Curves, began: float) -> None:
+    """The race once more, all lanes from one start, in as many seconds as a room has patience."""
+    longest, highest = float(curves.frame["x"].max()), float(curves.frame["value"].max())
+    until = (longest, min(1.0, math.ceil(20 * highest) / 20))
+    spec = charts.overlay_spec("accuracy", "seconds", curves.runs, until=until)
+    pace = words.number(longest / REPLAY_SECONDS)
+    st.button("End the replay", icon=":material/stop_circle:", on_click=_end_replay)
+    st.caption(f"All lanes from one start, at {pace} times the speed of the race.")
+    st.fragment(_frame, run_every=FRAME_SECONDS)(curves, spec, began, longest)
+
+
+def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> None:
+    """The race up to the moment that the replay has reached."""
+    share = (time.time() - began) / REPLAY_SECONDS
+    if share >= 1:
+        _end_replay()
+        st.rerun()
+    now = share * longest
+    rows = curves.frame[curves.frame["x"] <= now]
+    st.metric("Race clock", words.duration(now))
+    run_view.chart("overlay_accuracy", rows, spec, f"replay-{curves.key}")
