@@ -941,6 +941,17 @@ def test_a_gallery_never_prepares_anything(tmp_path, monkeypatch):
     assert len(list((store.folder() / ".prepared").iterdir())) == 1
 
 
+def test_a_gallery_looks_only_for_the_classes_that_it_shows(tmp_path, monkeypatch):
+    path = str(npz(tmp_path / "a.npz", X, np.array([7, 900, 3, 3, 500])))
+    datasets.load(path)
+    looked: list[int] = []
+    find = np.flatnonzero
+    monkeypatch.setattr(np, "flatnonzero", lambda where: looked.append(1) or find(where))
+    shown = datasets.gallery(path, classes=2)
+    assert [(name, len(images)) for name, images in shown] == [("3", 2), ("7", 1)]
+    assert len(looked) == 2
+
+
 def test_a_gallery_of_shapes_is_drawn():
     shown = datasets.gallery("shapes", per_class=2, classes=4)
     assert [name for name, _ in shown] == list(shapes.CLASS_NAMES[:4])

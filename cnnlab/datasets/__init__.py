@@ -236,10 +236,9 @@ def gallery(name: str, per_class: int = 8, classes: int = 10) -> list[tuple[str,
     if data is None:
         return []
     shown: list[tuple[str, np.ndarray]] = []
-    for number, title in enumerate(data.class_names):
+    for number in np.unique(data.labels)[:classes]:  # a class of an array may have no picture
         places = np.flatnonzero(data.labels == number)[:per_class]
-        if len(places) and len(shown) < classes:
-            shown.append((title, np.asarray(data.images[places])))
+        shown.append((data.class_names[number], np.asarray(data.images[places])))
     return shown
 
 
