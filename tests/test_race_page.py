@@ -149,6 +149,7 @@ def test_the_replay_draws_a_clock_and_ends(decided: str) -> None:
     button(app, "Replay").click().run()
     assert not app.exception
     assert figures(app)["Race clock"]
+    assert not app.header  # the verdict waits for the end
     assert "3.37 times the speed" in said(app, "caption")
     button(app, "End the replay").click().run()
     assert "Race clock" not in figures(app)

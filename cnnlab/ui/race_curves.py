@@ -24,6 +24,7 @@ from cnnlab.ui.run_state import RunState, read
 LANE_NAMES = {"cpu": "CPU", "accelerator": "Accelerator"}
 REPLAY_SECONDS, FRAME_SECONDS = 12.0, 0.25
 REPLAY = "race-replay"
+MOST_METRICS = 4
 POINTS, FEWEST_POINTS = 1200, 40  # of all curves together, which a replay sends at each frame
 
 
@@ -42,41 +43,35 @@ class Curves:
 
 def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
     """Accuracy against wall clock or epochs; nothing before the first point."""
-    axis = run_view.axis_choice("race-axis", "seconds")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        axis = run_view.axis_choice("race-axis", "seconds")
+        if all(state.card.status.over for state in states):
+            args = (_key(states, opponent),)
+            st.button("Replay", icon=":material/replay:", on_click=_begin_replay, args=args)
     curves = _curves(states, opponent, axis)
     if curves.runs:
         spec = charts.overlay_spec("accuracy", axis, curves.runs)
         run_view.chart("overlay_accuracy", curves.frame, spec, curves.key)
 
 
-def show_decided(states: Sequence[RunState], opponent: Opponent | None) -> None:
-    """The chart with its replay, and when each lane reached an accuracy."""
-    clocked = _curves(states, opponent, "seconds")
-    if not clocked.runs:
-        return
-    asked, began = st.session_state.get(REPLAY, ("", 0.0))
-    if asked == clocked.key:
-        _replay(clocked, began)
-        return
-    st.button("Replay", icon=":material/replay:", on_click=_begin_replay, args=(clocked.key,))
-    show(states, opponent)
-    _reached(states, opponent)
+def _key(states: Sequence[RunState], opponent: Opponent | None) -> str:
+    """Tells this race from others."""
+    return "-".join(state.card.run_id for state in _entrants(states, opponent).values())
 
 
 def _curves(states: Sequence[RunState], opponent: Opponent | None, axis: analysis.Axis) -> Curves:
-    entrants = _entrants(states, opponent)
-    shown = {name: s for name, s in entrants.items() if s.card.epochs or len(s.series)}
+    entrants = _entrants(states, opponent).items()
+    shown = {name: state for name, state in entrants if state.card.epochs or len(state.series)}
     points = max(FEWEST_POINTS, POINTS // max(2 * len(shown), 1))
     frames = {name: _accuracy(state, axis, points) for name, state in shown.items()}
     colours = charts.run_colours({name: state.kind for name, state in shown.items()})
     if shown and isinstance(opponent, Reference):
-        name, first = f"Published: {opponent.title}", next(iter(shown.values()))
-        published = _published(opponent, first, axis)
+        published = _published(opponent, next(iter(shown.values())), axis)
         if len(published):
-            frames[name], colours[name] = published, charts.REFERENCE
-    key = "-".join(state.card.run_id for state in entrants.values())
+            frames["Published"], colours["Published"] = published, charts.REFERENCE
     whole = analysis.overlay(frames) if frames else pd.DataFrame()
-    return Curves(whole, tuple((name, colours[name]) for name in frames), key)
+    runs = tuple((name, colours[name]) for name in frames)
+    return Curves(whole, runs, _key(states, opponent))
 
 
 def _entrants(states: Sequence[RunState], opponent: Opponent | None) -> dict[str, RunState]:
@@ -88,7 +83,7 @@ def _entrants(states: Sequence[RunState], opponent: Opponent | None) -> dict[str
         number = f" {seen[state.kind]}" if often[state.kind] > 1 else ""
         found[LANE_NAMES[state.kind] + number] = state
     if isinstance(opponent, RunCard):
-        found[f"Recorded: {opponent.name}"] = read(opponent)
+        found["Recorded"] = read(opponent)
     return found
 
 
@@ -118,9 +113,11 @@ def _published(reference: Reference, beside: RunState, axis: analysis.Axis) -> p
 # --- an accuracy to reach -------------------------------------------------------------------
 
 
-def _reached(states: Sequence[RunState], opponent: Opponent | None) -> None:
+def reached(states: Sequence[RunState], opponent: Opponent | None) -> None:
     """When each lane first had a validation accuracy that the reader chooses."""
     lanes = _lane_cards(states, opponent)
+    if not lanes:
+        return
     bests = [max((row.val_accuracy for row in c.epochs), default=0.0) for _, c in lanes]
     highest, common = (math.floor(1000 * value) / 10 for value in (max(bests), min(bests)))
     if not highest:
@@ -165,15 +162,26 @@ def _end_replay() -> None:
     st.session_state.pop(REPLAY, None)
 
 
-def _replay(curves: Curves, began: float) -> None:
-    """The race once more, all lanes from one start, in as many seconds as a room has patience."""
+def replay(states: Sequence[RunState], opponent: Opponent | None) -> bool:
+    """The race once more, all lanes from one start, in as many seconds as a room has patience.
+
+    Returns:
+        False where none was asked for, and nothing was drawn.
+    """
+    asked, began = st.session_state.get(REPLAY, ("", 0.0))
+    if asked != _key(states, opponent):
+        return False
+    curves = _curves(states, opponent, "seconds")
+    if not curves.runs:
+        return False
     longest, highest = float(curves.frame["x"].max()), float(curves.frame["value"].max())
     until = (longest, min(1.0, math.ceil(20 * highest) / 20))
     spec = charts.overlay_spec("accuracy", "seconds", curves.runs, until=until)
     pace = words.number(longest / REPLAY_SECONDS)
-    st.button("End the replay", icon=":material/stop_circle:", on_click=_end_replay)
     st.caption(f"All lanes from one start, at {pace} times the speed of the race.")
     st.fragment(_frame, run_every=FRAME_SECONDS)(curves, spec, began, longest)
+    st.button("End the replay", icon=":material/stop_circle:", on_click=_end_replay)
+    return True
 
 
 def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> None:
@@ -184,5 +192,14 @@ def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> N
         st.rerun()
     now = share * longest
     rows = curves.frame[curves.frame["x"] <= now]
-    st.metric("Race clock", words.duration(now))
+    with st.container(horizontal=True):
+        st.metric("Race clock", words.duration(now))
+        for name, _ in curves.runs[:MOST_METRICS]:
+            st.metric(f"{name}: val. accuracy", _so_far(rows, name))
     run_view.chart("overlay_accuracy", rows, spec, f"replay-{curves.key}")
+
+
+def _so_far(rows: pd.DataFrame, name: str) -> str:
+    """The last validation accuracy of a run among the rows."""
+    mine = rows[(rows["run"] == name) & (rows["split"] == "validation")]
+    return words.percent(float(mine["value"].iloc[-1])) if len(mine) else words.UNKNOWN

@@ -208,10 +208,13 @@ def _underway(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
 
 
 def _decided(states: Sequence[RunState], opponent: Opponent | None) -> None:
+    if race_curves.replay(states, opponent):
+        return  # the verdict comes when the room has seen it
     cards = [state.card for state in states]
     _verdict(cards, opponent)
     _lanes(states, opponent)
-    race_curves.show_decided(states, opponent)
+    race_curves.show(states, opponent)
+    race_curves.reached(states, opponent)
     st.subheader("Where the time went", anchor=False)
     run_view.ledger(*cards, *([opponent] if isinstance(opponent, RunCard) else []))
     _links(cards)
@@ -262,8 +265,11 @@ def _lane(kind: str, states: Sequence[RunState]) -> None:
     card = states[0].card
     name = card.device.name if card.device else lab.device_labels().get(card.spec.device)
     st.subheader(tables.plain(name or card.spec.device), anchor=False)
-    for state in states:
-        st.progress(*_progress(state))
+    for share, text in map(_progress, states):
+        if all(state.card.status.over for state in states):
+            st.write(text)
+        else:
+            st.progress(share, text)
     seconds = [row.seconds for state in states for row in state.card.epochs]
     each = words.duration(float(np.median(seconds))) if seconds else words.UNKNOWN
     with st.container(horizontal=True):
