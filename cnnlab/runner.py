@@ -139,7 +139,7 @@ class Worker:
     def __init__(self, gpu_off: GpuOff, environment: Mapping[str, str]) -> None:
         self.gpu_off = gpu_off
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cnnlab", "worker", "--gpu-off", gpu_off],
+            [sys.executable, "-m", "cnnlab.worker", gpu_off],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -2,7 +2,8 @@
 
 The runner starts it early, so that a run need not wait for the imports of torch and Keras. It says
 hello with the hardware, waits for a job, trains, and ends. When its stdin closes, the lab is gone
-and so is any reason to go on.
+and so is any reason to go on. It is started as `python -m cnnlab.worker GPU_OFF`, not through the
+command line, so that it imports no more than it needs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from cnnlab import datasets, devices
 from cnnlab.spec import Event, GpuOff, LabError, RunEnded, Status, parse_spec
@@ -80,3 +81,8 @@ class Inbox:
             else:
                 self.job.put(json.loads(line))
         os._exit(1)  # the lab is gone
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    serve(cast(GpuOff, sys.argv[1]))
