@@ -9,7 +9,7 @@ the chart's zoom is a selection that it knows (the frontend's `useVegaEmbed`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, wraps
 from typing import Any, Literal, ParamSpec, cast
 
@@ -449,7 +449,7 @@ def comparison(
     named = len(runs) <= NAMED_RUNS
     shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
     colours = alt.Scale(domain=[label for label, _ in runs], range=[colour for _, colour in runs])
-    names = alt.Legend(columns=2, labelLimit=170) if named and len(runs) > 1 else None
+    names = _names([label for label, _ in runs]) if named and len(runs) > 1 else None
     share = measure in ("accuracy", "gap")
     limits = alt.Undefined if domain is None else list(domain)
     scale = alt.Scale(domain=limits, type="log" if log else "linear", zero=share and not log)
@@ -479,7 +479,17 @@ def comparison(
         opacity=alt.condition(seen, alt.value(1), alt.value(0))
     )
     layers = [line.add_params(shown, _zoom()), dots if named else _hover(base)]
+    if isinstance(names, alt.Legend):  # Streamlit counts the legend's rows in the height
+        height += 28 * -(-len(runs) // names.to_dict()["columns"])
     return _layers(height, *layers, *([_everyone(axis, runs)] if named else []))
+
+
+def _names(labels: Sequence[str]) -> alt.Legend:
+    """A legend that fits a phone: long names beneath each other, short ones in two columns."""
+    beneath = max(map(len, labels)) > 16 and len(labels) <= 6
+    return (
+        alt.Legend(columns=1, labelLimit=280) if beneath else alt.Legend(columns=2, labelLimit=110)
+    )
 
 
 def _everyone(axis: Progress, runs: tuple[tuple[str, str], ...]) -> alt.Chart:
@@ -506,23 +516,34 @@ def gap(family: Family) -> alt.LayerChart:
     From a frame with the columns epoch, accuracy, val_accuracy.
     """
     colour = alt.value(COLOURS[family])
-    y = alt.Y(
-        "accuracy:Q", title="Accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domainMin=0)
-    )
+    share = alt.Axis(format="%")
+    upper = alt.Y("accuracy:Q", title="Accuracy", axis=share, scale=alt.Scale(domainMin=0))
+    lower = alt.Y("val_accuracy:Q")
     base = alt.Chart().encode(
-        x=_x("epoch", "epoch"),
+        x=_x("epoch", "epoch", scale=alt.Scale(domainMin=0)),
+        color=colour,
         tooltip=[
             _tooltip("epoch", "Epoch", ",d"),
             _tooltip("accuracy", "Training accuracy", ".3~p"),
             _tooltip("val_accuracy", "Validation accuracy", ".3~p"),
         ],
     )
-    band = base.mark_area(opacity=0.2).encode(y=y, y2="val_accuracy:Q", color=colour)
-    training = base.mark_line(strokeWidth=2.5, point=True).encode(y=y, color=colour)
-    validation = base.mark_line(strokeWidth=2.5, strokeDash=[6, 4], point=True).encode(
-        y="val_accuracy:Q", color=colour
+    last = base.transform_joinaggregate(last="max(epoch)").transform_filter(
+        "datum.epoch == datum.last"
     )
-    return _layers(LOW, band, training.add_params(_zoom()), validation)
+    names = [
+        last.mark_text(text=text, align="right", dy=16, dx=-8, fontSize=14).encode(y=y)
+        for text, y in (("training", upper), ("validation", lower))
+    ]
+    return _layers(
+        LOW,
+        base.mark_area(opacity=0.2).encode(y=upper, y2="val_accuracy:Q"),
+        base.mark_line(strokeWidth=2.5, point=True).encode(y=upper).add_params(_zoom()),
+        base.mark_line(strokeWidth=2.5, strokeDash=[6, 4], point=True).encode(y=lower),
+        # A published run has one or two points: the gap is then this line alone.
+        last.mark_rule(strokeWidth=2).encode(y=upper, y2="val_accuracy:Q"),
+        *names,
+    )
 
 
 comparison_spec = _once(comparison)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.ui import history_view, pair_view, run_view, top
+from cnnlab.ui import compare_choice, compare_speed, history_view, run_view, top
 from cnnlab.ui.lab import history, session_name
 
 top.require_app()
@@ -22,9 +22,8 @@ if opened:
 match opened:
     case [run_id]:
         run_view.show(run_id)
-    case [_, _]:
-        pair_view.show(opened)
     case [_, _, *_]:
-        st.info("Choose two runs to see them side by side, or one to look into it.")
+        compare_speed.of_runs(opened)
+        compare_choice.link(opened, f"Compare these {len(opened)} runs")
     case _ if runs:
-        st.caption("Tick one run to look into it, or two to see them side by side.")
+        st.caption("Tick one run to look into it, or several to compare them.")

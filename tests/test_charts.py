@@ -30,6 +30,14 @@ LEDGER = pd.DataFrame(
     }
 )
 OVERLAY = analysis.overlay({label: LOSS for label, _ in RUNS})
+LINES = analysis.line_frame(
+    [
+        analysis.Line(label, split, np.array([1.0, 2.0]), np.array([0.5, 0.25]))
+        for label, _ in RUNS
+        for split in ("training", "validation")
+    ]
+)
+GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
 
 # Each chart as a page calls it, and the frame that goes with it.
 CHARTS = {
@@ -42,6 +50,14 @@ CHARTS = {
     "overlay_loss": (lambda: charts.overlay_spec("loss", "epoch", RUNS), OVERLAY),
     "overlay_accuracy": (lambda: charts.overlay_spec("accuracy", "seconds", RUNS), OVERLAY),
     "overlay_step_ms": (lambda: charts.overlay_spec("step_ms", "step", RUNS), OVERLAY),
+    **{
+        f"compare_{measure}": (
+            lambda measure=measure: charts.comparison_spec(measure, "images", RUNS, log=True),
+            LINES,
+        )
+        for measure in charts.MEASURES
+    },
+    "gap": (lambda: charts.gap_spec("cpu"), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
 }
 ZOOMED = [name for name in CHARTS if name != "ledger"]
@@ -81,13 +97,16 @@ def test_a_spec_is_valid_vega_lite_without_data(name):
 def test_a_spec_is_built_once_and_small(name):
     build, _ = CHARTS[name]
     assert build() is build()
-    assert len(json.dumps(build())) < 3000
+    live = not name.startswith("compare_") and name != "gap"  # sent again and again
+    assert len(json.dumps(build())) < (3000 if live else 5000)
 
 
 @every_chart
 def test_a_spec_asks_for_no_field_that_its_frame_lacks(name):
     build, frame = CHARTS[name]
-    made_in_the_browser = {"series", "value", "place"}
+    made_in_the_browser = {"series", "value", "place", "last"}
+    if name.startswith("compare_"):  # the columns of the table beside it, "hover"
+        made_in_the_browser |= {str(place) for place in range(len(RUNS))}
     assert fields_of(build()) <= set(frame.columns) | made_in_the_browser
 
 
@@ -186,6 +205,47 @@ def test_a_run_added_at_the_end_changes_no_other_colour():
 def test_more_runs_than_shades_still_get_colours():
     colours = charts.run_colours({str(number): "cpu" for number in range(12)})
     assert set(colours.values()) == set(charts.SHADES["cpu"])
+
+
+def test_a_run_keeps_its_colour_whoever_goes_or_comes():
+    before = charts.run_colours({"a": "cpu", "b": "cpu", "c": "cpu"})
+    after = charts.run_colours({"d": "cpu", "b": "cpu", "c": "cpu", "e": "accelerator"}, before)
+    assert (after["b"], after["c"]) == (before["b"], before["c"])
+    assert len(set(after.values())) == 4
+
+
+def test_a_run_that_changed_its_family_changes_its_hue():
+    assert charts.run_colours({"a": "accelerator"}, {"a": charts.CPU}) == {"a": charts.ACCELERATOR}
+
+
+# --- many runs ------------------------------------------------------------------------------
+
+
+def named(count: int) -> tuple[tuple[str, str], ...]:
+    return tuple((f"Run {place}", charts.CPU) for place in range(count))
+
+
+def test_few_runs_have_a_legend_and_a_rule_that_tells_every_run():
+    spec = charts.comparison_spec("loss", "epoch", named(3))
+    rule = next(layer for layer in spec["layer"] if layer["mark"].get("type") == "rule")
+    assert rule["data"] == {"name": "hover"}
+    assert [item["title"] for item in rule["encoding"]["tooltip"]][1:] == [
+        "Run 0",
+        "Run 1",
+        "Run 2",
+    ]
+    assert spec["layer"][0]["encoding"]["color"]["legend"]
+
+
+def test_too_many_runs_for_a_legend_have_none():
+    spec = charts.comparison_spec("loss", "epoch", named(charts.NAMED_RUNS + 1))
+    assert spec["layer"][0]["encoding"]["color"]["legend"] is None
+    assert all(layer["mark"].get("type") != "rule" for layer in spec["layer"])
+
+
+def test_a_legend_makes_its_chart_taller_not_its_curves_lower():
+    heights = [charts.comparison_spec("loss", "epoch", named(n))["height"] for n in (1, 4, 12)]
+    assert heights == sorted(set(heights))
 
 
 # --- what is sent ---------------------------------------------------------------------------

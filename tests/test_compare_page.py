@@ -248,7 +248,10 @@ def test_the_best_of_each_column_bears_a_star(history: History) -> None:
     app = compare(one, two)
     table = next(item for item in app.dataframe if "Run" in item.value.columns)
     assert list(table.value["Step (ms)"]) == [10.0, 20.0]
-    assert "10 ★" in str(pa.ipc.open_stream(table.proto.styler.display_values).read_all())
+    shown = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_all().to_pandas()
+    assert list(shown["Step (ms)"]) == ["10 ★", "20"]
+    assert list(shown["Best val."]) == ["12 %", "16 % ★"]
+    assert "★" not in "".join(shown["Parameters"])  # both have as many
 
 
 def test_only_what_differs_stands_first_and_the_rest_is_folded(history: History) -> None:
@@ -270,3 +273,12 @@ def test_two_hundred_runs_are_compared_at_once(history: History) -> None:
     assert len(results(app)) == 200
     assert len(charts(app)) == 3  # no ledger of 200 bars
     assert "200 runs are too many for a legend" in said(app, "caption")
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+def test_runs_can_be_taken_along(history: History) -> None:
+    app = compare(add_run(history))
+    labels = [item.proto.label for item in app.get("download_button")]
+    assert labels == ["Report (HTML)", "Run cards (JSON)"]

@@ -17,6 +17,7 @@ import pandas as pd
 
 from cnnlab import words
 from cnnlab.analysis.runs import (
+    LEVEL_RATIO,
     DeviceKind,
     SpeedFacts,
     Summary,
@@ -309,6 +310,11 @@ class Spread:
     warm: bool
     """False: some pair had one epoch only, warm-up included."""
 
+    @property
+    def level(self) -> bool:
+        """Nobody is ahead: the lead is within that of epochs of one run, or pairs disagree."""
+        return 1 / LEVEL_RATIO < self.ratio < LEVEL_RATIO or self.least < 1 < self.most
+
 
 @dataclass(frozen=True)
 class Pairing:
@@ -430,7 +436,7 @@ def unpaired(cards: Sequence[RunCard], found: Sequence[Pairing]) -> Mapping[str,
             if others and run_id not in paired:
                 against = [reasons_between(facts, other) for _, other in others[:NEWEST]]
                 reasons[run_id] = _fewest(against)
-    return reasons
+    return {run_id: why for run_id, why in reasons.items() if why}
 
 
 def _fewest(reasons: Iterable[list[str]]) -> list[str]:

@@ -100,7 +100,7 @@ def _hint(runs: int, look: Look) -> str:
 
 
 def _look() -> Look:
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = st.segmented_control(
             "Against",
             options=list(AXES),
@@ -173,7 +173,7 @@ def _one(found: list[Line], measure: Measure, look: Look, runs: dict[str, str]) 
         grey = [line for ref in REFERENCES.values() for line in _published(ref, measure, look.axis)]
         shades = charts.run_colours({line.run: "reference" for line in grey})
         found, runs = found + grey, runs | shades
-    _draw(found, measure, look, runs, f"compare-{measure}", charts.TALL)
+    _draw(found, measure, look, runs, f"compare-{measure}", charts.TALLEST)
 
 
 def _small(found: Sequence[Line], measure: Measure, look: Look, runs: dict[str, str]) -> None:
@@ -213,11 +213,14 @@ def _draw(
     log = _log(measure, look)
     frame = analysis.line_frame(found, smoothing=look.smoothing, log=log)
     spec = charts.comparison_spec(measure, look.axis, pairs, height, log=log, domain=domain)
+    data = {"source": charts.packed(frame)}
     if len(pairs) <= charts.NAMED_RUNS:
         told = analysis.hover_frame(found, WRITTEN[measure], smoothing=look.smoothing)
-        spec = spec | {"datasets": {"hover": charts.packed(told)}}
+        data["hover"] = charts.packed(told)
+    # All by name: with one named table beside the chart's own data, Streamlit confuses the two.
+    spec = spec | {"datasets": data}
     alt = charts.alt_text(f"compare_{measure}")
-    st.vega_lite_chart(charts.packed(frame), spec, key=key, alt=alt, **charts.KEEP_ZOOM)
+    st.vega_lite_chart(None, spec, key=key, alt=alt, **charts.KEEP_ZOOM)
 
 
 WRITTEN: dict[Measure, Callable[[float], str]] = {

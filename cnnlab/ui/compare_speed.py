@@ -10,8 +10,9 @@ import streamlit as st
 from cnnlab import analysis, words
 from cnnlab.analysis import Pairing
 from cnnlab.history import RunSummary
-from cnnlab.spec import RunCard
+from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import tables
+from cnnlab.ui.lab import history
 from cnnlab.ui.run_state import cards_of
 
 MOST_UNFOLDED, MOST_RUNS_SAID = 8, 30
@@ -23,6 +24,16 @@ def verdict(cards: Sequence[RunCard], names: Sequence[str]) -> None:
         _pair(cards[0], cards[1])
     elif len(cards) > 2:
         _groups(cards, names)
+
+
+def of_runs(run_ids: Sequence[str]) -> None:
+    """The verdict on runs that are known by their ids, as a page beside this one shows it."""
+    try:
+        cards = [history().card(run_id, steps=False) for run_id in run_ids]
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/search_off:")
+        return
+    verdict(cards, tables.labels(cards))
 
 
 def _pair(first: RunCard, second: RunCard) -> None:
@@ -71,12 +82,17 @@ def speed_up_text(pairing: Pairing) -> str:
     """A speed-up with its spread over repeats, in one sentence."""
     gain = pairing.gain
     assert gain
-    faster, ratio = ("GPU", gain.ratio) if gain.ratio >= 1 else ("CPU", 1 / gain.ratio)
-    low, high = sorted(
-        (gain.least, gain.most) if gain.ratio >= 1 else (1 / gain.most, 1 / gain.least)
-    )
-    spread = f" ({words.number(low)} to {words.number(high)})" if gain.pairs > 1 else ""
     warm = "" if gain.warm else "; some first epochs with their warm-up"
+    if gain.level:
+        ends = f", {_range(gain.least, gain.most)} from pair to pair" if gain.pairs > 1 else ""
+        return (
+            f"About equally fast: the GPU at {words.number(gain.ratio)} times the CPU's pace"
+            f"{ends}; {repeats(pairing)}{warm}."
+        )
+    faster, (ratio, *around) = "GPU", (gain.ratio, gain.least, gain.most)
+    if ratio < 1:
+        faster, (ratio, *around) = "CPU", (1 / gain.ratio, 1 / gain.least, 1 / gain.most)
+    spread = f" ({_range(*around)})" if gain.pairs > 1 else ""
     return f"The {faster} is {words.number(ratio)} times as fast{spread}: {repeats(pairing)}{warm}."
 
 

@@ -11,7 +11,7 @@ from pandas.io.formats.style import Styler
 from cnnlab import analysis, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard
-from cnnlab.ui import compare_charts, compare_speed, run_view, tables
+from cnnlab.ui import compare_charts, compare_files, compare_speed, run_view, tables
 from cnnlab.ui.lab import history
 from cnnlab.ui.run_state import cards_of
 
@@ -43,7 +43,8 @@ def show(runs: Sequence[RunSummary]) -> None:
 
 def _body(run_ids: Sequence[str], pace: float | None) -> None:
     by_id = {run.run_id: run for run in history().summaries()}
-    cards = cards_of([by_id[run_id] for run_id in run_ids if run_id in by_id])
+    runs = [by_id[run_id] for run_id in run_ids if run_id in by_id]
+    cards = cards_of(runs)
     if pace and all(card.status.over for card in cards):
         st.rerun()
     names = tables.labels(cards)
@@ -60,6 +61,7 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
     if len(cards) <= MOST_BARS:
         st.subheader("Where the time went", anchor=False)
         run_view.ledger(*cards)
+    compare_files.export(cards, {run.run_id: run.origin for run in runs if run.origin})
 
 
 # --- what came out --------------------------------------------------------------------------
