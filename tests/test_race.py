@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from example_runs import CARD, CPU, TINY, add_run, started
@@ -270,6 +272,25 @@ def test_a_race_that_cannot_be_is_refused(
     assert ended.value.code == 2
     assert said.out == ""
     assert complaint in " ".join(said.err.split())
+
+
+def test_an_interrupted_race_ends_in_order_with_one_document() -> None:
+    command = [sys.executable, "-m", "cnnlab", "race", "--limit", "200", "--epochs", "9000"]
+    process = subprocess.Popen(
+        [*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    history, waited = History(), threading.Event()
+    while not any(run.epochs_done for run in history.summaries()):
+        assert process.poll() is None
+        waited.wait(0.2)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    result = json.loads(said)
+    assert result["verdict"].endswith("was stopped.")
+    assert result["speed_up"] is None
+    (run,) = history.summaries()
+    assert run.status is Status.STOPPED
 
 
 @pytest.mark.gpu

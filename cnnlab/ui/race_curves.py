@@ -45,7 +45,8 @@ def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
     """Accuracy against wall clock or epochs; nothing before the first point."""
     with st.container(horizontal=True, vertical_alignment="center"):
         axis = run_view.axis_choice("race-axis", "seconds")
-        if all(state.card.status.over for state in states):
+        over = all(state.card.status.over for state in states)
+        if over and any(state.card.epochs for state in states):
             args = (_key(states, opponent),)
             st.button("Replay", icon=":material/replay:", on_click=_begin_replay, args=args)
     curves = _curves(states, opponent, axis)
@@ -56,12 +57,12 @@ def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
 
 def _key(states: Sequence[RunState], opponent: Opponent | None) -> str:
     """Tells this race from others."""
-    return "-".join(state.card.run_id for state in _entrants(states, opponent).values())
+    return "-".join(state.card.run_id for state in entrants(states, opponent).values())
 
 
 def _curves(states: Sequence[RunState], opponent: Opponent | None, axis: analysis.Axis) -> Curves:
-    entrants = _entrants(states, opponent).items()
-    shown = {name: state for name, state in entrants if state.card.epochs or len(state.series)}
+    named = entrants(states, opponent).items()
+    shown = {name: state for name, state in named if state.card.epochs or len(state.series)}
     points = max(FEWEST_POINTS, POINTS // max(2 * len(shown), 1))
     frames = {name: _accuracy(state, axis, points) for name, state in shown.items()}
     colours = charts.run_colours({name: state.kind for name, state in shown.items()})
@@ -74,7 +75,7 @@ def _curves(states: Sequence[RunState], opponent: Opponent | None, axis: analysi
     return Curves(whole, runs, _key(states, opponent))
 
 
-def _entrants(states: Sequence[RunState], opponent: Opponent | None) -> dict[str, RunState]:
+def entrants(states: Sequence[RunState], opponent: Opponent | None) -> dict[str, RunState]:
     """The runs by the names that the legend has for them."""
     often, seen = Counter(state.kind for state in states), Counter[str]()
     found: dict[str, RunState] = {}
@@ -128,6 +129,7 @@ def reached(states: Sequence[RunState], opponent: Opponent | None) -> None:
         highest,
         common or highest,
         0.1,
+        format="%.1f",
         key="race-accuracy",
         help="Read at the ends of epochs, from the start of training.",
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
-import numpy as np
 import streamlit as st
 
 from cnnlab import analysis, race, words
+from cnnlab.analysis.runs import epoch_seconds
 from cnnlab.models import parameters
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.race import Opponent
@@ -216,8 +217,15 @@ def _decided(states: Sequence[RunState], opponent: Opponent | None) -> None:
     race_curves.show(states, opponent)
     race_curves.reached(states, opponent)
     st.subheader("Where the time went", anchor=False)
-    run_view.ledger(*cards, *([opponent] if isinstance(opponent, RunCard) else []))
-    _links(cards)
+    named = _named(states, opponent)
+    run_view.ledger(*named)
+    _links(named)
+
+
+def _named(states: Sequence[RunState], opponent: Opponent | None) -> list[RunCard]:
+    """The cards under the names that their lanes have on this page."""
+    entrants = race_curves.entrants(states, opponent)
+    return [state.card.model_copy(update={"name": name}) for name, state in entrants.items()]
 
 
 def _verdict(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
@@ -270,16 +278,21 @@ def _lane(kind: str, states: Sequence[RunState]) -> None:
             st.write(text)
         else:
             st.progress(share, text)
-    seconds = [row.seconds for state in states for row in state.card.epochs]
-    each = words.duration(float(np.median(seconds))) if seconds else words.UNKNOWN
+    each = words.duration(_epoch_seconds([state.card for state in states]))
     with st.container(horizontal=True):
         st.metric("An epoch", each)
         st.metric("Whole training", words.duration(_fit_seconds(states)))
 
 
+def _epoch_seconds(cards: Sequence[RunCard]) -> float | None:
+    """Median over the runs, each without its first epoch where it has more."""
+    found = [epoch_seconds(c.epochs, warm=len(c.epochs) > 1) for c in cards if c.epochs]
+    return median(found) if found else None
+
+
 def _fit_seconds(states: Sequence[RunState]) -> float | None:
     found = [t for state in states if (t := state.card.timing.fit_seconds) is not None]
-    return float(np.median(found)) if found else None
+    return median(found) if found else None
 
 
 def _progress(state: RunState) -> tuple[float, str]:
@@ -304,9 +317,8 @@ def _recorded_lane(opponent: Opponent) -> None:
     st.subheader(tables.plain(device), anchor=False)
     st.caption(tables.plain(f"{race.described(opponent)}."))
     last = opponent.epochs[-1]
-    each = float(np.median([row.seconds for row in opponent.epochs]))
     with st.container(horizontal=True):
-        st.metric("An epoch", words.duration(each))
+        st.metric("An epoch", words.duration(_epoch_seconds([opponent])))
         st.metric("Whole training", words.duration(opponent.timing.fit_seconds))
         st.metric(f"Val. accuracy, epoch {last.epoch}", words.percent(last.val_accuracy))
 
@@ -328,13 +340,19 @@ def _published_lane(reference: Reference) -> None:
 
 def _links(cards: Sequence[RunCard]) -> None:
     with st.container(horizontal=True):
-        for card, name in zip(cards, tables.labels(cards), strict=True):
+        for card in cards:
             st.page_link(
                 "pages/history.py",
-                label=tables.plain(name),
+                label=card.name,
                 icon=":material/link:",
                 query_params={"run": card.run_id},
             )
+        st.page_link(
+            "pages/compare.py",
+            label="Compare in detail",
+            icon=":material/compare_arrows:",
+            query_params={RUNS: ",".join(card.run_id for card in cards)},
+        )
         st.page_link(
             "pages/race.py",
             label="Race this recipe again",
