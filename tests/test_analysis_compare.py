@@ -200,10 +200,11 @@ def test_the_best_is_the_end_that_is_good_and_none_where_all_are_equal():
 
 def test_what_is_the_same_in_all_and_what_differs_is_everything():
     other = GPU.model_copy(update={"spec": change(GPU.spec, batch_size=64)})
-    same, differing = analysis.agreements([CPU, other]), analysis.differences([CPU, other])
+    differing = analysis.differences([CPU, other])
+    same = analysis.agreements(CPU, differing)
     assert same["seed"] == "0"
-    assert "batch_size" not in same.index
-    assert not set(same.index) & set(differing.index)
+    assert "batch_size" not in same
+    assert not set(same) & set(differing.index)
 
 
 # --- pairs ----------------------------------------------------------------------------------

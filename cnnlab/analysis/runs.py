@@ -190,30 +190,20 @@ def differences(cards: Sequence[RunCard]) -> pd.DataFrame:
     Fields of the spec go by their own dotted names; facts follow as `dataset.…`, `device.…`,
     `environment.…` and the model's `model.parameters`, `model.flops_per_image`.
     """
-    frame = _facts_frame(cards)
-    return frame[_differing(frame)]
-
-
-def agreements(cards: Sequence[RunCard]) -> pd.Series:
-    """What is the same in all runs, as text by field: the rest of `differences`."""
-    frame = _facts_frame(cards)
-    return frame.loc[~_differing(frame)].iloc[:, 0].rename("value")
-
-
-def _differing(frame: pd.DataFrame) -> Any:
-    values = frame.to_numpy(dtype=object)
-    return (values != values[:, :1]).any(axis=1)
-
-
-def _facts_frame(cards: Sequence[RunCard]) -> pd.DataFrame:
-    """Every fact of every run as text: a row for each field, a column for each run id."""
     facts = [_all_facts(card) for card in cards]
     names = list(dict.fromkeys(name for each in facts for name in each))
     rows = {name: [_text(each.get(name)) for each in facts] for name in names}
+    differing = {name: row for name, row in rows.items() if len(set(row)) > 1}
     frame = pd.DataFrame.from_dict(
-        rows, orient="index", columns=[card.run_id for card in cards], dtype="str"
+        differing, orient="index", columns=[card.run_id for card in cards], dtype="str"
     )
     return frame.rename_axis("field")
+
+
+def agreements(card: RunCard, differing: pd.DataFrame) -> dict[str, str]:
+    """The rest of `differences`: what one of the runs shares with all others, as text by field."""
+    facts = _all_facts(card)
+    return {name: _text(value) for name, value in facts.items() if name not in differing.index}
 
 
 def _all_facts(card: RunCard) -> dict[str, Any]:

@@ -136,6 +136,6 @@ def _differences(cards: Sequence[RunCard], names: Sequence[str]) -> None:
         st.dataframe(frame.reset_index(names="Field"), hide_index=True)
     else:
         st.dataframe(frame.T.rename_axis("Run").reset_index(), hide_index=True, height=400)
-    same = analysis.agreements(cards)
+    same = analysis.agreements(cards[0], frame)
     with st.expander(f"The same in all ({words.count(len(same))})", icon=":material/equal:"):
-        st.dataframe(same.rename_axis("Field").rename("Value").reset_index(), hide_index=True)
+        st.dataframe({"Field": list(same), "Value": list(same.values())}, hide_index=True)
