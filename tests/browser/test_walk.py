@@ -102,7 +102,7 @@ def test_a_waiting_run_shows_its_place_and_can_be_withdrawn(page: Page, browser:
     stop(page)
 
 
-@pytest.mark.parametrize("address", ["/", "/history", "/data", "/hardware"])
+@pytest.mark.parametrize("address", ["/", "/history", "/compare", "/data", "/hardware"])
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(address)
