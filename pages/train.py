@@ -15,7 +15,7 @@ else:
     recipe.arrive(st.query_params.to_dict())
 filled = recipe.current(lab.check)
 
-left, right = st.columns([1, 2], gap="large")
+left, right = st.container(key="halves").columns([1, 2], gap="large")
 with left:
     form.show(filled, {"dataset": lab.dataset_labels(), "device": lab.device_labels()})
 with right:

@@ -129,6 +129,10 @@ def written(elements) -> str:
     return " ".join(item.value.replace("\\", "") for item in elements)
 
 
+def links(at: AppTest) -> list[str]:
+    return [item.proto.label for item in at.get("page_link")]
+
+
 # --- what it shows --------------------------------------------------------------------------
 
 
@@ -388,11 +392,21 @@ def test_waiting_runs_are_listed_and_can_be_withdrawn(page, the_lab):
         assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, 30)
     waiting = lab.start(PRESETS["dense"].spec)
     at = page()
-    assert "1. Dense on MNIST" in written(at.markdown)
+    assert "1. Dense on MNIST" in links(at)
     at.button(key=f"withdraw-{waiting}").click().run()
     assert the_lab.queued() == ()
     assert lab.history().card(waiting).status is Status.STOPPED
-    assert "1. Dense on MNIST" not in written(at.markdown)
+    assert "1. Dense on MNIST" not in links(at)
+
+
+def test_the_waiting_run_that_is_shown_is_marked_in_the_queue(page, the_lab):
+    lab.start(PRESETS["tiny"].spec)
+    with the_lab._changed:
+        assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, 30)
+    lab.start(PRESETS["article"].spec)
+    at = page(run=lab.start(PRESETS["dense"].spec))
+    assert "1. Article on CIFAR-100" in links(at)
+    assert "2. Dense on MNIST, shown above" in links(at)
 
 
 def test_the_session_that_is_named_gets_the_next_runs(page):
@@ -436,6 +450,11 @@ def test_an_estimate_rests_on_the_rate_of_a_like_run(the_lab):
     assert guess is not None
     assert guess.seconds == pytest.approx(20 * (42_500 + 7_500 / 3) / 1000)
     assert guess.runs == 1
+
+
+def test_a_device_without_a_like_run_is_said_to_have_none(page):
+    said = written(page().caption)
+    assert "GPU: Test GPU**: no earlier run like it on this device to judge by." in said
 
 
 def test_runs_of_another_kind_are_no_measure(the_lab):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
 
 import altair as alt
 import pandas as pd
 
-from cnnlab import words
+from cnnlab import charts, words
 from cnnlab.models import Layer
 
 HEIGHT = 260  # pixels
-ROOM = 64  # pixels that a layer needs for its words
 # Okabe and Ito's colours that do not stand for a device.
 COLOURS = {
     "Input": "#999999",
@@ -47,8 +46,8 @@ def shape_text(layer: Layer) -> str:
 def frame(layers: Sequence[Layer]) -> pd.DataFrame:
     """A row for each drawn layer: its corners, its words, its figures.
 
-    Layers stand in places of equal width, 0 to 1, 1 to 2 and so on. The width of a block is the
-    square root of its channels, its height that of the picture; a vector is one pixel high.
+    Layers stand in places of equal width, from 0 at the left to 1 at the right. The width of a
+    block is the square root of its channels, its height that of the picture; a vector is a line.
     """
     shown = drawn(layers)
     widest = max(math.sqrt(layer.output_shape[-1]) for layer in shown)
@@ -57,15 +56,16 @@ def frame(layers: Sequence[Layer]) -> pd.DataFrame:
     for place, layer in enumerate(shown):
         half = max(0.42 * math.sqrt(layer.output_shape[-1]) / widest, 0.02)
         up = max(_height(layer) / tallest, 0.04)
+        title = _title(layer, last=place == len(shown) - 1)
         rows.append(
             {
-                "left": place + 0.5 - half,
-                "right": place + 0.5 + half,
-                "middle": place + 0.5,
+                "left": (place + 0.5 - half) / len(shown),
+                "right": (place + 0.5 + half) / len(shown),
                 "top": up,
                 "bottom": -up,
                 "group": _GROUPS[layer.kind],
-                "title": _title(layer, last=place == len(shown) - 1),
+                # The number keeps the order, and apart what has the same words.
+                "label": f"{place:04d}|{title}|{shape_text(layer)}",
                 "layer": f"{layer.kind} {layer.detail}".strip(),
                 "shape": shape_text(layer),
                 "parameters": words.count(layer.parameters),
@@ -93,34 +93,57 @@ def _title(layer: Layer, last: bool) -> str:
     return short.get(layer.kind, layer.kind)
 
 
-def chart(layers: Sequence[Layer]) -> alt.LayerChart:
-    """The drawing; hovering over a block names its layer, shape, parameters and FLOPs."""
-    data = frame(layers)
-    count = len(data)
-    x = alt.X("left:Q", axis=None, scale=alt.Scale(domain=[0, count], nice=False))
-    y = alt.Y("bottom:Q", axis=None, scale=alt.Scale(domain=[-1.5, 1.05], nice=False))
-    present = [name for name in COLOURS if name in set(data["group"])]
-    colour = alt.Color(
-        "group:N",
-        scale=alt.Scale(domain=present, range=[COLOURS[name] for name in present]),
-        legend=alt.Legend(title=None, orient="top"),
-    )
-    tooltip = [
-        alt.Tooltip("layer:N", title="Layer"),
-        alt.Tooltip("shape:N", title="Output shape"),
-        alt.Tooltip("parameters:N", title="Parameters"),
-        alt.Tooltip("flops:N", title="FLOPs per image"),
-    ]
-    base = alt.Chart(data)
+def chart(layers: Sequence[Layer]) -> charts.Spec:
+    """The drawing without its data; hovering over a block names its layer, shape and figures.
+
+    It depends on nothing but the kinds of layers, so another network is only another frame.
+    """
+    present = {_GROUPS[layer.kind] for layer in drawn(layers)}
+    return _chart(tuple(name for name in COLOURS if name in present))
+
+
+@lru_cache(maxsize=32)
+def _chart(present: tuple[str, ...]) -> charts.Spec:
+    base = alt.Chart(charts.SOURCE)
+    whole = alt.Scale(domain=[0, 1], nice=False)
     blocks = base.mark_rect(cornerRadius=3).encode(
-        x=x, x2="right:Q", y=y, y2="top:Q", color=colour, tooltip=tooltip
+        x=alt.X("left:Q", axis=None, scale=whole),
+        x2="right:Q",
+        y=alt.Y("bottom:Q", axis=None, scale=alt.Scale(domain=[-1.05, 1.05], nice=False)),
+        y2="top:Q",
+        color=alt.Color(
+            "group:N",
+            scale=alt.Scale(domain=present, range=[COLOURS[name] for name in present]),
+            legend=alt.Legend(title=None),
+        ),
+        tooltip=[
+            alt.Tooltip("layer:N", title="Layer"),
+            alt.Tooltip("shape:N", title="Output shape"),
+            alt.Tooltip("parameters:N", title="Parameters"),
+            alt.Tooltip("flops:N", title="FLOPs per image"),
+        ],
     )
-    # Words that would run into each other are left to the pointer.
-    roomy = alt.ExprRef(f"width > {ROOM * count} ? 1 : 0")
-    words_: dict[str, Any] = {"color": "#7A7A7A", "fontSize": 12, "opacity": roomy}
-    titles = base.mark_text(**words_).encode(x="middle:Q", y=alt.datum(-1.2), text="title:N")
-    shapes = base.mark_text(**words_).encode(x="middle:Q", y=alt.datum(-1.4), text="shape:N")
-    return (blocks + titles + shapes).properties(height=HEIGHT).configure_view(stroke=None)
+    drawing = alt.layer(_labels(base), blocks).resolve_scale(x="independent")
+    drawing = drawing.properties(height=HEIGHT, view=alt.ViewBackground(stroke=None))
+    # As SVG its words are text that the page's style sheet can colour for either theme.
+    return charts.spec_of(drawing) | {"usermeta": {"embedOptions": {"renderer": "svg"}}}
+
+
+def _labels(base: alt.Chart) -> alt.Chart:
+    """The words under the blocks, as an axis: it leaves out what would run into other words."""
+    axis = alt.Axis(
+        title=None,
+        orient="bottom",
+        domain=False,
+        ticks=False,
+        labelAngle=0,
+        labelExpr="slice(split(datum.value, '|'), 1)",
+        labelFontSize=12,
+        labelOverlap="parity",
+        labelFlush=False,
+    )
+    places = alt.X("label:N", axis=axis, scale=alt.Scale(padding=0))
+    return base.mark_bar(opacity=0).encode(x=places, tooltip=alt.value(None))
 
 
 def alt_text(layers: Sequence[Layer]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab import datasets, words
+from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
 from cnnlab.ui import lab, link, network, recipe, tables
@@ -48,7 +48,9 @@ def _show_problems(filled: Recipe) -> None:
 
 
 def _show_network(layers: Sequence[Layer]) -> None:
-    st.altair_chart(network.chart(layers), key="network", alt=network.alt_text(layers))
+    data = charts.packed(network.frame(layers))
+    with st.container(key="drawing"):  # by which the style sheet finds it
+        st.vega_lite_chart(data, network.chart(layers), key="network", alt=network.alt_text(layers))
     st.caption(
         "Width: channels. Height: size of the picture. Point at a block for its shape, "
         "parameters and FLOPs."
@@ -117,18 +119,22 @@ def _made_ready(origin: str) -> str:
 
 
 def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
-    """How long it may take, by device."""
+    """How long it may take on each device, or that nothing is known to judge by."""
     images = datasets.info(spec.dataset).train_images or 0
     runs = lab.history().summaries()
     labels = lab.device_labels()
-    guesses = []
+    said = []
     for device in lab.devices_here()[1:]:
         guess = lab.estimate(spec, layers, images, device, runs)
-        if guess:
-            where, long = tables.plain(labels[device]), tables.about(guess.seconds)
-            earlier = "one earlier run" if guess.runs == 1 else f"{guess.runs} earlier runs"
-            guesses.append(f"**{where}**: about {long}, judging by {earlier}")
-    st.caption("  \n".join(guesses) or "How long it takes is known after the first run like it.")
+        said.append(f"**{tables.plain(labels[device])}**: {_guessed(guess)}.")
+    st.caption("  \n".join(said))
+
+
+def _guessed(guess: lab.Estimate | None) -> str:
+    if guess is None:
+        return "no earlier run like it on this device to judge by"
+    earlier = "one earlier run" if guess.runs == 1 else f"{guess.runs} earlier runs"
+    return f"about {tables.about(guess.seconds)}, judging by {earlier}"
 
 
 def _show_table(layers: Sequence[Layer]) -> None:
@@ -160,9 +166,15 @@ def _queue() -> None:
     st.markdown("##### Waiting")
     for place, run_id in enumerate(waiting, start=1):
         live = lab.lab().live(run_id)
+        name = tables.plain(lab.name_of(live.spec)) if live else run_id
+        here = ", shown above" if run_id == st.query_params.get("run") else ""
         with st.container(horizontal=True, vertical_alignment="center"):
-            name = lab.name_of(live.spec) if live else run_id
-            st.markdown(f"{place}. {tables.plain(name)}", width="stretch")
+            with st.container(width="stretch"):
+                st.page_link(
+                    "pages/train.py",
+                    label=f"{place}. {name}{here}",
+                    query_params={"run": run_id},
+                )
             st.button(
                 "Withdraw",
                 key=f"withdraw-{run_id}",

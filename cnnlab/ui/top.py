@@ -13,11 +13,13 @@ from cnnlab.ui import lab, tables
 
 TRAIN = "pages/train.py"
 THROUGH_APP = "through_app"
+STYLE = Path(__file__).with_name("style.css")
 
 
 def bar() -> None:
     """Draw the line. While something trains, or the devices are being looked for, it keeps up."""
     st.session_state[THROUGH_APP] = True
+    st.html(STYLE)
     running, known = lab.lab().running(), lab.hardware() is not None
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"

@@ -1,0 +1,46 @@
+"""What only a browser can tell: the order on a phone, and that the style sheet takes effect."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Browser, Page, expect
+
+ABOVE = """start_first => {
+    const top = text => [...document.querySelectorAll("p")]
+        .find(found => found.textContent.trim() === text)?.getBoundingClientRect().top;
+    return start_first === (top("Start training") < top("Start from"));
+}"""
+
+
+@pytest.mark.parametrize(("width", "start_first"), [(390, True), (1440, False)])
+def test_on_a_phone_start_comes_before_the_recipe(page: Page, width: int, start_first: bool):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/")
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=60_000)
+    expect(page.get_by_text("Start from", exact=True)).to_be_visible()
+    page.wait_for_function(ABOVE, arg=start_first)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "words", "drawn"),
+    [
+        ("light", "rgb(255, 255, 255)", "rgb(79, 90, 101)"),
+        ("dark", "rgb(18, 23, 29)", "rgb(195, 204, 213)"),
+    ],
+)
+def test_both_themes_have_words_of_their_own_on_the_accent_and_in_the_drawing(
+    browser: Browser, server, scheme: str, words: str, drawn: str
+):
+    context = browser.new_context(color_scheme=scheme, base_url=server.url)
+    page = context.new_page()
+    page.goto("/")
+    button = page.get_by_role("button", name="Start training")
+    expect(button).to_be_enabled(timeout=60_000)
+    expect(button).to_have_css("color", words)
+    expect(page.locator(".st-key-drawing svg text").first).to_have_css(
+        "fill", drawn, timeout=60_000
+    )
+    context.close()
