@@ -171,7 +171,7 @@ def _hover(base: alt.Chart) -> alt.Chart:
     return base.mark_point(size=90, opacity=0, filled=True)
 
 
-def _dash(legend: alt.Legend) -> alt.StrokeDash:
+def _dash(legend: alt.Legend | None) -> alt.StrokeDash:
     """Training solid, validation dashed."""
     scale = alt.Scale(domain=["training", "validation"], range=[[1, 0], [6, 4]])
     return alt.StrokeDash("split:N", title=None, scale=scale, legend=legend)
@@ -470,7 +470,8 @@ def comparison(
         ],
     )
     faint = alt.when(shown).then(alt.value(1 if named else 0.6)).otherwise(alt.value(0.08))
-    dash = _dash(alt.Legend(symbolSize=500, orient="bottom"))
+    # A small chart among others has no room for what the others say too.
+    dash = _dash(alt.Legend(symbolSize=500, orient="bottom") if height > LOW else None)
     line = base.mark_line(strokeWidth=2.5 if named else 1.2).encode(
         strokeDash=alt.value([1, 0]) if measure in ("step_ms", "gap") else dash, opacity=faint
     )
@@ -486,10 +487,9 @@ def comparison(
 
 def _names(labels: Sequence[str]) -> alt.Legend:
     """A legend that fits a phone: long names beneath each other, short ones in two columns."""
-    beneath = max(map(len, labels)) > 16 and len(labels) <= 6
-    return (
-        alt.Legend(columns=1, labelLimit=280) if beneath else alt.Legend(columns=2, labelLimit=110)
-    )
+    if max(map(len, labels)) > 16:
+        return alt.Legend(columns=1, labelLimit=280)
+    return alt.Legend(columns=2, labelLimit=110)
 
 
 def _everyone(axis: Progress, runs: tuple[tuple[str, str], ...]) -> alt.Chart:

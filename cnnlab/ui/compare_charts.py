@@ -87,7 +87,9 @@ def _places(look: Look) -> Iterator[DeltaGenerator]:
 
 def _hint(runs: int, look: Look) -> str:
     said = [charts.ZOOM_HINT]
-    if runs > charts.NAMED_RUNS:
+    if look.small:
+        said.append("Training solid, validation dashed.")
+    if runs > charts.NAMED_RUNS and not look.small:
         said.append(f"{words.count(runs)} runs are too many for a legend: point at a line.")
     elif not look.small:
         said.append(
