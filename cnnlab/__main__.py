@@ -17,7 +17,8 @@ import click
 from rich.table import Table
 
 from cnnlab import datasets, devices, words
-from cnnlab.commands.cards import compare, export_runs, import_runs
+from cnnlab.commands.cards import export_runs, import_runs
+from cnnlab.commands.compare import compare
 from cnnlab.commands.race import race
 from cnnlab.commands.shared import (
     INTERRUPTED,

@@ -202,10 +202,9 @@ def test_half_a_character_in_a_card_does_not_stop_a_report(cards: list[RunCard])
 
 
 def test_markdown_links_a_drawing_for_every_chart(cards: list[RunCard]) -> None:
-    files = markdown(cards, stem="our runs")
-    text = files.pop("our runs.md")
-    assert re.findall(r"!\[.+\]\(<(.+)>\)", text) == list(files)
-    for drawing in files.values():
+    text, drawings = markdown(cards, stem="our runs")
+    assert re.findall(r"!\[.+\]\(<(.+)>\)", text) == list(drawings)
+    for drawing in drawings.values():
         assert ElementTree.fromstring(drawing).tag.endswith("svg")
         assert not re.search(r"<script|href=", drawing)
     assert "About equally fast" in text
@@ -215,7 +214,7 @@ def test_markdown_links_a_drawing_for_every_chart(cards: list[RunCard]) -> None:
 def test_markdown_takes_no_sign_of_a_name_for_its_own(cards: list[RunCard]) -> None:
     name = "# a | b\n<img src=x> *c* [d](https://evil.example) `e`"
     hostile = cards[0].model_copy(update={"name": name, "note": "# one\n\n- two"})
-    text = markdown([hostile], stem="r")["r.md"]
+    text, _ = markdown([hostile], stem="r")
     assert not re.search(r"(?<![\\(])<", text)
     assert "://" not in text
     assert "\n> \\# one\n>\n> \\- two\n" in text

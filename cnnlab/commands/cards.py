@@ -1,117 +1,175 @@
-"""`runs export`, `runs import` and `compare`."""
+"""`runs export` and `runs import`: runs as files for other labs, for people, for spreadsheets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.table import Table
+import numpy as np
 
-from cnnlab import analysis
-from cnnlab.commands.shared import emit_json, open_history, out
-from cnnlab.report.cards import LARGEST_BYTES, from_json, to_csv, to_json
-from cnnlab.report.script import keras_script
+from cnnlab import datasets
+from cnnlab.commands.shared import emit_json, err, open_history
+from cnnlab.report.cards import read_file, to_json
+from cnnlab.report.markdown import markdown
+from cnnlab.report.page import html
+from cnnlab.report.parquet import to_parquet
+from cnnlab.report.script import KERAS_SETS, keras_script
+from cnnlab.report.tables import steps_csv, to_csv
 from cnnlab.spec import LabError, RunCard
 
-FORMATS = ("json", "csv", "script")
+Files = dict[Path, bytes]
+Origins = Mapping[str, str]
+
+
+# --- what is written ------------------------------------------------------------------------
+
+
+def _json(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
+    return {output: to_json(cards).encode()}
+
+
+def _csv(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
+    steps = output.with_name(f"{output.stem}-steps{output.suffix}")
+    return {output: to_csv(cards).encode(), steps: steps_csv(cards).encode()}
+
+
+def _parquet(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
+    return {output: to_parquet(cards)}
+
+
+def _html(cards: Sequence[RunCard], output: Path, origins: Origins) -> Files:
+    return {output: html(cards, origins)}
+
+
+def _markdown(cards: Sequence[RunCard], output: Path, origins: Origins) -> Files:
+    text, drawings = markdown(cards, origins, stem=output.stem)
+    beside = {output.with_name(name): drawing.encode() for name, drawing in drawings.items()}
+    return {output: text.encode(errors="replace"), **beside}
+
+
+def _script(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
+    card, *others = cards
+    if others:
+        raise LabError("A script is of one run; export them one by one.")
+    facts, spec = card.dataset, card.spec
+    if facts is None:
+        raise LabError(f"Run {card.run_id} ended before its data were read; export another one.")
+    data_file = output.with_name(f"{output.stem}-data.npz")
+    text = keras_script(
+        spec,
+        facts.image_shape,
+        facts.classes,
+        title=f"{card.name} (run {card.run_id})",
+        data_file=data_file.name,
+    )
+    files = {output: text.encode()}
+    return files if spec.dataset in KERAS_SETS else {**files, data_file: _pictures(card)}
+
+
+def _pictures(card: RunCard) -> bytes:
+    """The pictures of a run as the script reads them: uint8, in the lab's order."""
+    with err.status(f"Reading {card.spec.dataset}"):
+        data = datasets.load(card.spec.dataset, card.spec.train_limit)
+        file = io.BytesIO()
+        np.savez_compressed(file, x_train=data.images, y_train=data.labels)
+    return file.getvalue()
+
+
+FORMATS: dict[str, Callable[[Sequence[RunCard], Path, Origins], Files]] = {
+    "json": _json,
+    "csv": _csv,
+    "parquet": _parquet,
+    "html": _html,
+    "markdown": _markdown,
+    "script": _script,
+}
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def _write(files: Files, force: bool) -> None:
+    """All files or, where one cannot be written, none; over what is there only by `force`."""
+    there = [path for path in files if path.exists()]
+    if folder := next((path for path in there if path.is_dir()), None):
+        raise LabError(f"{folder} is a folder; name a file to write.")
+    if there and not force:
+        raise LabError(f"{there[0]} is there already; choose another name, or add --force.")
+    parts: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            parts[path] = _part(path, content)
+        for path, part in parts.items():
+            part.replace(path)
+    except OSError as error:
+        raise LabError(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+def _part(path: Path, content: bytes) -> Path:
+    """The content in a file beside `path`, safe on the disk, to take its name."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return part
+
+
+# --- the commands ---------------------------------------------------------------------------
 
 
 @click.command("export")
 @click.argument("run_ids", nargs=-1, required=True)
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="json", show_default=True)
+@click.option(
+    "--format", "kind", type=click.Choice(list(FORMATS)), default="json", show_default=True
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-def export_runs(run_ids: tuple[str, ...], kind: str, output: Path) -> int:
-    """Write runs into a file: cards for another lab, epochs as a table, or a Keras script."""
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) -> int:
+    """Write runs into a file, with what belongs to it beside it.
+
+    json and parquet hold everything, for `runs import`. csv holds the epochs, and NAME-steps.csv
+    the steps. html is a report that needs no network; markdown one with drawings beside it. script
+    trains one run again with Keras alone, from NAME-data.npz unless Keras has its data set.
+    """
     with open_history() as history:
-        cards = [history.card(run_id, steps=kind == "json") for run_id in run_ids]
-    _write(output, _text(cards, kind))
+        cards = [history.card(run_id) for run_id in run_ids]
+        origins = {run.run_id: run.origin for run in history.summaries() if run.origin}
+    twice = len(cards) - len({card.run_id for card in cards})
+    if twice:
+        raise LabError("A run is named twice; name each once.")
+    files = FORMATS[kind](cards, output, origins)
+    _write(files, force)
     click.echo(f"Wrote {len(cards)} {'run' if len(cards) == 1 else 'runs'} to {output}.")
+    for path in list(files)[1:]:
+        click.echo(f"Beside it: {path.name}")
     return 0
-
-
-def _text(cards: Sequence[RunCard], kind: str) -> str:
-    match kind:
-        case "json":
-            return to_json(cards)
-        case "csv":
-            return to_csv(cards)
-    (card, *others) = cards
-    if others:
-        raise LabError("A script is of one run; export them one by one.")
-    if card.dataset is None:
-        raise LabError(f"Run {card.run_id} ended before its data were read; export another one.")
-    return keras_script(card.spec, card.dataset.image_shape, card.dataset.classes)
-
-
-def _write(output: Path, text: str) -> None:
-    """All of it or nothing, and never over a file that is there."""
-    if output.exists():
-        raise LabError(f"{output} is there already; choose another name or remove it.")
-    part = output.with_name(f"{output.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise LabError(f"{output} cannot be written: {error.strerror}.") from error
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-def import_runs(file: Path) -> int:
-    """Take in runs that another lab exported; none of the runs here is overwritten."""
-    try:
-        if file.stat().st_size > LARGEST_BYTES:
-            raise LabError(f"{file} is larger than {LARGEST_BYTES / 1e6:.0f} MB; split it.")
-        cards = from_json(file.read_bytes())
-    except OSError as error:
-        raise LabError(f"{file} cannot be read: {error.strerror}.") from error
-    with open_history() as history:
-        ids = [history.add_card(card, origin=f"imported from {file.name}") for card in cards]
-    click.echo(f"Imported {', '.join(ids)}.")
-    return 0
+@click.option("--json", "as_json", is_flag=True, help="Print the ids on stdout as JSON.")
+def import_runs(file: Path, as_json: bool) -> int:
+    """Take in runs that a lab exported as json or parquet: all of a file, or none.
 
-
-@click.command()
-@click.argument("run_ids", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-def compare(run_ids: tuple[str, ...], as_json: bool) -> int:
-    """Say who is faster, or why that cannot be said fairly, and what differs."""
-    if len(run_ids) < 2:
-        raise LabError("A comparison needs two runs or more; name them by their ids.")
+    None of the runs here is overwritten, and one that is here already is not taken in again.
+    """
+    cards = read_file(file)
+    origin = file.name.encode(errors="replace").decode()
     with open_history() as history:
-        cards = [history.card(run_id, steps=False) for run_id in run_ids]
-    cards.sort(key=lambda card: analysis.device_kind(_used(card)) != "cpu")
-    pairs = [_pair(cards[0], other) for other in cards[1:]]
-    differing = analysis.differences(cards)
+        ids = history.add_cards(cards, origin=f"imported from {origin}")
     if as_json:
-        rows = {
-            str(name): [str(value) for value in row]
-            for name, row in zip(differing.index, differing.itertuples(index=False), strict=True)
-        }
-        ids = [card.run_id for card in cards]
-        emit_json({"runs": ids, "pairs": pairs, "differences": rows})
-        return 0
-    for pair in pairs:
-        click.echo(pair["verdict"])
-    table = Table("field", *(f"{card.name} ({card.run_id})" for card in cards))
-    for name, row in zip(differing.index, differing.itertuples(index=False), strict=True):
-        table.add_row(str(name), *map(str, row))
-    out.print(table)
+        emit_json(ids)
+    else:
+        click.echo(f"Imported {', '.join(ids)}.")
     return 0
-
-
-def _used(card: RunCard) -> str:
-    return card.device.used if card.device else card.spec.device
-
-
-def _pair(first: RunCard, second: RunCard) -> dict[str, Any]:
-    gain = analysis.speed_up(first, second)
-    return {
-        "runs": [first.run_id, second.run_id],
-        "verdict": analysis.verdict(first, second),
-        "speed_up": gain.ratio if gain else None,
-        "reasons": analysis.comparability(first, second),
-    }

@@ -144,6 +144,17 @@ def insert_card(connection: Connection, run_id: str, card: RunCard, origin: str)
     return run_id
 
 
+def enter_card(connection: Connection, card: RunCard, origin: str) -> str:
+    """Enter a card, unless it is here already, under an id that no other run has; returns it."""
+    for run_id in (card.run_id, id_of_copy(card)):
+        if not exists(connection, run_id):
+            return insert_card(connection, run_id, card, origin)
+        if same(card_of(connection, run_id), card):
+            change(connection, run_id, {"deleted_at": None})
+            return run_id
+    return insert_card(connection, unused_id(connection), card, origin)
+
+
 def id_of_copy(card: RunCard) -> str:
     """The id for a card whose own is taken: the same for the same card, so that it comes once."""
     return f"{card.run_id}-{hashlib.sha256(card.model_dump_json().encode()).hexdigest()[:8]}"

@@ -210,16 +210,20 @@ class History:
         Raises:
             LabError: the run is not over, or the card cannot be kept as it is.
         """
-        rows.check_card(card)
+        (run_id,) = self.add_cards([card], origin=origin)
+        return run_id
+
+    def add_cards(self, cards: Sequence[RunCard], *, origin: str) -> list[str]:
+        """As `add_card` for many, in order: all of them, or none where one cannot be kept.
+
+        Raises:
+            LabError: as `add_card`.
+        """
+        for card in cards:
+            rows.check_card(card)
         origin = rows.checked("origin", origin, 1, LONGEST_ORIGIN)
         with transaction(self._writing) as connection:
-            for run_id in (card.run_id, queries.id_of_copy(card)):
-                if not queries.exists(connection, run_id):
-                    return queries.insert_card(connection, run_id, card, origin)
-                if queries.same(queries.card_of(connection, run_id), card):
-                    queries.change(connection, run_id, {"deleted_at": None})
-                    return run_id
-            return queries.insert_card(connection, queries.unused_id(connection), card, origin)
+            return [queries.enter_card(connection, card, origin) for card in cards]
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name, of 1 to 120 characters."""

@@ -19,12 +19,13 @@ _NUMBER = re.compile(r"^(\d+)([.)])(?=\s)")
 
 def markdown(
     cards: Sequence[RunCard], origins: Mapping[str, str] | None = None, *, stem: str
-) -> dict[str, str]:
-    """The files of a report by name: `STEM.md`, and `STEM-CHART.svg` for each chart in it.
+) -> tuple[str, dict[str, str]]:
+    """A report, and the drawings that it shows by name, to lie beside it.
 
     Args:
         cards: steps included, in the order in which they are to stand.
         origins: by run id, where imported runs come from.
+        stem: how the names of the drawings begin.
     """
     story = tell(cards, origins)
     drawings = {f"{stem}-{chart.key}.svg": _svg(chart.spec) for chart in story.charts}
@@ -38,7 +39,7 @@ def markdown(
     if story.published:
         lines += ["## Published, not measured here", _table(story.published)]
     lines += [line for part in story.parts for line in _part(part)]
-    return {f"{stem}.md": "\n\n".join(lines) + "\n", **drawings}
+    return "\n\n".join(lines) + "\n", drawings
 
 
 def plain(text: str) -> str:

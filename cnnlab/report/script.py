@@ -2,208 +2,286 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from cnnlab.spec import (
-    CnnModel,
-    DenseModel,
-    ExperimentSpec,
-    LabError,
-    RnnModel,
-)
+from cnnlab.spec import CnnModel, DenseModel, ExperimentSpec, ModelSpec, RnnModel
 
 KERAS_SETS = ("cifar10", "cifar100", "mnist", "fashion_mnist")
+"""Data sets that Keras loads by the same name, in the same order."""
+
 _CELLS = {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
+_WIDEST = 100
 
 
-def keras_script(spec: ExperimentSpec, image_shape: tuple[int, ...], classes: int) -> str:
+def keras_script(
+    spec: ExperimentSpec,
+    image_shape: tuple[int, ...],
+    classes: int,
+    *,
+    title: str,
+    data_file: str,
+) -> str:
     """The script that trains `spec` the way the engine `stock` does, with Keras's own progress.
 
-    On the CPU it gives the same losses: it seeds what the lab seeds.
+    On the CPU it gives the same losses, for it seeds what the lab seeds.
 
     Args:
         image_shape: height, width, channels of the pictures.
-
-    Raises:
-        LabError: the data set is one that a script without the lab cannot read.
+        title: what to call it, in its first line.
+        data_file: where the pictures lie that Keras does not load by name, as `x_train` (uint8)
+            and `y_train` in a .npz file beside the script.
     """
     parts = (
-        _head(spec),
-        _data(spec, classes),
+        _head(spec, title, data_file),
+        _imports(spec),
+        _data(spec, classes, data_file),
         _model(spec, image_shape, classes),
+        _seeding(spec),
         _fit(spec),
     )
-    return "\n\n".join(parts) + "\n"
+    return "\n".join(parts)
 
 
-def _head(spec: ExperimentSpec) -> str:
-    off = spec.gpu_off == "environment"
-    # A file's name is anybody's text: nothing of it may end the docstring.
-    data = re.sub(r"[^\w .+-]", "?", Path(spec.dataset).name)
+# --- what comes before the model ------------------------------------------------------------
+
+
+def _head(spec: ExperimentSpec, title: str, data_file: str) -> str:
+    """Comments, of one line each whatever the title holds."""
     lines = [
-        f'"""{spec.model.family.upper()} on {data}, as trained in CNN Lab."""',
+        _line(title),
         "",
-        "import os",
-        "",
-        'os.environ["KERAS_BACKEND"] = "torch"',
-        *(['os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is loaded'] if off else []),
-        "",
-        "import torch",
+        "A run of CNN Lab as a plain Keras script; it needs keras, torch and numpy.",
     ]
+    if spec.dataset in KERAS_SETS:
+        lines.append(f"Keras downloads the data set {spec.dataset} when it is first used.")
+    else:
+        lines.append(f"It reads x_train (uint8) and y_train from {_line(data_file)}, beside it.")
+    if spec.engine == "fast":
+        lines.append("The lab's fast engine did the same arithmetic with less around it.")
+    if spec.device == "auto" and spec.gpu_off == "none":
+        lines.append("It trains on a GPU where Keras finds one, else on the CPU.")
+    return "\n".join(f"# {line}".rstrip() for line in lines) + "\n"
+
+
+def _line(text: str) -> str:
+    """Somebody's text as part of a comment: nothing in it ends the line or hides what follows."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _imports(spec: ExperimentSpec) -> str:
+    lines = ["import os"]
+    own_data = spec.dataset not in KERAS_SETS
+    if own_data:
+        lines.append("from pathlib import Path")
+    lines += ["", 'os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported']
+    if spec.gpu_off == "environment":
+        lines += [
+            'os.environ["CUDA_VISIBLE_DEVICES"] = ""  # no GPU, read when torch is imported',
+            'os.environ["KERAS_TORCH_DEVICE"] = "cpu"',
+        ]
     if spec.gpu_off == "override":
-        lines += ["", "torch.cuda.is_available = lambda: False  # before Keras asks"]
-    lines += ["", "import keras", "import numpy as np", "from keras import layers"]
+        lines += ["", "import torch", "", "# No GPU: Keras asks torch when it is imported."]
+        asked = ("torch.cuda", "torch.backends.mps", "torch.xpu")
+        lines += [f"{module}.is_available = lambda: False" for module in asked]
+    lines += ["", "import keras"]
+    lines += ["import numpy as np"] if own_data else []
+    lines += ["import torch"] if spec.gpu_off != "override" else []
+    lines += ["from keras import layers", "", f"SEED = {spec.seed}"]
     if spec.threads:
         lines += ["", f"torch.set_num_threads({spec.threads})"]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
-def _data(spec: ExperimentSpec, classes: int) -> str:
-    limit = f"[:{spec.train_limit}]" if spec.train_limit else ""
-    path = Path(spec.dataset)
+def _data(spec: ExperimentSpec, classes: int, data_file: str) -> str:
     if spec.dataset in KERAS_SETS:
-        load = f"(x_train, y_train), _ = keras.datasets.{spec.dataset}.load_data()"
-    elif path.suffix == ".npz":
-        load = (
-            f"with np.load({str(path)!r}) as file:\n"
-            '    x_train, y_train = file["x_train"], file["y_train"]'
-        )
+        lines = [f"(x, y), _ = keras.datasets.{spec.dataset}.load_data()"]
     else:
-        raise LabError(
-            f"The data set {spec.dataset!r} is read or drawn by the lab, which a script of Keras "
-            "alone cannot do; train on a Keras data set or a .npz file, then export the script."
-        )
-    return "\n".join(
-        [
-            load,
-            f"x_train, y_train = x_train{limit}, y_train{limit}.reshape(-1)",
-            "if x_train.ndim == 3:  # grey pictures",
-            "    x_train = x_train[..., np.newaxis]",
-            "x_train = x_train / 255.0",
-            f"y_train = keras.utils.to_categorical(y_train, {classes})",
+        lines = [
+            f"with np.load(Path(__file__).with_name({_quoted(data_file)})) as data:",
+            '    x, y = data["x_train"], data["y_train"]',
         ]
-    )
+    if spec.train_limit:
+        lines.append(f"x, y = x[:{spec.train_limit}], y[:{spec.train_limit}]")
+    if spec.dataset in ("mnist", "fashion_mnist"):
+        lines.append("x = x[..., None]  # grey pictures have one channel")
+    lines += ["x = x / 255.0", f"y = keras.utils.to_categorical(y, {classes})"]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.encode("unicode_escape").decode().replace('"', '\\"') + '"'
+
+
+# --- the model ------------------------------------------------------------------------------
 
 
 def _model(spec: ExperimentSpec, image_shape: tuple[int, ...], classes: int) -> str:
-    start = f'"kernel_initializer": "{spec.model.initializer}"'
-    policy = "" if spec.precision == "float32" else f', "dtype": "{spec.precision}"'
+    """`build_model`, layer for layer as the lab builds it."""
+    stack = _Stack(spec)
+    _STACKS[spec.model.family](stack, spec.model, image_shape)
+    # Under a mixed precision the last layer stays in float32, or the loss loses digits.
+    mixed = {"dtype": "float32"} if stack.place else {}
+    last = stack.call("Dense", classes, activation="softmax", **stack.start, **mixed)
     body = [
-        f"start = {{{start}{policy}}}",
-        f'place = {{"dtype": "{spec.precision}"}}',
         f"inputs = keras.Input({tuple(image_shape)})",
-        "x = inputs",
-        *_LAYERS[spec.model.family](spec.model),
-        f"outputs = layers.Dense({classes}, activation='softmax', dtype='float32', "
-        f"kernel_initializer={spec.model.initializer!r})(x)",
+        *stack.lines,
+        f"outputs = {last}",
         "return keras.Model(inputs, outputs)",
     ]
-    lines = ["def build():", *(f"    {line}" for line in body)]
-    return "\n".join(lines)
+    return "\n".join(["", "def build_model():", *(f"    {line}" for line in body)]) + "\n"
 
 
-def _cnn(model: CnnModel) -> list[str]:
-    lines = []
-    activation = "None" if model.batch_norm else repr(model.activation)
+class _Stack:
+    """The lines of a model so far; the first layer is called on `inputs`, all others on `x`."""
+
+    def __init__(self, spec: ExperimentSpec) -> None:
+        self.lines: list[str] = []
+        self.place = {} if spec.precision == "float32" else {"dtype": spec.precision}
+        self.start = {"kernel_initializer": spec.model.initializer}
+
+    def add(self, layer: str, *values: Any, **options: Any) -> None:
+        self.lines.append(f"x = {self.call(layer, *values, **options, **self.place)}")
+
+    def call(self, layer: str, *values: Any, **options: Any) -> str:
+        """A layer applied to what comes before it, on several lines where one is too long."""
+        arguments = [_shown(value) for value in values]
+        arguments += [f"{name}={_shown(value)}" for name, value in options.items()]
+        before = "x" if self.lines else "inputs"
+        flat = f"layers.{layer}({', '.join(arguments)})({before})"
+        if len(flat) + len("    outputs = ") <= _WIDEST:
+            return flat
+        inner = "".join(f"        {argument},\n" for argument in arguments)
+        return f"layers.{layer}(\n{inner}    )({before})"
+
+
+def _shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _cnn(stack: _Stack, model: CnnModel, _: tuple[int, ...]) -> None:
+    same = {"padding": "same"} if model.padding == "same" else {}
     for block in model.blocks:
         for conv in block.convs:
-            lines.append(
-                f"x = layers.Conv2D({conv.filters}, {conv.kernel}, padding={model.padding!r}, "
-                f"activation={activation}, **start)(x)"
-            )
-            lines += _norm(model)
+            active = {} if model.batch_norm else {"activation": model.activation}
+            stack.add("Conv2D", conv.filters, conv.kernel, **same, **active, **stack.start)
+            _norm(stack, model)
         if block.pool:
-            lines.append(f"x = layers.MaxPooling2D({block.pool}, **place)(x)")
+            stack.add("MaxPooling2D", block.pool)
     if model.head == "global_average":
-        lines.append("x = layers.GlobalAveragePooling2D(**place)(x)")
-    return [*lines, "x = layers.Flatten(**place)(x)", *_hidden(model)]
+        stack.add("GlobalAveragePooling2D")
+    stack.add("Flatten")
+    _hidden(stack, model)
 
 
-def _dense(model: DenseModel) -> list[str]:
-    activation = "None" if model.batch_norm else repr(model.activation)
-    lines = ["x = layers.Flatten(**place)(x)"]
+def _dense(stack: _Stack, model: DenseModel, _: tuple[int, ...]) -> None:
+    stack.add("Flatten")
     for units in model.dense:
-        lines.append(f"x = layers.Dense({units}, activation={activation}, **start)(x)")
-        lines += _norm(model)
-    return lines + _dropout(model.dropout)
+        active = {} if model.batch_norm else {"activation": model.activation}
+        stack.add("Dense", units, **active, **stack.start)
+        _norm(stack, model)
+    _dropout(stack, model)
 
 
-def _rnn(model: RnnModel) -> list[str]:
-    lines = ["x = layers.Reshape((x.shape[1], -1), **place)(x)"]
-    last = len(model.recurrent) - 1
-    for index, units in enumerate(model.recurrent):
-        more = index < last
-        cell = _CELLS[model.cell]
-        lines.append(f"x = layers.{cell}({units}, return_sequences={more}, **start)(x)")
-    return lines + _hidden(model)
+def _rnn(stack: _Stack, model: RnnModel, image_shape: tuple[int, ...]) -> None:
+    height, width, channels = image_shape
+    stack.add("Reshape", (height, width * channels))
+    for units in model.recurrent[:-1]:
+        stack.add(_CELLS[model.cell], units, return_sequences=True, **stack.start)
+    stack.add(_CELLS[model.cell], model.recurrent[-1], **stack.start)
+    _hidden(stack, model)
 
 
-_LAYERS: dict[str, Callable[[Any], list[str]]] = {"cnn": _cnn, "dense": _dense, "rnn": _rnn}
+_STACKS: dict[str, Callable[[_Stack, Any, tuple[int, ...]], None]] = {
+    "cnn": _cnn,
+    "dense": _dense,
+    "rnn": _rnn,
+}
 
 
-def _norm(model: CnnModel | DenseModel) -> list[str]:
-    if not model.batch_norm:
-        return []
-    return [
-        "x = layers.BatchNormalization(**place)(x)",
-        f"x = layers.Activation({model.activation!r}, **place)(x)",
-    ]
+def _norm(stack: _Stack, model: CnnModel | DenseModel) -> None:
+    if model.batch_norm:
+        stack.add("BatchNormalization")
+        stack.add("Activation", model.activation)
 
 
-def _hidden(model: CnnModel | RnnModel) -> list[str]:
-    lines = [
-        f"x = layers.Dense({units}, activation={model.activation!r}, **start)(x)"
-        for units in model.dense
-    ]
-    return lines + _dropout(model.dropout)
+def _hidden(stack: _Stack, model: CnnModel | RnnModel) -> None:
+    for units in model.dense:
+        stack.add("Dense", units, activation=model.activation, **stack.start)
+    _dropout(stack, model)
 
 
-def _dropout(rate: float) -> list[str]:
-    return [f"x = layers.Dropout({rate}, **place)(x)"] if rate else []
+def _dropout(stack: _Stack, model: ModelSpec) -> None:
+    if model.dropout:
+        stack.add("Dropout", model.dropout)
+
+
+# --- training -------------------------------------------------------------------------------
+
+
+def _seeding(spec: ExperimentSpec) -> str:
+    return '''
+class SeedEpochs(keras.callbacks.Callback):
+    """Seeds batch order and dropout by the epoch's number.
+
+    Keras draws both from torch's generator, which dropout moves on a CPU but not on a
+    GPU: left alone, two devices would see different batches from the second epoch on.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        torch.manual_seed((SEED << 16) + epoch)
+
+'''
 
 
 def _fit(spec: ExperimentSpec) -> str:
-    device = "cpu" if spec.gpu_off != "none" else spec.device
-    scope = "" if device == "auto" else f'with keras.device("{device}"):\n'
-    optimizer = {
-        "adam": "Adam",
-        "adamw": "AdamW",
-        "sgd": "SGD",
-        "rmsprop": "RMSprop",
-    }[spec.optimizer]
-    body = f"""\
-model = build()
-model.set_weights(weights)
-print(f"{{model.count_params():,}} parameters")
-model.compile(
-    optimizer=keras.optimizers.{optimizer}(learning_rate={spec.learning_rate!r}),
-    loss="categorical_crossentropy",
-    metrics=["accuracy"],
-    jit_compile={spec.compile},
-)
-model.fit(
-    x_train,
-    y_train,
-    batch_size={spec.batch_size},
-    epochs={spec.epochs},
-    validation_split={spec.validation_split!r},
-    callbacks=[SeedEpochs()],
-)"""
-    if scope:
-        body = "\n".join(f"    {line}" for line in body.splitlines())
-    return f'''\
-class SeedEpochs(keras.callbacks.Callback):
-    """The same batches in the same order on every device, whatever dropout draws."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        torch.manual_seed(({spec.seed} << 16) + epoch)
+    device = _device(spec)
+    build = ["keras.utils.set_random_seed(SEED)"]
+    if device == "cpu" or spec.gpu_off != "none":
+        build += ["model = build_model()"]
+        before: list[str] = []
+    else:
+        # Another device draws other numbers from the same seed.
+        before = [
+            "# The first weights are drawn on the CPU, so that every device starts alike.",
+            'with keras.device("cpu"):',
+            "    keras.utils.set_random_seed(SEED)",
+            "    weights = build_model().get_weights()",
+            "",
+        ]
+        build = ["model = build_model()", "model.set_weights(weights)"]
+    body = [*build, *_training(spec)]
+    if device:
+        body = [f'with keras.device("{device}"):', *(f"    {line}" for line in body)]
+    return "\n".join([*before, *body]) + "\n"
 
 
-with keras.device("cpu"):  # the same initial weights, whatever device trains
-    keras.utils.set_random_seed({spec.seed})
-    weights = build().get_weights()
+def _device(spec: ExperimentSpec) -> str | None:
+    """The device to name in a scope; null where Keras's own choice is the one asked for."""
+    if spec.gpu_off == "device":
+        return "cpu"
+    if spec.gpu_off != "none" or spec.device == "auto":
+        return None
+    return spec.device if spec.device == "cpu" or ":" in spec.device else f"{spec.device}:0"
 
-{scope}{body}'''
+
+def _training(spec: ExperimentSpec) -> Iterable[str]:
+    name = _OPTIMIZERS[spec.optimizer]
+    optimizer = f"keras.optimizers.{name}(learning_rate={spec.learning_rate!r})"
+    yield "model.summary()"
+    yield "model.compile("
+    yield f"    optimizer={optimizer},"
+    yield '    loss="categorical_crossentropy",'
+    yield '    metrics=["accuracy"],'
+    if spec.compile:
+        yield "    jit_compile=True,"
+    yield ")"
+    yield "history = model.fit("
+    yield "    x,"
+    yield "    y,"
+    yield f"    batch_size={spec.batch_size},"
+    yield f"    epochs={spec.epochs},"
+    yield f"    validation_split={spec.validation_split!r},"
+    yield "    callbacks=[SeedEpochs()],"
+    yield ")"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import pandas as pd
@@ -141,7 +142,7 @@ def _results(cards: Sequence[RunCard], names: Sequence[str]) -> Table:
 
 def _result(card: RunCard) -> tuple[str, ...]:
     timing, last = card.timing, card.epochs[-1] if card.epochs else None
-    known = [row.val_accuracy for row in card.epochs if row.val_accuracy == row.val_accuracy]
+    known = [row.val_accuracy for row in card.epochs if isfinite(row.val_accuracy)]
     return (
         f"{KINDS[kind_of(card)]}: {card.device.name if card.device else words.UNKNOWN}",
         str(card.status),
