@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.ui import compare_choice, compare_speed, compare_view, top
+from cnnlab.ui import compare_choice, compare_files, compare_speed, compare_view, top
 from cnnlab.ui.lab import history
 
 top.require_app()
@@ -15,3 +15,4 @@ if chosen:
 else:
     compare_view.empty(any_runs=bool(runs))
 compare_speed.pairs_of_history(runs)
+compare_files.bring_in()

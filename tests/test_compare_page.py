@@ -10,6 +10,7 @@ from quiet_lab import own_history, page, said
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
+from cnnlab.report.cards import to_json
 from cnnlab.spec import Status, change
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
@@ -278,7 +279,30 @@ def test_two_hundred_runs_are_compared_at_once(history: History) -> None:
 # --- files ----------------------------------------------------------------------------------
 
 
+def test_run_cards_from_a_file_are_kept_by_its_name_and_chosen(history: History) -> None:
+    run_id = add_run(history, name="Elsewhere")
+    file = to_json([history.card(run_id).model_copy(update={"run_id": "other"})]).encode()
+    app = page("compare")
+    app.file_uploader[0].set_value([("meetup.json", file, "application/json")]).run()
+    assert asked(app) == ["other"]
+    assert list(results(app)["Run"]) == ["Elsewhere"]
+    [brought] = [run for run in history.summaries() if run.run_id == "other"]
+    assert brought.origin == "meetup.json"
+
+
+def test_a_file_that_holds_no_run_cards_is_refused_by_name(history: History) -> None:
+    app = page("compare")
+    app.file_uploader[0].set_value([("notes.json", b"[1]", "application/json")]).run()
+    assert "notes.json" in app.toast[0].value
+    assert not history.summaries()
+
+
 def test_runs_can_be_taken_along(history: History) -> None:
     app = compare(add_run(history))
     labels = [item.proto.label for item in app.get("download_button")]
-    assert labels == ["Report (HTML)", "Run cards (JSON)"]
+    assert labels == [
+        "Report (HTML)",
+        "Run cards (JSON)",
+        "Epochs (CSV)",
+        "Download the script",
+    ]

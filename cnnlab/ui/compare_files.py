@@ -1,4 +1,4 @@
-"""Runs out of the lab, as files."""
+"""Runs out of the lab and into it, as files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from cnnlab.report.cards import to_json
+from cnnlab import words
+from cnnlab.report.cards import read, to_json
 from cnnlab.report.page import html
-from cnnlab.spec import RunCard
+from cnnlab.report.script import KERAS_SETS, keras_script
+from cnnlab.report.tables import to_csv
+from cnnlab.spec import LabError, RunCard
+from cnnlab.ui import compare_choice, tables
 from cnnlab.ui.lab import history
+
+UPLOADED = "compare.uploaded"
 
 
 def export(cards: Sequence[RunCard], origins: Mapping[str, str]) -> None:
@@ -40,3 +46,73 @@ def export(cards: Sequence[RunCard], origins: Mapping[str, str]) -> None:
             on_click="ignore",
             help="Everything known about the runs, steps included; another CNN Lab reads it.",
         )
+        st.download_button(
+            "Epochs (CSV)",
+            data=lambda: to_csv(cards),
+            file_name=f"{stem}.csv",
+            mime="text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )
+        known = {card.run_id: card for card in cards if card.dataset}
+        if known:
+            with st.popover("Keras script", icon=":material/code:"):
+                _script(known, dict(zip(ids, tables.labels(cards), strict=True)))
+
+
+def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
+    chosen = st.selectbox(
+        "Of the run", options=list(cards), format_func=names.__getitem__, key="compare.script"
+    )
+    card = cards[chosen]
+    facts, data_file = card.dataset, f"run-{chosen}-data.npz"
+    assert facts
+    st.caption("The same experiment in plain Keras, without CNN Lab.")
+    if card.spec.dataset not in KERAS_SETS:
+        command = f"python -m cnnlab runs export {chosen} --format script -o run-{chosen}.py"
+        st.caption("Keras does not load its pictures; the command line writes them beside it:")
+        st.code(command, language="bash", wrap_lines=True)
+    st.download_button(
+        "Download the script",
+        data=lambda: keras_script(
+            card.spec,
+            facts.image_shape,
+            facts.classes,
+            title=f"{card.name} (run {chosen})",
+            data_file=data_file,
+        ),
+        file_name=f"run-{chosen}.py",
+        mime="text/x-python",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def bring_in() -> None:
+    """Let the reader bring in run cards from other labs; they are chosen at once."""
+    with st.expander("Bring in runs from a file", icon=":material/upload_file:"):
+        st.file_uploader(
+            "Run cards, as “Take along” or the command line writes them",
+            type=["json", "parquet"],
+            accept_multiple_files=True,
+            key=UPLOADED,
+            on_change=_read_files,
+        )
+        st.caption("They keep the name of their file, to be told from runs made here.")
+
+
+def _read_files() -> None:
+    """For a callback, which owns no place: what went wrong is said in a toast."""
+    brought: list[str] = []
+    for file in st.session_state[UPLOADED]:
+        try:
+            for card in read(file.getvalue()):
+                brought.append(history().add_card(card, origin=file.name))
+        except LabError as error:
+            said = tables.plain(f"{file.name}: {error}")
+            st.toast(said, icon=":material/error:", duration="long")
+    if brought:
+        compare_choice.put(list(dict.fromkeys([*compare_choice.asked(), *brought])))
+        count = len(brought)
+        what = "1 run is" if count == 1 else f"{words.count(count)} runs are"
+        st.toast(f"{what} here and chosen.", icon=":material/check_circle:")
