@@ -292,17 +292,6 @@ def fetch_dataset(name: str, as_json: bool) -> int:
 
 @cli.command(hidden=True)
 @click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), default="none")
-def worker(gpu_off: GpuOff) -> int:
-    """Serve one run to the lab over stdin and stdout."""
-    from cnnlab.worker import serve
-
-    logging.basicConfig(level=logging.INFO)
-    serve(gpu_off)
-    return 0
-
-
-@cli.command(hidden=True)
-@click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), default="none")
 def probe(gpu_off: GpuOff) -> int:
     """Throw an off-switch in this fresh process, and say what torch and Keras then see."""
     os.environ["KERAS_BACKEND"] = "torch"

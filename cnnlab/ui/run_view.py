@@ -148,7 +148,7 @@ def _over(card: RunCard) -> None:
         case Status.FAILED:
             st.error(tables.plain(card.error or said), icon=tables.SIGNS[card.status][1])
         case _:
-            text = tables.plain(f"{said} {card.error or ''}".strip())
+            text = f"{said} {card.error or ''}".strip()
             st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
     if blurred := tables.disturbed(card):
         st.warning(f"Its times are blurred. {blurred}", icon=":material/blur_on:")
@@ -162,6 +162,12 @@ def _over(card: RunCard) -> None:
             "pages/train.py",
             label="Train again",
             icon=":material/replay:",
+            query_params=link.encode(card.spec),
+        )
+        st.page_link(
+            "pages/race.py",
+            label="Race it",
+            icon=":material/flag:",
             query_params=link.encode(card.spec),
         )
         st.page_link(
