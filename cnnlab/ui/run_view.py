@@ -190,7 +190,7 @@ def _metrics(state: RunState) -> None:
     epoch = done if card.status.over else min(done + 1, whole)
     seconds = [row.seconds for row in card.epochs]
     last_loss = loss[-1] if len(loss) else card.epochs[-1].loss if card.epochs else None
-    with st.grid(5, min_column_width=150, key="run-metrics"):
+    with st.grid(5, min_column_width=120, key="run-metrics"):
         _metric("Epoch", f"{epoch} of {whole}", seconds, "Sparkline: seconds of each epoch.")
         _metric(
             "Step",
