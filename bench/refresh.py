@@ -30,6 +30,7 @@ from streamlit.testing.v1 import AppTest
 
 from bench.measure import paired, save, summary
 from cnnlab import charts
+from cnnlab.charts import one_run
 from cnnlab.runner import LiveRun
 from cnnlab.spec import (
     PRESETS,
@@ -151,12 +152,12 @@ def whole_page(run: LiveRun) -> None:
 
 
 BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
-    "loss": lambda: charts.curve("loss", "step", "accelerator"),
-    "accuracy": lambda: charts.curve("accuracy", "step", "accelerator"),
-    "step_times": lambda: charts.step_times("accelerator"),
-    "step_histogram": lambda: charts.step_histogram("accelerator"),
-    "throughput": lambda: charts.throughput("accelerator"),
-    "memory": charts.memory,
+    "loss": lambda: one_run.curve("loss", "step", "accelerator"),
+    "accuracy": lambda: one_run.curve("accuracy", "step", "accelerator"),
+    "step_times": lambda: one_run.step_times("accelerator"),
+    "step_histogram": lambda: one_run.step_histogram("accelerator"),
+    "throughput": lambda: one_run.throughput("accelerator"),
+    "memory": one_run.memory,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 UNKNOWN = "–"
 """Stands where a figure could not be measured."""
@@ -71,3 +72,17 @@ def scaled(value: float | None, unit: str) -> str:
 def size(bytes_: float | None) -> str:
     """Bytes in decimal units, as the lab's MB are 10^6 bytes."""
     return scaled(bytes_, "B")
+
+
+def value(plain: Any) -> str:
+    """A setting or a fact for a cell, to its last digit: "yes", "975,692", "300, 100", "none"."""
+    match plain:
+        case None:
+            return UNKNOWN
+        case bool():
+            return "yes" if plain else "no"
+        case int():
+            return count(plain)
+        case list() | tuple():
+            return ", ".join(map(value, plain)) or "none"
+    return str(plain)

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 import streamlit
+from hypothesis import settings
 from quiet_lab import QuietLab
 
 os.environ["KERAS_BACKEND"] = "torch"
 # Threads of a step that wait by spinning are quickest on a quiet machine, and many times slower on
 # one that does other things as well: tests time nothing, so they wait asleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# For the same reason no generated example has a deadline.
+settings.register_profile("lab", deadline=None)
+settings.load_profile("lab")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -7,7 +7,8 @@ import pytest
 
 from cnnlab import analysis, words
 from cnnlab.analysis import Line, Series
-from cnnlab.analysis.compare import ALL_POINTS, FEWEST_POINTS, HOVER_POINTS, NEWEST, smooth
+from cnnlab.analysis.pairs import NEWEST
+from cnnlab.analysis.run_lines import ALL_POINTS, FEWEST_POINTS, HOVER_POINTS, smooth
 from cnnlab.spec import Disturbances, Energy, Epoch, RunCard, Steps, change
 from tests.test_analysis import CPU, GPU, card
 

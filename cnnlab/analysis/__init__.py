@@ -1,28 +1,19 @@
 """Pure analysis: columns and cards in, frames, figures and sentences out."""
 
-from cnnlab.analysis.compare import (
-    BEST,
+from cnnlab.analysis.outcomes import BEST, best_of, by_heart, past_its_best, results, seconds_to
+from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
+from cnnlab.analysis.pairs import Pairing, Spread, pairings, unpaired, worth_pairing
+from cnnlab.analysis.run_lines import (
     Line,
     Measure,
-    Pairing,
     Progress,
     Split,
-    Spread,
-    best_of,
-    by_heart,
     epoch_ends,
     hover_frame,
     line_frame,
     lines,
-    pairings,
-    past_its_best,
-    results,
-    seconds_to,
     step_lines,
-    unpaired,
-    worth_pairing,
 )
-from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
 from cnnlab.analysis.runs import (
     PHASES,
     DeviceKind,

@@ -192,7 +192,7 @@ def differences(cards: Sequence[RunCard]) -> pd.DataFrame:
     """
     facts = [_all_facts(card) for card in cards]
     names = list(dict.fromkeys(name for each in facts for name in each))
-    rows = {name: [_text(each.get(name)) for each in facts] for name in names}
+    rows = {name: [words.value(each.get(name)) for each in facts] for name in names}
     differing = {name: row for name, row in rows.items() if len(set(row)) > 1}
     frame = pd.DataFrame.from_dict(
         differing, orient="index", columns=[card.run_id for card in cards], dtype="str"
@@ -203,7 +203,9 @@ def differences(cards: Sequence[RunCard]) -> pd.DataFrame:
 def agreements(card: RunCard, differing: pd.DataFrame) -> dict[str, str]:
     """The rest of `differences`: what one of the runs shares with all others, as text by field."""
     facts = _all_facts(card)
-    return {name: _text(value) for name, value in facts.items() if name not in differing.index}
+    return {
+        name: words.value(value) for name, value in facts.items() if name not in differing.index
+    }
 
 
 def _all_facts(card: RunCard) -> dict[str, Any]:
@@ -212,19 +214,6 @@ def _all_facts(card: RunCard) -> dict[str, Any]:
         part = getattr(card, name)
         facts |= flatten(part.model_dump(mode="json"), name) if part else {}
     return facts | flatten(card.environment, "environment")
-
-
-def _text(value: Any) -> str:
-    match value:
-        case None:
-            return words.UNKNOWN
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return words.count(value)
-        case list() | tuple():
-            return ", ".join(_text(item) for item in value) or "none"
-    return str(value)
 
 
 def comparability(a: RunCard, b: RunCard) -> list[str]:
@@ -262,11 +251,11 @@ def reasons_between(a: SpeedFacts, b: SpeedFacts) -> list[str]:
     for name in dict.fromkeys([*a.asked, *b.asked]):
         one, other = a.asked.get(name), b.asked.get(name)
         if one != other:
-            reasons.append(f"{name} is {_text(one)} against {_text(other)}")
+            reasons.append(f"{name} is {words.value(one)} against {words.value(other)}")
     for name, one in a.found.items():
         other = b.found.get(name)
         if one is not None and other is not None and one != other:
-            reasons.append(f"{name} is {_text(one)} against {_text(other)}")
+            reasons.append(f"{name} is {words.value(one)} against {words.value(other)}")
     said = ((run.name, mark.rstrip(".")) for run in (a, b) for mark in run.marks)
     return reasons + [f"{name} was disturbed: {mark}" for name, mark in said]
 

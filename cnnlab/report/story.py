@@ -217,18 +217,7 @@ def _fields(items: Iterable[tuple[str, Any]]) -> Table:
 
 
 def _value(value: Any) -> str:
-    match value:
-        case None:
-            return words.UNKNOWN
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return words.number(value, 4)
-        case int():
-            return words.count(value)
-        case list() | tuple():
-            return ", ".join(map(_value, value)) or "none"
-    return str(value)
+    return words.number(value, 4) if isinstance(value, float) else words.value(value)
 
 
 def _epochs(card: RunCard) -> Table:

@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab import analysis, charts, race, words
-from cnnlab.analysis.compare import seconds_to
+from cnnlab.analysis.outcomes import seconds_to
 from cnnlab.analysis.series import SPLIT
 from cnnlab.published import Reference
 from cnnlab.race import Opponent

@@ -240,23 +240,8 @@ def column_config() -> dict[str, ColumnConfig]:
 
 def facts_table(facts: Mapping[str, Any]) -> pd.DataFrame:
     """Plain data as two columns of text, field and value; nested names are dotted."""
-    rows = [(name, value_text(value)) for name, value in flatten(facts).items()]
+    rows = [(name, words.value(value)) for name, value in flatten(facts).items()]
     return pd.DataFrame(rows, columns=["Field", "Value"])
-
-
-def value_text(value: Any) -> str:
-    """One value for a cell."""
-    match value:
-        case None:
-            return words.UNKNOWN
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return words.count(value)
-        case list() | tuple():
-            return ", ".join(map(value_text, value)) or "none"
-        case _:
-            return str(value)
 
 
 def labels(cards: Sequence[RunCard]) -> list[str]:

@@ -1,0 +1,116 @@
+"""What each of several runs came to, which figures are the best, and who learnt by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from cnnlab import words
+from cnnlab.analysis.run_lines import column
+from cnnlab.spec import RunCard
+
+BY_HEART, NOTICEABLE = 0.2, 0.05
+"""Leads of training over validation accuracy from which a run has learnt by heart, or begins to."""
+
+BEST: dict[str, Literal["max", "min"]] = {
+    "best_val_accuracy": "max",
+    "last_val_accuracy": "max",
+    "last_accuracy": "max",
+    "gap": "min",
+    "last_val_loss": "min",
+    "reached_seconds": "min",
+    "fit_seconds": "min",
+    "step_ms_median": "min",
+    "images_per_second": "max",
+    "joules": "min",
+    "images_per_joule": "max",
+    "parameters": "min",
+}
+"""The figures of `results`, and which end of each is the good one."""
+
+
+def seconds_to(card: RunCard, accuracy: float) -> float | None:
+    """Wall seconds of training until an epoch ended with this validation accuracy; None: never."""
+    passed = 0.0
+    for row in card.epochs:
+        passed += row.seconds
+        if row.val_accuracy >= accuracy:
+            return passed
+    return None
+
+
+def results(cards: Sequence[RunCard], accuracy: float) -> pd.DataFrame:
+    """What each run came to: a row for each run id, the columns of `BEST`, NaN where not known.
+
+    Args:
+        accuracy: the validation accuracy that `reached_seconds` waits for, 0 to 1.
+    """
+    rows = [_result(card, accuracy) for card in cards]
+    index = pd.Index([card.run_id for card in cards], name="run_id")
+    return pd.DataFrame(rows, index=index, columns=list(BEST), dtype="float64")
+
+
+def _result(card: RunCard, accuracy: float) -> dict[str, float | None]:
+    timing, joules = card.timing, card.energy.joules
+    last = card.epochs[-1] if card.epochs else None
+    checks = [row.val_accuracy for row in card.epochs if np.isfinite(row.val_accuracy)]
+    images = card.dataset.train_images * len(card.epochs) if card.dataset else None
+    return {
+        "best_val_accuracy": max(checks, default=None),
+        "last_val_accuracy": last.val_accuracy if last else None,
+        "last_accuracy": last.accuracy if last else None,
+        "gap": last.accuracy - last.val_accuracy if last else None,
+        "last_val_loss": last.val_loss if last else None,
+        "reached_seconds": seconds_to(card, accuracy),
+        "fit_seconds": timing.fit_seconds,
+        "step_ms_median": timing.step_ms_median,
+        "images_per_second": timing.images_per_second,
+        "joules": joules,
+        "images_per_joule": images / joules if images and joules else None,
+        "parameters": card.model.parameters if card.model else None,
+    }
+
+
+def best_of(frame: pd.DataFrame) -> dict[str, float]:
+    """The best figure of each column of `results` in which runs differ."""
+    found = {}
+    for name, end in BEST.items():
+        values = frame[name].dropna()
+        if values.nunique() > 1:
+            found[name] = float(values.max() if end == "max" else values.min())
+    return found
+
+
+# --- learnt by heart ------------------------------------------------------------------------
+
+
+def by_heart(accuracy: float, val_accuracy: float) -> str:
+    """What training and validation accuracy after the same epoch say of a run, in words."""
+    said = f"training {words.percent(accuracy)}, validation {words.percent(val_accuracy)}"
+    gap = accuracy - val_accuracy
+    if not np.isfinite(gap):
+        return f"{said}: nothing can be said"
+    if gap >= BY_HEART:
+        return f"{said}: it has learnt its pictures by heart"
+    if gap >= NOTICEABLE:
+        return f"{said}: it begins to learn its pictures by heart"
+    return f"{said}: no sign of learning by heart"
+
+
+def past_its_best(card: RunCard) -> str:
+    """Since when validation got no better, in words; empty where the last epoch was the best."""
+    checks = column(card, "val_accuracy")
+    if not np.isfinite(checks).any():
+        return ""
+    best = int(np.nanargmax(checks))
+    later = len(checks) - 1 - best
+    if not later:
+        return ""
+    return (
+        f"Validation was best after epoch {card.epochs[best].epoch}, at "
+        f"{words.percent(float(checks[best]))}; the {words.count(later)} "
+        f"{'epoch' if later == 1 else 'epochs'} since brought no more"
+    )

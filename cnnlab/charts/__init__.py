@@ -1,0 +1,76 @@
+"""Charts: each function names a chart and returns its Vega-Lite spec, built once, without data.
+
+A page sends a tidy frame beside it: `st.vega_lite_chart(packed(frame), spec, key=..., alt=...)`.
+Nothing in a spec depends on live values, so the browser keeps its view and only swaps the data.
+With `**KEEP_ZOOM` added it also keeps the zoom: Streamlit forgets a zoom when data change, unless
+the chart's zoom is a selection that it knows (the frontend's `useVegaEmbed`).
+"""
+
+from cnnlab.charts.colours import (
+    ACCELERATOR,
+    COLOURS,
+    CPU,
+    REFERENCE,
+    SHADES,
+    Family,
+    run_colours,
+)
+from cnnlab.charts.descriptions import ALT_TEXT, alt_text
+from cnnlab.charts.dress import (
+    AXIS_TITLES,
+    KEEP_ZOOM,
+    SOURCE,
+    TALLEST,
+    ZOOM_HINT,
+    Spec,
+    packed,
+    spec_of,
+    with_data,
+)
+from cnnlab.charts.one_run import (
+    curve_spec,
+    gap_spec,
+    memory_spec,
+    step_histogram_spec,
+    step_times_spec,
+    throughput_spec,
+)
+from cnnlab.charts.several_runs import (
+    MEASURES,
+    NAMED_RUNS,
+    comparison_spec,
+    ledger_spec,
+    overlay_spec,
+)
+
+__all__ = [
+    "ACCELERATOR",
+    "ALT_TEXT",
+    "AXIS_TITLES",
+    "COLOURS",
+    "CPU",
+    "KEEP_ZOOM",
+    "MEASURES",
+    "NAMED_RUNS",
+    "REFERENCE",
+    "SHADES",
+    "SOURCE",
+    "TALLEST",
+    "ZOOM_HINT",
+    "Family",
+    "Spec",
+    "alt_text",
+    "comparison_spec",
+    "curve_spec",
+    "gap_spec",
+    "ledger_spec",
+    "memory_spec",
+    "overlay_spec",
+    "packed",
+    "run_colours",
+    "spec_of",
+    "step_histogram_spec",
+    "step_times_spec",
+    "throughput_spec",
+    "with_data",
+]

@@ -1,0 +1,41 @@
+"""What each colour means, and which run has which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Literal
+
+from cnnlab.analysis import DeviceKind
+
+Family = DeviceKind | Literal["reference"]
+
+CPU, ACCELERATOR, REFERENCE = "#0072B2", "#E69F00", "#7A7A7A"
+COLOURS: dict[Family, str] = {"cpu": CPU, "accelerator": ACCELERATOR, "reference": REFERENCE}
+# Shades that stay apart on white and on dark ground, for several runs of one family.
+SHADES: dict[Family, tuple[str, ...]] = {
+    "cpu": (CPU, "#56B4E9", "#3F6FD8", "#2A9DB0", "#8AA6E8"),
+    "accelerator": (ACCELERATOR, "#D55E00", "#F0B95A", "#C9822B", "#F08A5D"),
+    "reference": (REFERENCE, "#A8A8A8", "#5E6B75", "#8F8377", "#949CA3"),
+}
+
+
+def run_colours(
+    families: Mapping[str, Family], before: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """A colour for each run id, of its family's hue.
+
+    The first run of a family has the family's own colour, each further one the shade that is used
+    least. A run that had a colour `before` keeps it, so choosing others recolours nobody.
+    """
+    kept = {
+        run_id: colour
+        for run_id, colour in (before or {}).items()
+        if run_id in families and colour in SHADES[families[run_id]]
+    }
+    used = Counter(kept.values())
+    colours: dict[str, str] = {}
+    for run_id, family in families.items():
+        colours[run_id] = kept.get(run_id) or min(SHADES[family], key=used.__getitem__)
+        used[colours[run_id]] += run_id not in kept
+    return colours

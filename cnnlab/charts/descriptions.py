@@ -1,0 +1,34 @@
+"""What a screen reader says of each chart."""
+
+from __future__ import annotations
+
+ALT_TEXT = {
+    "loss": "Line chart of the loss: training as a solid line, validation dashed with points.",
+    "accuracy": "Line chart of the accuracy: training solid, validation dashed with points.",
+    "step_times": "Line chart of the time each training step took, with its rolling median.",
+    "step_histogram": "Bar chart of how many steps took how many milliseconds.",
+    "throughput": "Line chart of the images trained per second over wall time.",
+    "memory": "Line chart of the memory in use over wall time, of the process and the device.",
+    "overlay_loss": "Line chart of the loss of several runs, one colour each.",
+    "overlay_accuracy": "Line chart of the accuracy of several runs, one colour each.",
+    "overlay_step_ms": "Line chart of the step times of several runs, one colour each.",
+    "compare_accuracy": "Line chart of the accuracy of the chosen runs, one colour each: training "
+    "as solid lines, validation dashed. The table of results below has the figures.",
+    "compare_loss": "Line chart of the loss of the chosen runs, one colour each: training as "
+    "solid lines, validation dashed. The table of results below has the figures.",
+    "compare_step_ms": "Line chart of the step times of the chosen runs, one colour each.",
+    "compare_gap": "Line chart of how far training accuracy lies above validation accuracy, one "
+    "line a run.",
+    "gap": "Line chart of one run's training accuracy, solid, and validation accuracy, dashed, "
+    "with the gap between them shaded.",
+    "ledger": "Stacked bars of where each run's wall time went, phase by phase.",
+}
+
+
+def alt_text(chart: str) -> str:
+    """What a screen reader says of a chart: a key of `ALT_TEXT`.
+
+    Fixed for each chart, because the text is part of what the browser compares before it decides
+    to keep a view.
+    """
+    return ALT_TEXT[chart]

@@ -1,0 +1,146 @@
+"""What all charts share: from Altair chart to spec and data, axes, sizes, layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, Literal, ParamSpec, cast
+
+import altair as alt
+import pandas as pd
+import pyarrow as pa
+
+from cnnlab.analysis import Progress
+
+Spec = dict[str, Any]
+Quantity = Literal["loss", "accuracy", "step_ms"]
+P = ParamSpec("P")
+
+TALLEST, TALL, LOW = 420, 340, 260  # pixels: to be read across a room
+ZOOM = "zoom"
+KEEP_ZOOM: dict[str, Any] = {"on_select": "rerun", "selection_mode": ZOOM}
+ZOOM_HINT = "Scroll to zoom, drag to move, double-click to see everything again."
+
+SOURCE = alt.NamedData("source")  # the name under which Streamlit hands over the frame
+AXIS_TITLES: dict[Progress, str] = {
+    "step": "Step",
+    "epoch": "Epoch",
+    "seconds": "Wall time (seconds since the start of training)",
+    "images": "Images seen",
+    "joules": "Energy (J; the whole fit's, spread over its time)",
+}
+AXIS_FORMATS: dict[Progress, str] = {
+    "step": ",d",
+    "epoch": ",.2~f",
+    "seconds": ",.1~f",
+    "images": ",d",
+    "joules": ",.3~s",
+}
+# Title of the axis, title in a tooltip, number format.
+QUANTITIES: dict[Quantity, tuple[str, str, str]] = {
+    "loss": ("Loss (mean of the epoch so far)", "Loss", ".4~f"),
+    "accuracy": ("Accuracy (mean of the epoch so far)", "Accuracy", ".2~%"),
+    "step_ms": ("Step time, rolling median (ms)", "Step time (ms)", ",.3~s"),
+}
+
+
+# --- from Altair chart to spec --------------------------------------------------------------
+
+
+def once(build: Callable[P, alt.TopLevelMixin]) -> Callable[P, Spec]:
+    """Build a chart once for each set of arguments; hand out its spec without data."""
+
+    @lru_cache(maxsize=64)
+    def cached(*args: P.args, **kwargs: P.kwargs) -> Spec:
+        return spec_of(build(*args, **kwargs))
+
+    return cast("Callable[P, Spec]", wraps(build)(cached))
+
+
+def spec_of(chart: alt.TopLevelMixin) -> Spec:
+    """The chart's spec, validated against Altair's schema, in the lab's dress."""
+    spec = chart.to_dict()
+    text = {"labelFontSize": 14, "titleFontSize": 14}
+    spec["config"] = {"axis": text, "legend": text | {"orient": "top", "labelLimit": 320}}
+    # Left to itself, Streamlit changes the renderer as rows grow, and with it the whole view.
+    spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
+    return spec
+
+
+def packed(frame: pd.DataFrame) -> pa.Table:
+    """A frame as Arrow, ready to send.
+
+    Streamlit would turn the frame into the same table, but through pandas' general conversion:
+    it takes several times as long, starts threads, and sends pandas' own description along.
+    """
+    columns = {}
+    for name, column in frame.items():
+        values = column.array
+        if isinstance(values, pd.Categorical):
+            labels = pa.array(values.categories.tolist(), pa.string())
+            columns[name] = pa.DictionaryArray.from_arrays(pa.array(values.codes), labels)
+        else:
+            columns[name] = pa.array(values.to_numpy(), from_pandas=True)
+    return pa.table(columns)
+
+
+def with_data(spec: Spec, frame: pd.DataFrame) -> Spec:
+    """A spec that carries its data, for a file that must stand alone."""
+    values = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return spec | {"data": {"values": values}}
+
+
+# --- what charts are made of ----------------------------------------------------------------
+
+
+def zoom() -> alt.Parameter:
+    """Scrolling and dragging change the axes; `KEEP_ZOOM` makes Streamlit keep them."""
+    return alt.selection_interval(name=ZOOM, bind="scales")
+
+
+def x_axis(field: str, axis: Progress, **options: Any) -> alt.X:
+    """What a chart is drawn against, with its title and ticks; options are those of `alt.X`."""
+    large = axis in ("step", "images", "joules")
+    ticks = alt.Axis(grid=False, tickCount=8, format="~s" if large else alt.Undefined)
+    return alt.X(f"{field}:Q", title=AXIS_TITLES[axis], axis=ticks, **options)
+
+
+def tooltip(field: str, title: str, format_: str) -> alt.Tooltip:
+    """One figure under the pointer."""
+    return alt.Tooltip(f"{field}:Q", title=title, format=format_)
+
+
+def x_tooltip(axis: Progress) -> alt.Tooltip:
+    """Where on the axis the pointer is, from the column x."""
+    return tooltip("x", AXIS_TITLES[axis].split(" (")[0], AXIS_FORMATS[axis])
+
+
+def run_tooltips(axis: Progress, title: str, format_: str) -> list[alt.Tooltip]:
+    """Whose curve the pointer is on, and what it is there: columns run, split, x, value."""
+    names = [alt.Tooltip("run:N", title="Run"), alt.Tooltip("split:N", title="Pictures")]
+    return [*names, x_tooltip(axis), tooltip("value", title, format_)]
+
+
+def hover(base: alt.Chart) -> alt.Chart:
+    """Points nobody sees, so that a pointer near a line finds the values there."""
+    return base.mark_point(size=90, opacity=0, filled=True)
+
+
+def dashes(legend: alt.Legend | None) -> alt.StrokeDash:
+    """Training solid, validation dashed."""
+    scale = alt.Scale(domain=["training", "validation"], range=[[1, 0], [6, 4]])
+    return alt.StrokeDash("split:N", title=None, scale=scale, legend=legend)
+
+
+def validation_points(base: alt.Chart) -> alt.Chart:
+    """Points on the validation curve; those of training are there for the pointer alone."""
+    validation = alt.LogicalAndPredicate(
+        **{"and": [{"param": "shown"}, "datum.split === 'validation'"]}
+    )
+    opacity = alt.condition(validation, alt.value(1), alt.value(0))
+    return base.mark_point(filled=True, size=70).encode(opacity=opacity)
+
+
+def layered(height: int, *charts: alt.Chart) -> alt.LayerChart:
+    """Charts over each other, all from the frame that is sent along; height in pixels."""
+    return alt.LayerChart(layer=list(charts), data=SOURCE, height=height)

@@ -1,0 +1,182 @@
+"""One run: its curves, its steps, its memory, how much it learnt by heart."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from cnnlab.analysis import Axis, DeviceKind, Metric
+from cnnlab.charts.colours import ACCELERATOR, COLOURS, CPU, REFERENCE, Family
+from cnnlab.charts.dress import (
+    LOW,
+    QUANTITIES,
+    SOURCE,
+    TALL,
+    dashes,
+    hover,
+    layered,
+    once,
+    tooltip,
+    validation_points,
+    x_axis,
+    x_tooltip,
+    zoom,
+)
+
+
+def curve(metric: Metric, axis: Axis, kind: DeviceKind) -> alt.LayerChart:
+    """Training and validation of one run, from `analysis.only(analysis.curves(...), metric)`."""
+    title, short, format_ = QUANTITIES[metric]
+    shown = alt.selection_point(name="shown", fields=["split"], bind="legend")
+    ticks = alt.Axis(format="%") if metric == "accuracy" else alt.Axis()
+    base = alt.Chart().encode(
+        x=x_axis("x", axis),
+        y=alt.Y("value:Q", title=title, axis=ticks, scale=alt.Scale(zero=metric == "accuracy")),
+        tooltip=[
+            alt.Tooltip("split:N", title="Pictures"),
+            x_tooltip(axis),
+            tooltip("value", short, format_),
+        ],
+    )
+    dash = dashes(alt.Legend(symbolStrokeColor=COLOURS[kind], symbolSize=500))
+    line = base.mark_line(color=COLOURS[kind], strokeWidth=2.5).encode(
+        strokeDash=dash, opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1))
+    )
+    points = validation_points(base).encode(color=alt.value(COLOURS[kind]))
+    return layered(TALL, line.add_params(shown, zoom()), points)
+
+
+def step_times(kind: DeviceKind) -> alt.LayerChart:
+    """Every step and the rolling median, from `analysis.step_times`.
+
+    The axis is logarithmic, so that a first step a hundred times as long leaves the rest readable.
+    """
+    shown = alt.selection_point(name="shown", fields=["series"], bind="legend")
+    y = alt.Scale(type="log", nice=False)
+    base = alt.Chart().encode(x=x_axis("step", "step"))
+    names = alt.Legend(labelExpr="datum.label == 'ms' ? 'each step' : 'rolling median'")
+    colours = alt.Scale(domain=["ms", "median_ms"], range=[REFERENCE, COLOURS[kind]])
+    lines = (
+        base.transform_fold(["ms", "median_ms"], as_=["series", "value"])
+        .mark_line(strokeWidth=2)
+        .encode(
+            y=alt.Y(
+                "value:Q", title="Step time (ms, log scale)", scale=y, axis=alt.Axis(grid=False)
+            ),
+            color=alt.Color("series:N", title=None, scale=colours, legend=names),
+            opacity=alt.when(shown).then(alt.value(0.9)).otherwise(alt.value(0.05)),
+        )
+    )
+    pointed = hover(base).encode(
+        y=alt.Y("ms:Q", scale=y),
+        tooltip=[
+            tooltip("step", "Step", ",d"),
+            tooltip("ms", "This step (ms)", ",.3~f"),
+            tooltip("median_ms", "Median around it (ms)", ",.3~f"),
+        ],
+    )
+    return layered(LOW, lines.add_params(shown, zoom()), pointed)
+
+
+def step_histogram(kind: DeviceKind) -> alt.Chart:
+    """How step times are distributed, from `analysis.step_histogram`; grey: longer still."""
+    colour = alt.when(alt.datum.overflow).then(alt.value(REFERENCE))
+    return (
+        alt.Chart(SOURCE, height=LOW)
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=alt.X(
+                "from_ms:Q",
+                title="Step time (ms); grey: longer",
+                bin="binned",
+                axis=alt.Axis(tickCount=8),
+            ),
+            x2="to_ms:Q",
+            y=alt.Y("steps:Q", title="Steps", axis=alt.Axis(format="~s")),
+            color=colour.otherwise(alt.value(COLOURS[kind])),
+            tooltip=[
+                tooltip("from_ms", "From (ms)", ",.3~f"),
+                tooltip("to_ms", "To (ms)", ",.3~f"),
+                tooltip("steps", "Steps", ",d"),
+                alt.Tooltip("overflow:N", title="And longer"),
+            ],
+        )
+        .add_params(zoom())
+    )
+
+
+def throughput(kind: DeviceKind) -> alt.LayerChart:
+    """Pictures per second over wall time, from `analysis.throughput`."""
+    base = alt.Chart().encode(
+        x=x_axis("seconds", "seconds"),
+        y=alt.Y("images_per_second:Q", title="Images per second", axis=alt.Axis(format="~s")),
+        tooltip=[
+            tooltip("seconds", "Wall time (s)", ",.1~f"),
+            tooltip("images_per_second", "Images per second", ",.0f"),
+        ],
+    )
+    line = base.mark_line(color=COLOURS[kind], strokeWidth=2.5).add_params(zoom())
+    return layered(LOW, line, hover(base))
+
+
+def memory() -> alt.LayerChart:
+    """Memory of the worker process and of the device's allocator, from `analysis.memory`."""
+    places = alt.Scale(domain=["process", "device"], range=[CPU, ACCELERATOR])
+    shown = alt.selection_point(name="shown", fields=["place"], bind="legend")
+    base = alt.Chart().encode(
+        x=x_axis("seconds", "seconds"),
+        y=alt.Y("mb:Q", title="Memory (MB)", axis=alt.Axis(format=",d")),
+        color=alt.Color("place:N", title=None, scale=places),
+        tooltip=[
+            alt.Tooltip("place:N", title="Memory of the"),
+            tooltip("seconds", "Wall time (s)", ",.1~f"),
+            tooltip("mb", "Memory (MB)", ",.0f"),
+        ],
+    )
+    line = base.mark_line(strokeWidth=2.5).encode(
+        opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1))
+    )
+    return layered(LOW, line.add_params(shown, zoom()), hover(base))
+
+
+def gap(family: Family) -> alt.LayerChart:
+    """Training and validation accuracy of one run with what lies between them shaded.
+
+    From a frame with the columns epoch, accuracy, val_accuracy.
+    """
+    colour = alt.value(COLOURS[family])
+    share = alt.Axis(format="%")
+    upper = alt.Y("accuracy:Q", title="Accuracy", axis=share, scale=alt.Scale(domainMin=0))
+    lower = alt.Y("val_accuracy:Q")
+    base = alt.Chart().encode(
+        x=x_axis("epoch", "epoch", scale=alt.Scale(domainMin=0)),
+        color=colour,
+        tooltip=[
+            tooltip("epoch", "Epoch", ",d"),
+            tooltip("accuracy", "Training accuracy", ".3~p"),
+            tooltip("val_accuracy", "Validation accuracy", ".3~p"),
+        ],
+    )
+    last = base.transform_joinaggregate(last="max(epoch)").transform_filter(
+        "datum.epoch == datum.last"
+    )
+    names = [
+        last.mark_text(text=text, align="right", dy=16, dx=-8, fontSize=14).encode(y=y)
+        for text, y in (("training", upper), ("validation", lower))
+    ]
+    return layered(
+        LOW,
+        base.mark_area(opacity=0.2).encode(y=upper, y2="val_accuracy:Q"),
+        base.mark_line(strokeWidth=2.5, point=True).encode(y=upper).add_params(zoom()),
+        base.mark_line(strokeWidth=2.5, strokeDash=[6, 4], point=True).encode(y=lower),
+        # A published run has one or two points: the gap is then this line alone.
+        last.mark_rule(strokeWidth=2).encode(y=upper, y2="val_accuracy:Q"),
+        *names,
+    )
+
+
+curve_spec = once(curve)
+step_times_spec = once(step_times)
+step_histogram_spec = once(step_histogram)
+throughput_spec = once(throughput)
+memory_spec = once(memory)
+gap_spec = once(gap)

@@ -1,0 +1,204 @@
+"""Several runs in one chart, one colour each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from cnnlab.analysis import PHASES, Axis, Measure, Progress
+from cnnlab.charts.colours import REFERENCE
+from cnnlab.charts.dress import (
+    LOW,
+    QUANTITIES,
+    SOURCE,
+    TALL,
+    TALLEST,
+    Quantity,
+    dashes,
+    hover,
+    layered,
+    once,
+    run_tooltips,
+    tooltip,
+    validation_points,
+    x_axis,
+    x_tooltip,
+    zoom,
+)
+
+MEASURES: dict[Measure, tuple[str, str, str]] = {
+    "accuracy": ("Accuracy", "Accuracy", ".3~p"),
+    "loss": ("Loss", "Loss", ".4~f"),
+    "step_ms": ("Step time (ms)", "Step time (ms)", ",.3~s"),
+    "gap": ("Training above validation accuracy", "Gap", ".3~p"),
+}
+
+PHASE_COLOURS = (
+    "#7A7A7A",
+    "#A8A8A8",
+    "#CC79A7",
+    "#D55E00",
+    "#009E73",
+    "#56B4E9",
+    "#C9C9C9",
+)
+NAMED_RUNS = 12
+"""More runs than these have no legend, and a pointer finds one run at a time."""
+HOVER = alt.NamedData("hover")
+
+
+def overlay(
+    quantity: Quantity,
+    axis: Axis,
+    runs: tuple[tuple[str, str], ...],
+    height: int = TALLEST,
+    until: tuple[float, float] | None = None,
+) -> alt.LayerChart:
+    """Several runs in one chart, from `analysis.overlay`: columns run, x, value, split.
+
+    Args:
+        runs: label and colour of each run, in the order of the legend.
+        height: pixels.
+        until: where the axes end, x and y, for curves that grow while they stand still.
+    """
+    title, short, format_ = QUANTITIES[quantity]
+    shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
+    colours = alt.Scale(domain=[label for label, _ in runs], range=[colour for _, colour in runs])
+    names = alt.Legend(columns=2, labelLimit=150)  # two beside each other fit a phone
+    scale = {
+        "loss": alt.Scale(zero=False),
+        "accuracy": alt.Scale(),
+        "step_ms": alt.Scale(type="log", nice=False),
+    }[quantity]
+    span: Any = alt.Undefined
+    if until:
+        span, scale = (alt.Scale(domain=[0, end]) for end in until)
+    base = alt.Chart().encode(
+        x=x_axis("x", axis, scale=span),
+        y=alt.Y(
+            "value:Q",
+            title=title,
+            scale=scale,
+            axis=alt.Axis(format="%") if quantity == "accuracy" else alt.Axis(),
+        ),
+        color=alt.Color("run:N", title=None, scale=colours, legend=names),
+        tooltip=run_tooltips(axis, short, format_),
+    )
+    line = base.mark_line(strokeWidth=2.5).encode(
+        strokeDash=dashes(alt.Legend(symbolSize=500, orient="bottom")),
+        opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1)),
+    )
+    return layered(height, line.add_params(shown, zoom()), validation_points(base))
+
+
+def comparison(
+    measure: Measure,
+    axis: Progress,
+    runs: tuple[tuple[str, str], ...],
+    height: int = TALL,
+    *,
+    log: bool = False,
+    domain: tuple[float, float] | None = None,
+) -> alt.LayerChart:
+    """Many runs in one chart, from `analysis.line_frame`; with `analysis.hover_frame` as the data
+    set "hover", a pointer anywhere tells the value of every run there.
+
+    Args:
+        runs: label and colour of each, in the order of the legend and of the hover frame.
+        domain: of the y axis, so that several charts have the same.
+    """
+    title, short, format_ = MEASURES[measure]
+    named = len(runs) <= NAMED_RUNS
+    shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
+    colours = alt.Scale(domain=[label for label, _ in runs], range=[colour for _, colour in runs])
+    names = _names([label for label, _ in runs]) if named and len(runs) > 1 else None
+    share = measure in ("accuracy", "gap")
+    limits = alt.Undefined if domain is None else list(domain)
+    scale = alt.Scale(domain=limits, type="log" if log else "linear", zero=share and not log)
+    base = alt.Chart().encode(
+        x=x_axis("x", axis),
+        y=alt.Y(
+            "value:Q",
+            title=title + (" (log scale)" if log else ""),
+            scale=scale,
+            axis=alt.Axis(format="%") if share else alt.Axis(),
+        ),
+        color=alt.Color("run:N", title=None, scale=colours, legend=names),
+        tooltip=run_tooltips(axis, short, format_),
+    )
+    faint = alt.when(shown).then(alt.value(1 if named else 0.6)).otherwise(alt.value(0.08))
+    # A small chart among others has no room for what the others say too.
+    dash = dashes(alt.Legend(symbolSize=500, orient="bottom") if height > LOW else None)
+    line = base.mark_line(strokeWidth=2.5 if named else 1.2).encode(
+        strokeDash=alt.value([1, 0]) if measure in ("step_ms", "gap") else dash, opacity=faint
+    )
+    seen = alt.LogicalAndPredicate(**{"and": [{"param": "shown"}, "datum.dot"]})
+    dots = base.mark_point(filled=True, size=45).encode(
+        opacity=alt.condition(seen, alt.value(1), alt.value(0))
+    )
+    layers = [line.add_params(shown, zoom()), dots if named else hover(base)]
+    if isinstance(names, alt.Legend):  # Streamlit counts the legend's rows in the height
+        height += 28 * -(-len(runs) // names.to_dict()["columns"])
+    return layered(height, *layers, *([_everyone(axis, runs)] if named else []))
+
+
+def _names(labels: Sequence[str]) -> alt.Legend:
+    """A legend that fits a phone: long names beneath each other, short ones in two columns."""
+    if max(map(len, labels)) > 16:
+        return alt.Legend(columns=1, labelLimit=280)
+    return alt.Legend(columns=2, labelLimit=110)
+
+
+def _everyone(axis: Progress, runs: tuple[tuple[str, str], ...]) -> alt.Chart:
+    """A rule that follows the pointer and tells the value of every run at its place."""
+    here = alt.selection_point(
+        name="here", fields=["x"], nearest=True, on="pointermove", clear="pointerout", empty=False
+    )
+    told = [alt.Tooltip(f"{place}:N", title=label) for place, (label, _) in enumerate(runs)]
+    return (
+        alt.Chart(HOVER)
+        .mark_rule(color=REFERENCE)
+        .encode(
+            x=x_axis("x", axis),
+            opacity=alt.when(here).then(alt.value(0.8)).otherwise(alt.value(0)),
+            tooltip=[x_tooltip(axis), *told],
+        )
+        .add_params(here)
+    )
+
+
+def ledger(runs: tuple[str, ...]) -> alt.Chart:
+    """Where the wall time of each run went, from `analysis.ledger`; `runs` orders the bars."""
+    order = f"indexof({list(PHASES)!r}, datum.phase)"
+    return (
+        alt.Chart(
+            SOURCE,
+            height=alt.Step(48),
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        )
+        .transform_calculate(place=order)
+        .mark_bar()
+        .encode(
+            x=alt.X("seconds:Q", title="Wall time (seconds)", axis=alt.Axis(grid=False)),
+            y=alt.Y("run:N", title=None, sort=list(runs), axis=alt.Axis(labelLimit=220)),
+            color=alt.Color(
+                "phase:N",
+                title=None,
+                scale=alt.Scale(domain=list(PHASES), range=list(PHASE_COLOURS)),
+                legend=alt.Legend(columns=4),
+            ),
+            order=alt.Order("place:Q"),
+            tooltip=[
+                alt.Tooltip("run:N", title="Run"),
+                alt.Tooltip("phase:N", title="Phase"),
+                tooltip("seconds", "Seconds", ",.2~f"),
+            ],
+        )
+    )
+
+
+overlay_spec = once(overlay)
+ledger_spec = once(ledger)
+comparison_spec = once(comparison)
