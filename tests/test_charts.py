@@ -41,11 +41,14 @@ GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.
 
 # Each chart as a page calls it, and the frame that goes with it.
 CHARTS = {
-    "loss": (lambda: charts.curve_spec("loss", "step", "cpu"), LOSS),
-    "accuracy": (lambda: charts.curve_spec("accuracy", "seconds", "accelerator"), ACCURACY),
-    "step_times": (lambda: charts.step_times_spec("cpu"), analysis.step_times(SERIES)),
-    "step_histogram": (lambda: charts.step_histogram_spec("cpu"), analysis.step_histogram(SERIES)),
-    "throughput": (lambda: charts.throughput_spec("cpu"), analysis.throughput(SERIES, 32)),
+    "loss": (lambda: charts.curve_spec("loss", "step", charts.CPU), LOSS),
+    "accuracy": (lambda: charts.curve_spec("accuracy", "seconds", charts.ACCELERATOR), ACCURACY),
+    "step_times": (lambda: charts.step_times_spec(charts.CPU), analysis.step_times(SERIES)),
+    "step_histogram": (
+        lambda: charts.step_histogram_spec(charts.CPU),
+        analysis.step_histogram(SERIES),
+    ),
+    "throughput": (lambda: charts.throughput_spec(charts.CPU), analysis.throughput(SERIES, 32)),
     "memory": (lambda: charts.memory_spec(), analysis.memory(SERIES)),
     "overlay_loss": (lambda: charts.overlay_spec("loss", "epoch", RUNS), OVERLAY),
     "overlay_accuracy": (lambda: charts.overlay_spec("accuracy", "seconds", RUNS), OVERLAY),
@@ -171,8 +174,8 @@ def tooltips_of(value) -> list[dict]:
 
 
 def test_the_device_decides_the_colour_and_the_axis_its_title():
-    cpu = json.dumps(charts.curve_spec("loss", "step", "cpu"))
-    gpu = json.dumps(charts.curve_spec("loss", "seconds", "accelerator"))
+    cpu = json.dumps(charts.curve_spec("loss", "step", charts.CPU))
+    gpu = json.dumps(charts.curve_spec("loss", "seconds", charts.ACCELERATOR))
     assert charts.CPU in cpu
     assert charts.ACCELERATOR not in cpu
     assert charts.ACCELERATOR in gpu
@@ -212,6 +215,13 @@ def test_a_run_keeps_its_colour_whoever_goes_or_comes():
     after = charts.run_colours({"d": "cpu", "b": "cpu", "c": "cpu", "e": "accelerator"}, before)
     assert (after["b"], after["c"]) == (before["b"], before["c"])
     assert len(set(after.values())) == 4
+
+
+def test_two_runs_that_were_given_one_colour_apart_do_not_share_it_together():
+    before = {"a": charts.CPU, "b": charts.CPU}
+    colours = charts.run_colours({"a": "cpu", "b": "cpu"}, before)
+    assert colours["a"] == charts.CPU
+    assert colours["b"] in set(charts.SHADES["cpu"]) - {charts.CPU}
 
 
 def test_a_run_that_changed_its_family_changes_its_hue():

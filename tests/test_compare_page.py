@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -225,13 +227,20 @@ def test_every_quantity_look_and_axis_draws(history: History) -> None:
     assert all(charts(app))
 
 
-def test_a_run_keeps_its_colour_when_another_goes(history: History) -> None:
+def colours(app: AppTest) -> dict[str, str]:
+    """The colour of each run by its name, as the first chart of several runs has it."""
+    line = json.loads(app.get("vega_lite_chart")[0].proto.spec)["layer"][0]
+    scale = line["encoding"]["color"]["scale"]
+    return dict(zip(scale["domain"], scale["range"], strict=True))
+
+
+def test_a_run_has_its_colour_whoever_stands_beside_it_and_whoever_looks(history: History) -> None:
     runs = [add_run(history, name=name) for name in "ABC"]
-    app = compare(*runs)
-    before = dict(app.session_state["compare.colours"])
-    app.multiselect[0].set_value(runs[1:]).run()
-    assert {run: app.session_state["compare.colours"][run] for run in runs} == before
-    assert len(set(before.values())) == 3
+    whole = colours(compare(*reversed(runs)))
+    assert len(set(whole.values())) == 3
+    assert colours(compare(*runs)) == whole
+    assert colours(compare(*runs[1:])).items() <= whole.items()
+    assert whole["C"] in page("history", run=runs[2]).get("vega_lite_chart")[0].proto.spec
 
 
 def test_a_run_without_an_epoch_is_listed_and_not_drawn(history: History) -> None:
@@ -287,7 +296,7 @@ def test_run_cards_from_a_file_are_kept_by_its_name_and_chosen(history: History)
     assert asked(app) == ["other"]
     assert list(results(app)["Run"]) == ["Elsewhere"]
     [brought] = [run for run in history.summaries() if run.run_id == "other"]
-    assert brought.origin == "meetup.json"
+    assert brought.origin == "imported from meetup.json"
 
 
 def test_a_file_that_holds_no_run_cards_is_refused_by_name(history: History) -> None:
@@ -306,3 +315,14 @@ def test_runs_can_be_taken_along(history: History) -> None:
         "Epochs (CSV)",
         "Download the script",
     ]
+
+
+def test_a_file_with_one_bad_card_brings_in_none_of_its_runs(history: History) -> None:
+    card = history.card(add_run(history))
+    good = card.model_copy(update={"run_id": "good"})
+    unkept = card.model_copy(update={"run_id": "unkept", "status": Status.RUNNING})
+    file = to_json([good, unkept]).encode()
+    app = page("compare")
+    app.file_uploader[0].set_value([("two.json", file, "application/json")]).run()
+    assert "still running" in app.toast[0].value
+    assert [run.run_id for run in history.summaries()] == [card.run_id]

@@ -196,6 +196,21 @@ def test_the_memory_of_each_window_is_kept(history, run_id, file):
         assert raw.execute("SELECT rss_mb, device_mb FROM windows").fetchall() == [(10.5, None)]
 
 
+def test_memory_stands_beside_the_last_step_of_each_window(history, run_id):
+    history.record(run_id, window(1, 1.0, rss_mb=10.5, device_mb=None))
+    memory, steps = history.memory(run_id), history.steps(run_id)
+    assert [column[-1] for column in memory.values()] == [10.5, None]
+    assert {len(column) for column in memory.values()} == {len(steps.step)}
+
+
+def test_an_imported_run_has_no_memory_beside_its_steps(history, run_id):
+    history.record(run_id, window(1, 1.0))
+    history.mark(run_id, Status.STOPPED)
+    brought = history.card(run_id).model_copy(update={"run_id": "elsewhere"})
+    history.add_card(brought, origin="a file")
+    assert history.memory("elsewhere") == {"rss_mb": (), "device_mb": ()}
+
+
 def test_summaries_follow_the_epochs(history, run_id):
     for number, accuracy in enumerate((NAN, 0.6, NAN, 0.4), start=1):
         history.record(run_id, epoch(number, loss=INFINITY, val_accuracy=accuracy))

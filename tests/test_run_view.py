@@ -144,6 +144,7 @@ def test_a_finished_run_links_to_its_spec_and_to_itself(history: History) -> Non
     again = dict(part.split("=") for part in links["Train again"].query_string.split("&"))
     assert link.decode(again) == history.card(run_id).spec
     assert links["Link to this run"].query_string == f"run={run_id}"
+    assert links["Compare it"].query_string == f"runs={run_id}"
 
 
 def test_a_failed_run_shows_its_sentence_and_no_traceback(history: History) -> None:
@@ -190,12 +191,15 @@ def test_every_axis_draws(history: History) -> None:
 
 def test_the_other_tabs_are_drawn_when_they_are_opened(history: History) -> None:
     app = show(add_run(history))
-    for tab, text in (("Images per second", "images trained per second"), ("Memory", None)):
+    for tab, text in (
+        ("Images per second", "images trained per second"),
+        ("Memory", "memory in use over wall time"),
+    ):
         app.session_state["run-tabs"] = tab
         app.run()
         shown = " ".join(chart.proto.alt for chart in app.get("vega_lite_chart"))
         assert "time each training step" not in shown
-        assert (text or "") in shown
+        assert text in shown
     assert "Peak of the process" in said(app, "caption")
 
 

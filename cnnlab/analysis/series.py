@@ -60,9 +60,15 @@ class Series:
                 object.__setattr__(self, name, np.asarray(column, dtype=np.float64))
 
     @classmethod
-    def of(cls, steps: Steps) -> Series:
-        """The steps that a run card keeps; null becomes NaN."""
-        return cls(**dict(steps))
+    def of(cls, steps: Steps, memory: Mapping[str, Sequence[float | None]] | None = None) -> Series:
+        """The steps that a run card keeps; null becomes NaN.
+
+        Args:
+            memory: what the history keeps beside them, as `history.History.memory` has it. It may
+                be longer: of a run that another process trains it is read a moment later.
+        """
+        beside = {name: column[: len(steps.step)] for name, column in (memory or {}).items()}
+        return cls(**dict(steps), **{n: np.array(c, float) for n, c in beside.items() if c})
 
     def __len__(self) -> int:
         return len(self.step)

@@ -26,14 +26,16 @@ def run_colours(
     """A colour for each run id, of its family's hue.
 
     The first run of a family has the family's own colour, each further one the shade that is used
-    least. A run that had a colour `before` keeps it, so choosing others recolours nobody.
+    least. A run that had a colour `before` keeps it, so choosing others recolours nobody, unless
+    that would draw it like another although a shade is free.
     """
-    kept = {
-        run_id: colour
-        for run_id, colour in (before or {}).items()
-        if run_id in families and colour in SHADES[families[run_id]]
-    }
-    used = Counter(kept.values())
+    sizes, used = Counter(families.values()), Counter[str]()
+    kept: dict[str, str] = {}
+    for run_id, family in families.items():
+        colour, shades = (before or {}).get(run_id), SHADES[family]
+        if colour in shades and used[colour] < -(-sizes[family] // len(shades)):
+            kept[run_id] = colour
+            used[colour] += 1
     colours: dict[str, str] = {}
     for run_id, family in families.items():
         colours[run_id] = kept.get(run_id) or min(SHADES[family], key=used.__getitem__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from cnnlab.analysis import Axis, DeviceKind, Metric
+from cnnlab.analysis import Axis, Metric
 from cnnlab.charts.colours import ACCELERATOR, COLOURS, CPU, REFERENCE, Family
 from cnnlab.charts.dress import (
     LOW,
@@ -23,7 +23,7 @@ from cnnlab.charts.dress import (
 )
 
 
-def curve(metric: Metric, axis: Axis, kind: DeviceKind) -> alt.LayerChart:
+def curve(metric: Metric, axis: Axis, colour: str) -> alt.LayerChart:
     """Training and validation of one run, from `analysis.only(analysis.curves(...), metric)`."""
     title, short, format_ = QUANTITIES[metric]
     shown = alt.selection_point(name="shown", fields=["split"], bind="legend")
@@ -37,15 +37,15 @@ def curve(metric: Metric, axis: Axis, kind: DeviceKind) -> alt.LayerChart:
             tooltip("value", short, format_),
         ],
     )
-    dash = dashes(alt.Legend(symbolStrokeColor=COLOURS[kind], symbolSize=500))
-    line = base.mark_line(color=COLOURS[kind], strokeWidth=2.5).encode(
+    dash = dashes(alt.Legend(symbolStrokeColor=colour, symbolSize=500))
+    line = base.mark_line(color=colour, strokeWidth=2.5).encode(
         strokeDash=dash, opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1))
     )
-    points = validation_points(base).encode(color=alt.value(COLOURS[kind]))
+    points = validation_points(base).encode(color=alt.value(colour))
     return layered(TALL, line.add_params(shown, zoom()), points)
 
 
-def step_times(kind: DeviceKind) -> alt.LayerChart:
+def step_times(colour: str) -> alt.LayerChart:
     """Every step and the rolling median, from `analysis.step_times`.
 
     The axis is logarithmic, so that a first step a hundred times as long leaves the rest readable.
@@ -54,7 +54,7 @@ def step_times(kind: DeviceKind) -> alt.LayerChart:
     y = alt.Scale(type="log", nice=False)
     base = alt.Chart().encode(x=x_axis("step", "step"))
     names = alt.Legend(labelExpr="datum.label == 'ms' ? 'each step' : 'rolling median'")
-    colours = alt.Scale(domain=["ms", "median_ms"], range=[REFERENCE, COLOURS[kind]])
+    colours = alt.Scale(domain=["ms", "median_ms"], range=[REFERENCE, colour])
     lines = (
         base.transform_fold(["ms", "median_ms"], as_=["series", "value"])
         .mark_line(strokeWidth=2)
@@ -77,9 +77,9 @@ def step_times(kind: DeviceKind) -> alt.LayerChart:
     return layered(LOW, lines.add_params(shown, zoom()), pointed)
 
 
-def step_histogram(kind: DeviceKind) -> alt.Chart:
+def step_histogram(colour: str) -> alt.Chart:
     """How step times are distributed, from `analysis.step_histogram`; grey: longer still."""
-    colour = alt.when(alt.datum.overflow).then(alt.value(REFERENCE))
+    grey_beyond = alt.when(alt.datum.overflow).then(alt.value(REFERENCE))
     return (
         alt.Chart(SOURCE, height=LOW)
         .mark_bar(binSpacing=1)
@@ -92,7 +92,7 @@ def step_histogram(kind: DeviceKind) -> alt.Chart:
             ),
             x2="to_ms:Q",
             y=alt.Y("steps:Q", title="Steps", axis=alt.Axis(format="~s")),
-            color=colour.otherwise(alt.value(COLOURS[kind])),
+            color=grey_beyond.otherwise(alt.value(colour)),
             tooltip=[
                 tooltip("from_ms", "From (ms)", ",.3~f"),
                 tooltip("to_ms", "To (ms)", ",.3~f"),
@@ -104,7 +104,7 @@ def step_histogram(kind: DeviceKind) -> alt.Chart:
     )
 
 
-def throughput(kind: DeviceKind) -> alt.LayerChart:
+def throughput(colour: str) -> alt.LayerChart:
     """Pictures per second over wall time, from `analysis.throughput`."""
     base = alt.Chart().encode(
         x=x_axis("seconds", "seconds"),
@@ -114,7 +114,7 @@ def throughput(kind: DeviceKind) -> alt.LayerChart:
             tooltip("images_per_second", "Images per second", ",.0f"),
         ],
     )
-    line = base.mark_line(color=COLOURS[kind], strokeWidth=2.5).add_params(zoom())
+    line = base.mark_line(color=colour, strokeWidth=2.5).add_params(zoom())
     return layered(LOW, line, hover(base))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnlab import datasets
 from cnnlab.commands.shared import emit_json, err, open_history
-from cnnlab.report.cards import read_file, to_json
+from cnnlab.report.cards import imported_from, read_file, to_json
 from cnnlab.report.markdown import markdown
 from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
@@ -165,9 +165,8 @@ def import_runs(file: Path, as_json: bool) -> int:
     None of the runs here is overwritten, and one that is here already is not taken in again.
     """
     cards = read_file(file)
-    origin = file.name.encode(errors="replace").decode()
     with open_history() as history:
-        ids = history.add_cards(cards, origin=f"imported from {origin}")
+        ids = history.add_cards(cards, origin=imported_from(file.name))
     if as_json:
         emit_json(ids)
     else:

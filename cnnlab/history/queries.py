@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
@@ -119,8 +120,13 @@ def steps_of(connection: Connection, run_id: str) -> Steps:
     packed = connection.execute(imported).scalar()
     if packed is not None:
         return rows.unpacked_steps(packed)
+    return rows.steps_from(windows_of(connection, run_id))
+
+
+def windows_of(connection: Connection, run_id: str) -> Iterable[RowMapping]:
+    """The windows of a run that was measured here, in order."""
     query = select(windows).where(windows.c.run_id == run_id).order_by(windows.c.first_step)
-    return rows.steps_from(connection.execute(query).mappings())
+    return connection.execute(query).mappings()
 
 
 def card_of(connection: Connection, run_id: str, *, steps: bool = True) -> RunCard:

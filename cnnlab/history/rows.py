@@ -328,7 +328,20 @@ def steps_from(windows: Iterable[RowMapping]) -> Steps:
         columns["epoch"].extend([window["epoch"]] * count)
         columns["ms"].extend(struct.unpack(f"<{count}d", window["step_ms"]))
         for name in ("seconds", "loss", "accuracy"):
-            columns[name].extend([None] * (count - 1))
-            columns[name].append(window[name])
+            columns[name] += _at_its_end(window, name)
     # Not validated: these are this program's own numbers, and there may be very many.
     return Steps.model_construct(None, **{name: tuple(column) for name, column in columns.items()})
+
+
+def memory_from(windows: Iterable[RowMapping]) -> dict[str, tuple[float | None, ...]]:
+    """Windows, in order, as the memory of the process and of the device beside each step (MB)."""
+    read = list(windows)
+    return {
+        name: tuple(value for window in read for value in _at_its_end(window, name))
+        for name in ("rss_mb", "device_mb")
+    }
+
+
+def _at_its_end(window: RowMapping, name: str) -> list[float | None]:
+    """What was read at a window's end, for each of its steps."""
+    return [None] * (len(window["step_ms"]) // 8 - 1) + [window[name]]

@@ -160,6 +160,14 @@ class History:
         with transaction(self._reading) as connection:
             return queries.steps_of(connection, queries.find(connection, run_id))
 
+    def memory(self, run_id: str) -> dict[str, tuple[float | None, ...]]:
+        """Memory beside each step of a run, columns `rss_mb` and `device_mb` (10^6 bytes), null
+        where it was not read; empty for a run that was imported.
+        """
+        with transaction(self._reading) as connection:
+            run_id = queries.find(connection, run_id)
+            return rows.memory_from(queries.windows_of(connection, run_id))
+
     def epochs(self, run_ids: Sequence[str]) -> dict[str, tuple[Epoch, ...]]:
         """The finished epochs of many runs, by whole id; none for an id that is not there."""
         query = (

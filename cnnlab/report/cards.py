@@ -29,6 +29,11 @@ def to_json(cards: Sequence[RunCard]) -> str:
     return (lines[0] if len(lines) == 1 else "[\n" + ",\n".join(lines) + "\n]") + "\n"
 
 
+def imported_from(file_name: str) -> str:
+    """How the history says where a run came from."""
+    return f"imported from {file_name.encode(errors='replace').decode()}"
+
+
 def read_file(path: Path) -> list[RunCard]:
     """The cards in a file.
 

@@ -255,19 +255,20 @@ def _charts(cards: Sequence[RunCard], names: Sequence[str]) -> Iterable[Chart]:
 
 
 def _of_one(card: RunCard) -> Iterable[Chart]:
-    series, kind = analysis.Series.of(card.steps), kind_of(card)
+    series, colour = analysis.Series.of(card.steps), charts.COLOURS[kind_of(card)]
     frame = _curves(card, "epoch")
     for metric in analysis.METRICS:
-        spec = charts.curve_spec(metric, "epoch", kind)
+        spec = charts.curve_spec(metric, "epoch", colour)
         yield _chart(metric, metric.capitalize(), spec, analysis.only(frame, metric))
     if len(series):
-        spec, times = charts.step_times_spec(kind), analysis.step_times(series)
+        spec, times = charts.step_times_spec(colour), analysis.step_times(series)
         yield _chart("step_times", "Time of each step", spec, times)
 
 
 def _of_many(shown: Mapping[str, RunCard]) -> Iterable[Chart]:
-    colours = charts.run_colours({name: kind_of(card) for name, card in shown.items()})
-    runs = tuple(colours.items())
+    by_age = sorted(shown, key=lambda name: shown[name].created_at)
+    colours = charts.run_colours({name: kind_of(shown[name]) for name in by_age})
+    runs = tuple((name, colours[name]) for name in shown)
     for axis, against in AXES.items():
         frames = {name: _curves(card, axis) for name, card in shown.items()}
         for metric in analysis.METRICS:

@@ -16,9 +16,9 @@ from cnnlab.analysis import Line, Measure, Progress
 from cnnlab.published import REFERENCES, Point, Reference
 from cnnlab.spec import PRESETS, RunCard
 from cnnlab.ui import tables
+from cnnlab.ui.colours import palette
 from cnnlab.ui.run_state import kept_series, read
 
-COLOURS = "compare.colours"  # of the runs of this visit, so that each keeps its own
 AXES: dict[Progress, str] = {
     "epoch": "Epoch",
     "step": "Step",
@@ -153,10 +153,8 @@ def _say_left_out(look: Look, chosen: int, begun: int, shown: int) -> None:
 def _colours(
     cards: Sequence[RunCard], names: Sequence[str], shown: Sequence[tuple[RunCard, str]]
 ) -> dict[str, str]:
-    """A colour for each label; the one a run had before, as long as it is chosen."""
-    before = st.session_state.get(COLOURS, {})
-    colours = charts.run_colours({card.run_id: tables.kind_of(card) for card in cards}, before)
-    st.session_state[COLOURS] = before | colours
+    """A colour for each label."""
+    colours = palette().of_runs(cards)
     return {name: colours[card.run_id] for card, name in shown}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cnnlab import words
-from cnnlab.report.cards import read, to_json
+from cnnlab.report.cards import imported_from, read, to_json
 from cnnlab.report.page import html
 from cnnlab.report.script import KERAS_SETS, keras_script
 from cnnlab.report.tables import to_csv
@@ -106,8 +106,7 @@ def _read_files() -> None:
     brought: list[str] = []
     for file in st.session_state[UPLOADED]:
         try:
-            for card in read(file.getvalue()):
-                brought.append(history().add_card(card, origin=file.name))
+            brought += history().add_cards(read(file.getvalue()), origin=imported_from(file.name))
         except LabError as error:
             said = tables.plain(f"{file.name}: {error}")
             st.toast(said, icon=":material/error:", duration="long")

@@ -19,6 +19,7 @@ from cnnlab.published import Reference
 from cnnlab.race import Opponent
 from cnnlab.spec import RunCard
 from cnnlab.ui import run_view, tables
+from cnnlab.ui.colours import palette
 from cnnlab.ui.run_state import RunState, read
 
 LANE_NAMES = {"cpu": "CPU", "accelerator": "Accelerator"}
@@ -65,7 +66,8 @@ def _curves(states: Sequence[RunState], opponent: Opponent | None, axis: analysi
     shown = {name: state for name, state in named if state.card.epochs or len(state.series)}
     points = max(FEWEST_POINTS, POINTS // max(2 * len(shown), 1))
     frames = {name: _accuracy(state, axis, points) for name, state in shown.items()}
-    colours = charts.run_colours({name: state.kind for name, state in shown.items()})
+    given = palette().of_runs([state.card for state in shown.values()])
+    colours = {name: given[state.card.run_id] for name, state in shown.items()}
     if shown and isinstance(opponent, Reference):
         published = _published(opponent, next(iter(shown.values())), axis)
         if len(published):

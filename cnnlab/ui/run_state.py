@@ -66,7 +66,7 @@ def kept_series(run_id: str) -> Series:
 
 
 def _series(run_id: str) -> Series:
-    return Series.of(history().steps(run_id))
+    return Series.of(history().steps(run_id), history().memory(run_id))
 
 
 def _from_lab(card: RunCard, live: Snapshot) -> RunState:

@@ -14,6 +14,7 @@ from cnnlab import analysis, charts, words
 from cnnlab.analysis import Axis
 from cnnlab.spec import LabError, RunCard, Status, warmup_steps
 from cnnlab.ui import link, tables
+from cnnlab.ui.colours import palette
 from cnnlab.ui.lab import estimate_before, history, lab
 from cnnlab.ui.run_state import RunState, read, runs_ahead
 
@@ -165,6 +166,12 @@ def _over(card: RunCard) -> None:
             query_params=link.encode(card.spec),
         )
         st.page_link(
+            "pages/compare.py",
+            label="Compare it",
+            icon=":material/compare_arrows:",
+            query_params={"runs": card.run_id},
+        )
+        st.page_link(
             "pages/race.py",
             label="Race it",
             icon=":material/flag:",
@@ -269,7 +276,7 @@ def _curves(state: RunState) -> None:
     both = analysis.curves(state.series, state.card.epochs, state.steps_per_epoch, axis)
     for metric, column in zip(analysis.METRICS, st.columns(2), strict=True):
         with column:
-            spec = charts.curve_spec(metric, axis, state.kind)
+            spec = charts.curve_spec(metric, axis, palette().of_run(state.card))
             chart(metric, analysis.only(both, metric), spec, run_id)
 
 
@@ -292,15 +299,16 @@ def _step_charts(state: RunState) -> None:
     if not len(state.series):
         st.caption("The steps of this run were not kept, only its epochs.")
         return
-    run_id, kind = state.card.run_id, state.kind
-    chart("step_times", analysis.step_times(state.series), charts.step_times_spec(kind), run_id)
-    spec = charts.step_histogram_spec(kind)
+    run_id, colour = state.card.run_id, palette().of_run(state.card)
+    chart("step_times", analysis.step_times(state.series), charts.step_times_spec(colour), run_id)
+    spec = charts.step_histogram_spec(colour)
     chart("step_histogram", analysis.step_histogram(state.series), spec, run_id)
 
 
 def _rate_chart(state: RunState) -> None:
     frame = analysis.throughput(state.series, state.card.spec.batch_size)
-    chart("throughput", frame, charts.throughput_spec(state.kind), state.card.run_id)
+    spec = charts.throughput_spec(palette().of_run(state.card))
+    chart("throughput", frame, spec, state.card.run_id)
 
 
 def _memory_chart(state: RunState) -> None:
