@@ -266,12 +266,13 @@ def list_datasets(as_json: bool) -> int:
     if as_json:
         emit_json([info.model_dump(mode="json") for info in found])
         return 0
-    table = Table("name", "pictures", "shape", "classes", "ready", "origin")
+    table = Table("name", "size", "shape", "classes", "ready", "origin")
     for info in found:
         shape = " x ".join(map(str, info.image_shape or ())) or words.UNKNOWN
         ready = "yes" if info.ready else "no"
-        pictures, classes = words.count(info.train_images), words.count(info.classes)
-        table.add_row(info.name, pictures, shape, classes, ready, info.origin)
+        size, classes = words.count(info.train_images), words.count(info.classes)
+        size += f" {words.things(info.kind)}" if info.train_images else ""
+        table.add_row(info.name, size, shape, classes, ready, info.origin)
     out.print(table)
     return 0
 
@@ -286,7 +287,8 @@ def fetch_dataset(name: str, as_json: bool) -> int:
     if as_json:
         emit_json(info.model_dump(mode="json"))
     else:
-        click.echo(f"{info.title} is ready: {words.count(info.train_images)} pictures.")
+        size = f"{words.count(info.train_images)} {words.things(info.kind)}"
+        click.echo(f"{info.title} is ready: {size}.")
     return 0
 
 

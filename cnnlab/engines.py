@@ -28,7 +28,11 @@ VALIDATION_BATCH = 256
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a run: `images` uint8 (N, H, W, C), `labels` integers (N,), in order."""
+    """What a run learns from, in order: pictures, or sequences in their place.
+
+    `images` are uint8 (N, H, W, C), which the engines divide by 255, or float32 (N, steps,
+    features, 1), which they take as they are; `labels` are integers (N,).
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -82,7 +86,7 @@ def _optimizer(spec: ExperimentSpec) -> keras.optimizers.Optimizer:
 
 def stock(spec: ExperimentSpec, data: Pictures, weights: list[np.ndarray]) -> Job:
     """The article's path: pixels / 255 in NumPy, one-hot labels, channels last, plain `fit`."""
-    images = data.images / 255.0
+    images = data.images / 255.0 if data.images.dtype == np.uint8 else data.images
     labels = keras.utils.to_categorical(data.labels, data.classes)
     model = build_model(spec, data.images.shape[1:], data.classes)
     model.set_weights(weights)
@@ -106,10 +110,10 @@ def stock(spec: ExperimentSpec, data: Pictures, weights: list[np.ndarray]) -> Jo
 
 
 class Batches(torch.utils.data.DataLoader):
-    """Batches of (pictures float32 in 0..1, labels), made on the device where the pictures lie.
+    """Batches of (float32 pictures in 0..1 or sequences, labels), made on the device they lie on.
 
-    A picture crosses to the device once, as uint8, when this is made; where the device cannot hold
-    them all they stay in pinned host memory and each batch is copied one step ahead.
+    They cross to the device once, pictures as uint8, when this is made; where the device cannot
+    hold them all they stay in pinned host memory and each batch is copied one step ahead.
     """
 
     def __init__(
@@ -173,7 +177,7 @@ class Batches(torch.utils.data.DataLoader):
         if self.channels_first:
             # A view: the memory stays channels last, which is what convolutions like best.
             pictures = pictures.permute(0, 3, 1, 2)
-        return pictures.to(torch.float32).div_(255)
+        return pictures.to(torch.float32).div_(255) if rows.dtype == torch.uint8 else pictures
 
 
 def _fits(rows: torch.Tensor, device: torch.device) -> bool:

@@ -19,6 +19,7 @@ from cnnlab.spec import (
     Problem,
     RnnModel,
     SpecError,
+    training_part,
 )
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _walk_conv(model: CnnModel, walk: _Walk, filters: int, kernel: int, where: s
     if model.padding == "valid":
         if kernel > min(height, width):
             allowed = (
-                f"the picture is only {height} x {width} pixels there; "
+                f"what it reads is only {height} x {width} there; "
                 f"use at most {min(height, width)}, pool less before it, or choose padding 'same'"
             )
             walk.refuse(where, kernel, allowed)
@@ -116,7 +117,7 @@ def _walk_pool(walk: _Walk, pool: int, where: str) -> None:
     height, width, channels = walk.shape
     if pool > min(height, width):
         allowed = (
-            f"the picture is only {height} x {width} pixels there; "
+            f"what it reads is only {height} x {width} there; "
             f"use at most {min(height, width)}, or 0 for no pooling"
         )
         walk.refuse(where, pool, allowed)
@@ -166,7 +167,8 @@ def _walked(model: ModelSpec, image_shape: Shape, classes: int) -> _Walk:
 
 
 def layer_table(model: ModelSpec, image_shape: Shape, classes: int) -> list[Layer]:
-    """The layers of `model` for pictures of `image_shape` (height, width, channels).
+    """The layers of `model` for pictures of `image_shape` (height, width, channels), or for
+    sequences (steps, features, 1).
 
     Raises:
         SpecError: a layer cannot work on that picture size; names every such field.
@@ -202,12 +204,9 @@ def memory_mb(spec: ExperimentSpec, layers: list[Layer]) -> float:
 
 
 def split(spec: ExperimentSpec, images: int) -> tuple[int, int]:
-    """How many of `images` pictures train and validate: Keras's own rule for `validation_split`.
-
-    The first pictures train, the last validate.
-    """
+    """How many of `images` pictures or sequences train, the first ones, and how many validate."""
     used = min(images, spec.train_limit or images)
-    train = math.floor(used * (1.0 - spec.validation_split))
+    train = training_part(used, spec.validation_split)
     return train, used - train
 
 
@@ -221,7 +220,7 @@ def check(spec: ExperimentSpec, image_shape: Shape, classes: int, images: int) -
     train, validation = split(spec, images)
     if not train or not validation:
         empty = "training" if not train else "validation"
-        allowed = f"of {train + validation} pictures that leaves none for {empty}"
+        allowed = f"of {train + validation} in all that leaves none for {empty}"
         problem = Problem(
             field="validation_split", value=f"{spec.validation_split:g}", allowed=allowed
         )

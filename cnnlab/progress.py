@@ -43,11 +43,12 @@ class TrainingProgress:
             case PhaseChanged():
                 self._bar.update(self._task, description=event.phase)
             case RunStarted():
+                data = event.dataset
                 total = event.steps_per_epoch * self._spec.epochs
                 self._bar.update(self._task, total=total)
                 self._bar.console.print(
                     f"{words.count(event.model.parameters)} parameters on {event.device.name}, "
-                    f"{words.count(event.dataset.train_images)} pictures of {event.dataset.name}",
+                    f"{words.count(data.train_images)} {words.things(data.kind)} of {data.name}",
                     markup=False,
                 )
             case Window():

@@ -310,7 +310,7 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
             emit(PhaseChanged(phase="loading", done=done))
 
     emit(PhaseChanged(phase="loading"))
-    data = datasets.load(spec.dataset, spec.train_limit, progress)
+    data = datasets.load(spec.dataset, spec.train_limit, progress, spec.validation_split)
     if stop():
         raise Stopped
     classes = len(data.class_names)
@@ -323,6 +323,7 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
         classes=classes,
         image_shape=data.images.shape[1:],
         synthetic=data.synthetic,
+        kind=data.kind,
     )
     return Pictures(data.images, data.labels, classes), facts
 

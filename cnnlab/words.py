@@ -26,6 +26,12 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if decimals else text
 
 
+def things(kind: str | None, many: bool = True) -> str:
+    """What a data set of a kind (`cnnlab.spec.Kind`) holds, as a word: pictures, or sequences."""
+    word = "sequence" if kind == "series" else "picture"
+    return word + ("s" if many else "")
+
+
 def count(value: int | None) -> str:
     """A whole number with its thousands separated: 975,692."""
     return UNKNOWN if value is None else f"{value:,}"

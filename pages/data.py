@@ -1,4 +1,4 @@
-"""The data sets that a run can learn from, and what their pictures look like."""
+"""The data sets that a run can learn from, and what they look like."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from cnnlab.ui import data_view, top
 top.require_app()
 
 st.title("Data", anchor=False)
-st.write("What a network can learn from here. Choose a data set to see its pictures.")
+st.write("What a network can learn from here. Choose a data set to see what is in it.")
 chosen = data_view.choose(datasets.known())
 data_view.facts(chosen)
 data_view.train_on(chosen)

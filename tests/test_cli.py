@@ -166,7 +166,7 @@ def test_a_kernel_larger_than_its_input_is_refused(
     data["model"]["blocks"][1]["convs"][0]["kernel"] = 31
     file = tmp_path / "spec.json"
     file.write_text(json.dumps(data))
-    assert "14 x 14 pixels there" in refused("train", "--spec", file)
+    assert "14 x 14 there" in refused("train", "--spec", file)
 
 
 def test_damaged_data_is_refused_by_name(refused: Callable[..., str], tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from quiet_lab import figures, page, said
 
 from cnnlab import datasets
-from cnnlab.ui import data_view, link
+from cnnlab.spec import PRESETS, SpecError, change
+from cnnlab.ui import data_view, lab, link
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -53,6 +54,32 @@ def test_an_own_data_set_shows_its_pictures_once_it_is_prepared(own: str) -> Non
     assert len(app.get("image")) == 2
 
 
+def test_waves_are_drawn_as_lines_with_their_words() -> None:
+    app = page("data", dataset="waves")
+    assert figures(app)["Sequences to train on"] == "18,000"
+    assert figures(app)["Steps × features"] == "128 × 3"
+    assert "These sequences are drawn" in said(app, "info")
+    drawings = app.get("vega_lite_chart")
+    assert len(drawings) == 6
+    says = drawings[1].proto.alt
+    assert says.startswith("Line chart of 3 sequences of the class 1 then 3 then 2")
+
+
+def test_a_csv_file_is_offered_and_drawn_once_it_is_prepared(home: Path) -> None:
+    (home / "datasets").mkdir(parents=True)
+    lines = [f"{place},{place * place % 17},{place % 5}" for place in range(80)]
+    (home / "datasets" / "week.csv").write_text("\n".join(["time,a,b", *lines]))
+    app = page("data", dataset="week.csv")
+    assert "Its sequences appear here once it is prepared" in said(app, "caption")
+    assert app.code[0].value == "python -m cnnlab datasets fetch week.csv"
+    datasets.fetch("week.csv")
+    app = page("data", dataset="week.csv")
+    assert figures(app)["Steps × features"] == "32 × 2"
+    assert len(app.get("vega_lite_chart")) == 3
+    target = app.get("page_link")[0].proto
+    assert "family=rnn" in target.query_string
+
+
 def test_a_data_set_that_is_gone_gives_way_to_the_first() -> None:
     assert "**Synthetic.**" in said(page("data", dataset="nowhere"), "info")
 
@@ -81,3 +108,18 @@ def test_a_sheet_enlarges_by_whole_pixels_and_keeps_the_colours() -> None:
 def test_a_grey_sheet_is_grey() -> None:
     sheet = data_view.sheet(np.full((1, 2, 2, 1), 77, dtype=np.uint8))
     assert (sheet[..., :3] == 77).all()
+
+
+def test_a_page_chooses_among_the_columns_of_a_listed_file_and_opens_no_other(
+    home: Path, tmp_path: Path
+) -> None:
+    (home / "datasets").mkdir(parents=True)
+    text = "\n".join(["time,a,b", *(f"{place},{place * 7 % 11},2" for place in range(80))])
+    (home / "datasets" / "week.csv").write_text(text)
+    (tmp_path / "other.csv").write_text(text)
+    base = change(PRESETS["tiny"].spec, model=link.FRESH["rnn"].model_dump(mode="json"))
+    datasets.fetch("week.csv?values=a&window=8")
+    assert lab.check(change(base, dataset="week.csv?values=a&window=8"))
+    for hidden in (f"{tmp_path}/other.csv?window=8", "../../other.csv?window=8"):
+        with pytest.raises(SpecError, match="only the data sets listed"):
+            lab.check(change(base, dataset=hidden))

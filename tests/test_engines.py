@@ -35,6 +35,17 @@ def pictures(count: int = 500, shape: tuple[int, ...] = (16, 16, 3), classes: in
     return Pictures(np.clip(patterns[labels] + noise, 0, 255).astype(np.uint8), labels, classes)
 
 
+def sequences(count: int = 300, steps: int = 20, classes: int = 4) -> Pictures:
+    """Waves of a period that names the class, as a read-only view: what a CSV file gives."""
+    random = np.random.default_rng(1)
+    labels = random.integers(0, classes, count).astype(np.int32)
+    phase = random.uniform(0, 6, (count, 1, 3))
+    time = np.arange(steps)[None, :, None] / (2 + labels[:, None, None])
+    values = (np.sin(time + phase) + random.normal(0, 0.3, (count, steps, 3)))[..., None]
+    values = values.astype(np.float32)
+    return Pictures(np.broadcast_to(values, values.shape), labels, classes)
+
+
 class StepLosses(keras.callbacks.Callback):
     """The loss of each batch alone: the running mean is read and reset before each."""
 
@@ -87,6 +98,23 @@ def test_fast_and_stock_agree_step_by_step(network: ModelSpec) -> None:
     np.testing.assert_allclose(fast.epochs, stock.epochs, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(RnnModel(cell="simple", recurrent=(12,)), id="simple"),
+        pytest.param(RnnModel(cell="lstm", recurrent=(12, 8), dense=(6,), dropout=0.3), id="lstm"),
+        pytest.param(RnnModel(cell="gru", recurrent=(12,)), id="gru"),
+        pytest.param(DenseModel(dense=(24,)), id="dense"),
+    ],
+)
+def test_both_engines_take_sequences_as_they_are(network: ModelSpec) -> None:
+    spec = ExperimentSpec(dataset="waves", model=network, epochs=4, learning_rate=0.01)
+    stock, fast = both(spec, sequences())
+    np.testing.assert_allclose(fast.losses, stock.losses, rtol=1e-4)
+    np.testing.assert_allclose(fast.epochs, stock.epochs, rtol=1e-3)
+    assert np.mean(fast.losses[-5:]) < np.mean(fast.losses[:5])
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
 def test_every_optimizer_steps_alike_over_200_steps(optimizer: str) -> None:
     spec = ExperimentSpec(model=CNN, epochs=8, batch_size=16, optimizer=optimizer)
@@ -134,6 +162,12 @@ def test_batches_hold_every_picture_once_scaled_to_one() -> None:
     together = torch.cat([x for x, _ in seen]).permute(0, 2, 3, 1).numpy()
     expected = data.images.astype(np.float32) / 255
     assert sorted(map(bytes, together.copy())) == sorted(map(bytes, expected))
+
+
+def test_batches_of_sequences_are_not_scaled() -> None:
+    data = sequences(40)
+    seen = next(iter(Batches(data, 40, torch.device("cpu"), shuffle=False, channels_first=False)))
+    np.testing.assert_array_equal(seen[0].numpy(), data.images)
 
 
 def test_a_model_of_either_engine_exports_ordinary_weights() -> None:

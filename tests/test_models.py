@@ -85,7 +85,7 @@ def test_pooling_over_more_than_the_picture_is_refused() -> None:
 )
 def test_a_split_that_leaves_no_picture_is_refused(share: float, images: int, empty: str) -> None:
     spec = ExperimentSpec(model=DenseModel(), validation_split=share)
-    with pytest.raises(SpecError, match=f"{images} pictures that leaves none for {empty}"):
+    with pytest.raises(SpecError, match=f"{images} in all that leaves none for {empty}"):
         models.check(spec, (8, 8, 3), 10, images)
 
 

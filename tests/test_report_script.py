@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnlab import datasets
 from cnnlab.report.script import KERAS_SETS, keras_script
 from cnnlab.spec import (
     PRESETS,
@@ -107,6 +108,33 @@ def test_a_script_has_the_same_parameters_and_losses(name: str, tmp_path: Path) 
     assert "Epoch 2/2" in said
 
 
+def test_a_script_of_sequences_has_the_same_losses(tmp_path: Path) -> None:
+    """As `runs export` writes it for a CSV file: the windows lie beside it, scaled already."""
+    rows = np.random.default_rng(0).normal(0, 1, (120, 2)).cumsum(axis=0)
+    lines = [f"{place},{a},{b}" for place, (a, b) in enumerate(rows)]
+    file = tmp_path / "walk.csv"
+    file.write_text("\n".join(["time,a,b", *lines]))
+    spec = change(rnn("gru"), dataset=f"{file}?window=12", epochs=2, device="cpu")
+    started, losses = trained(spec)
+    facts = started.dataset
+    data = datasets.load(spec.dataset, validation_split=spec.validation_split)
+    np.savez(tmp_path / "run-data.npz", x_train=data.images, y_train=data.labels)
+    text = keras_script(
+        spec,
+        facts.image_shape,
+        facts.classes,
+        title="A run",
+        data_file="run-data.npz",
+        kind=facts.kind,
+    )
+    assert "255" not in text
+    (tmp_path / "run.py").write_text(text + REPORT)
+    history = ast.literal_eval(run(tmp_path / "run.py").split("history ")[-1])
+    for metric in ("loss", "val_loss"):
+        ours = [getattr(row, metric) for row in losses]
+        np.testing.assert_allclose(history[metric], ours, rtol=1e-5, err_msg=metric)
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "labels"),
     [("mnist", (28, 28), (PICTURES,)), ("cifar100", (32, 32, 3), (PICTURES, 1))],
@@ -199,4 +227,4 @@ def test_no_text_of_a_run_can_become_code(evil: str) -> None:
 def test_the_names_that_keras_loads_are_those_of_the_lab() -> None:
     from cnnlab.datasets import REGISTRY
 
-    assert set(KERAS_SETS) == set(REGISTRY) - {"shapes"}
+    assert set(KERAS_SETS) == set(REGISTRY) - {"shapes", "waves"}

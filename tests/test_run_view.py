@@ -57,7 +57,7 @@ def test_a_run_that_loads_says_so_with_its_share(history: History, quiet_lab: Qu
     run_id, live = begin(history, quiet_lab)
     live.apply(PhaseChanged(phase="loading", done=0.43))
     app = show(run_id)
-    assert app.get("progress")[0].proto.text == "Loading the pictures … 43 %"
+    assert app.get("progress")[0].proto.text == "Loading the data … 43 %"
     assert not figures(app)
 
 
@@ -192,7 +192,7 @@ def test_every_axis_draws(history: History) -> None:
 def test_the_other_tabs_are_drawn_when_they_are_opened(history: History) -> None:
     app = show(add_run(history))
     for tab, text in (
-        ("Images per second", "images trained per second"),
+        ("Images per second", "trained per second"),
         ("Memory", "memory in use over wall time"),
     ):
         app.session_state["run-tabs"] = tab

@@ -7,7 +7,7 @@ ALT_TEXT = {
     "accuracy": "Line chart of the accuracy: training solid, validation dashed with points.",
     "step_times": "Line chart of the time each training step took, with its rolling median.",
     "step_histogram": "Bar chart of how many steps took how many milliseconds.",
-    "throughput": "Line chart of the images trained per second over wall time.",
+    "throughput": "Line chart of the images, or sequences, trained per second over time.",
     "memory": "Line chart of the memory in use over wall time, of the process and the device.",
     "overlay_loss": "Line chart of the loss of several runs, one colour each.",
     "overlay_accuracy": "Line chart of the accuracy of several runs, one colour each.",

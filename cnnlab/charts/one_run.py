@@ -108,10 +108,10 @@ def throughput(colour: str) -> alt.LayerChart:
     """Pictures per second over wall time, from `analysis.throughput`."""
     base = alt.Chart().encode(
         x=x_axis("seconds", "seconds"),
-        y=alt.Y("images_per_second:Q", title="Images per second", axis=alt.Axis(format="~s")),
+        y=alt.Y("images_per_second:Q", title="Trained per second", axis=alt.Axis(format="~s")),
         tooltip=[
             tooltip("seconds", "Wall time (s)", ",.1~f"),
-            tooltip("images_per_second", "Images per second", ",.0f"),
+            tooltip("images_per_second", "Trained per second", ",.0f"),
         ],
     )
     line = base.mark_line(color=colour, strokeWidth=2.5).add_params(zoom())

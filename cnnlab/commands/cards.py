@@ -64,15 +64,17 @@ def _script(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
         facts.classes,
         title=f"{card.name} (run {card.run_id})",
         data_file=data_file.name,
+        kind=facts.kind,
     )
     files = {output: text.encode()}
     return files if spec.dataset in KERAS_SETS else {**files, data_file: _pictures(card)}
 
 
 def _pictures(card: RunCard) -> bytes:
-    """The pictures of a run as the script reads them: uint8, in the lab's order."""
+    """The pictures or sequences of a run as the script reads them, in the lab's order."""
     with err.status(f"Reading {card.spec.dataset}"):
-        data = datasets.load(card.spec.dataset, card.spec.train_limit)
+        spec = card.spec
+        data = datasets.load(spec.dataset, spec.train_limit, validation_split=spec.validation_split)
         file = io.BytesIO()
         np.savez_compressed(file, x_train=data.images, y_train=data.labels)
     return file.getvalue()

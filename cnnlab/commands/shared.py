@@ -64,10 +64,14 @@ def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option("--preset", type=click.Choice(list(PRESETS)), help="Spec to start from."),
         click.option("--spec", "file", type=click.Path(path_type=Path), help="Spec as JSON file."),
-        click.option("--dataset", help="Registry name, or path of an archive, folder or .npz."),
-        click.option("--limit", "train_limit", type=int, help="Use the first N pictures."),
-        click.option("--epochs", type=int, help="How often to go over the pictures."),
-        click.option("--batch-size", type=int, help="Pictures per step."),
+        click.option(
+            "--dataset", help="Registry name, or path of an archive, folder, .npz or .csv."
+        ),
+        click.option(
+            "--limit", "train_limit", type=int, help="Use the first N pictures or sequences."
+        ),
+        click.option("--epochs", type=int, help="How often to go over them."),
+        click.option("--batch-size", type=int, help="Pictures or sequences per step."),
         click.option("--device", help="auto, cpu, cuda, cuda:1, mps …"),
         click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), help="How to leave it."),
         click.option("--engine", type=click.Choice(get_args(Engine)), help="stock: as published."),

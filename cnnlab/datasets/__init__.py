@@ -1,14 +1,14 @@
-"""Data sets: a registry name or a path becomes uint8 pictures and their labels.
+"""Data sets: a registry name or a path becomes pictures, or sequences, and their labels.
 
 A data set is prepared once, kept in the store below `home()/datasets` and mapped into memory from
 then on. Only training pictures are read: the lab splits off its own validation.
 
 Where they come from:
 - the names in `REGISTRY`: published archives, downloaded once or put there by the owner, and
-  `shapes`, which is drawn here;
+  `shapes` (pictures) and `waves` (sequences), which are drawn here;
 - the name of a file or folder in `home()/datasets`, or any path: a folder or an archive of pictures
-  sorted by class (rules in `pictures`), a `.npz` file (rules in `arrays`), or an archive of CIFAR
-  as published.
+  sorted by class (rules in `pictures`), a `.npz` file (rules in `arrays`), an archive of CIFAR as
+  published, or a `.csv` of values over time (rules in `columns` and `windows`).
 
 Registry sets and arrays keep their order, so that Keras's `validation_split` takes the same last
 pictures as everywhere else; pictures sorted by class are shuffled once, with a fixed seed.
@@ -19,15 +19,23 @@ from __future__ import annotations
 
 import difflib
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cnnlab.datasets import archives, arrays, cifar, downloads, pictures, store
-from cnnlab.datasets.registry import REGISTRY, Dataset, Entry
+from cnnlab.datasets import (
+    archives,
+    arrays,
+    cifar,
+    downloads,
+    pictures,
+    store,
+    windows,
+)
+from cnnlab.datasets.registry import REGISTRY, Dataset, Entry, plan_of
 from cnnlab.datasets.store import Plan, Progress
-from cnnlab.spec import Frozen, LabError
+from cnnlab.datasets.windows import source
+from cnnlab.spec import ExperimentSpec, Frozen, Kind, LabError
 
 __all__ = [
     "REGISTRY",
@@ -41,6 +49,7 @@ __all__ = [
     "info",
     "known",
     "load",
+    "source",
 ]
 
 
@@ -50,7 +59,7 @@ class DatasetInfo(Frozen):
     name: str
     title: str
     image_shape: tuple[int, int, int] | None
-    """Height, width, channels."""
+    """Height, width, channels of a picture; steps, features, 1 of a sequence."""
     classes: int | None
     train_images: int | None
     synthetic: bool
@@ -58,10 +67,11 @@ class DatasetInfo(Frozen):
     """Nothing needs to be downloaded or decoded any more."""
     origin: str
     """One line for a person: where it comes from."""
+    kind: Kind = "pictures"
 
 
 SAMPLE = 10_000
-"""Pictures of a drawn set that are kept: enough for the presets that begin with them."""
+"""How much of a drawn set is kept: enough for the presets that begin with it."""
 
 LISTING_SECONDS = 10
 """How long `info` trusts a listing of a folder: a page asks several times in a row."""
@@ -73,13 +83,23 @@ def _silent(_share: float | None, _what: str) -> None:
     """Progress that nobody follows."""
 
 
-def load(name: str, limit: int | None = None, progress: Progress = _silent) -> Dataset:
-    """The training pictures of a data set, prepared if this is the first time.
+SPLIT: float = ExperimentSpec.model_fields["validation_split"].default
+
+
+def load(
+    name: str,
+    limit: int | None = None,
+    progress: Progress = _silent,
+    validation_split: float = SPLIT,
+) -> Dataset:
+    """The training pictures or sequences of a data set, prepared if this is the first time.
 
     Args:
         name: a registry name, the name of a file or folder in `home()/datasets`, or a path.
-        limit: the first so many pictures; None for all.
+        limit: the first so many; None for all.
         progress: is told what is being done while the data set is prepared.
+        validation_split: share of them, the last ones, that validates; the values of a CSV file
+            are scaled and classed without a look at those.
 
     Raises:
         LabError: no such data set, or one that cannot be had, read or learnt from.
@@ -98,11 +118,16 @@ def load(name: str, limit: int | None = None, progress: Progress = _silent) -> D
     if found is None:
         raise LabError(f"The prepared data set {name} has just been deleted: try again.")
     synthetic = entry is not None and entry.draw is not None
-    return Dataset(name, found.images[:limit], found.labels[:limit], found.class_names, synthetic)
+    kind: Kind = "pictures" if found.images.dtype == np.uint8 else "series"
+    if found.windows:
+        images, labels = windows.examples(name, found, limit, validation_split)
+    else:
+        images, labels = found.images[:limit], found.labels[:limit]
+    return Dataset(name, images, labels, found.class_names, synthetic, kind)
 
 
 def draw_ahead() -> None:
-    """Keep the first `SAMPLE` pictures of what is drawn, so that a run need not draw them.
+    """Keep the first `SAMPLE` of what is drawn, so that a run need not draw them.
 
     Raises:
         LabError: the store cannot be written.
@@ -110,10 +135,7 @@ def draw_ahead() -> None:
     for name, entry in REGISTRY.items():
         if not entry.draw or store.meta(_key(name)) or store.meta(_sample_key(name)):
             continue
-        data = entry.draw(SAMPLE)
-        fill = partial(np.copyto, src=data.images)
-        plan = Plan(data.images.shape, data.labels, data.class_names, fill)
-        store.prepare(_sample_key(name), plan)
+        store.prepare(_sample_key(name), plan_of(entry.draw(SAMPLE)))
 
 
 def _sample_key(name: str) -> str:
@@ -126,6 +148,10 @@ def _plan(name: str, progress: Progress) -> Plan:
     path = _path(name)
     if path.suffix.lower() == ".npz" and path.is_file():
         return arrays.npz(path, progress)
+    if path.suffix.lower() == ".csv":
+        from cnnlab.datasets import columns  # with pandas, for which no other run need wait
+
+        return columns.plan(path, windows.options(name), progress)
     if cifar.layout_of(path):
         return cifar.plan(path, progress)
     return pictures.plan(path, progress)
@@ -148,18 +174,32 @@ def info(name: str) -> DatasetInfo:
             synthetic=entry.draw is not None,
             ready=facts is not None or entry.draw is not None,
             origin=_origin(entry, facts is not None),
+            kind=entry.kind,
         )
     path = _path(name)
+    options = source(name)[1]
+    count, shape = _counted(facts)
     return DatasetInfo(
         name=name,
-        title=path.name,
-        image_shape=facts.shape[1:] if facts else None,
+        title=f"{path.name}?{options}" if options else path.name,
+        image_shape=shape,
         classes=len(facts.class_names) if facts else None,
-        train_images=facts.shape[0] if facts else None,
+        train_images=count,
         synthetic=False,
         ready=facts is not None,
         origin=str(path),
+        kind="series" if path.suffix.lower() == ".csv" else "pictures",
     )
+
+
+def _counted(facts: store.Meta | None) -> tuple[int | None, tuple[int, int, int] | None]:
+    """How many pictures or sequences a prepared data set has, and their shape."""
+    if facts is None:
+        return None, None
+    rows, _, columns, _ = facts.shape
+    if cut := facts.windows:
+        return windows.count(rows, cut.window, cut.horizon), (cut.window, columns, 1)
+    return rows, facts.shape[1:]
 
 
 def _origin(entry: Entry, prepared: bool) -> str:
@@ -222,7 +262,7 @@ def fetch(name: str, progress: Progress = _silent) -> DatasetInfo:
 
 
 def gallery(name: str, per_class: int = 8, classes: int = 10) -> list[tuple[str, np.ndarray]]:
-    """Sample pictures: the name of a class, and uint8 (up to `per_class`, height, width, channels).
+    """Samples: the name of a class, and up to `per_class` of its pictures or sequences.
 
     Empty for a data set that is not ready.
 
@@ -235,10 +275,13 @@ def gallery(name: str, per_class: int = 8, classes: int = 10) -> list[tuple[str,
         data = entry.draw(per_class * entry.classes)
     if data is None:
         return []
+    images, labels = data.images, data.labels
+    if isinstance(data, store.Prepared) and data.windows:
+        images, labels = windows.examples(name, data, None, SPLIT)
     shown: list[tuple[str, np.ndarray]] = []
-    for number in np.unique(data.labels)[:classes]:  # a class of an array may have no picture
-        places = np.flatnonzero(data.labels == number)[:per_class]
-        shown.append((data.class_names[number], np.asarray(data.images[places])))
+    for number in np.unique(labels)[:classes]:  # a class of an array may have no picture
+        places = np.flatnonzero(labels == number)[:per_class]
+        shown.append((data.class_names[number], np.asarray(images[places])))
     return shown
 
 
@@ -259,7 +302,10 @@ def _key(name: str, remembered: bool = False) -> str:
     if path.is_dir():
         return _folder_key(path, remembered)
     facts = path.stat()
-    return store.key(path.name, (str(path), facts.st_size, facts.st_mtime_ns))
+    identity: tuple[object, ...] = (str(path), facts.st_size, facts.st_mtime_ns)
+    if path.suffix.lower() == ".csv":
+        identity += (windows.options(name),)
+    return store.key(path.name, identity)
 
 
 def _folder_key(path: Path, remembered: bool) -> str:
@@ -273,7 +319,7 @@ def _folder_key(path: Path, remembered: bool) -> str:
 
 def _is_source(path: Path) -> bool:
     return path.is_dir() or (
-        path.is_file() and path.name.lower().endswith((".npz", *archives.SUFFIXES))
+        path.is_file() and path.name.lower().endswith((".npz", ".csv", *archives.SUFFIXES))
     )
 
 
@@ -284,13 +330,15 @@ def _path(name: str) -> Path:
         LabError: there is none, or it is of no kind that can be read.
     """
     shown = repr(name if len(name) <= 80 else f"{name[:77]}...")
+    name, _ = source(name)
     try:
         for path in (store.folder() / name, Path(name).expanduser()):
             if name and _is_source(path):
                 return path.resolve()
         if name and Path(name).expanduser().exists():
             raise LabError(
-                f"{name} is no data set: it must be a folder, .npz, {', '.join(archives.SUFFIXES)}."
+                f"{name} is no data set: it must be a folder, .csv, .npz, "
+                f"{', '.join(archives.SUFFIXES)}."
             )
     except (OSError, ValueError, RuntimeError) as error:  # no name for a file, no such home
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
@@ -298,5 +346,6 @@ def _path(name: str) -> Path:
     near = difflib.get_close_matches(name, [*REGISTRY, *_own_names()], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}" if near else f"choose {', '.join(REGISTRY)}"
     raise LabError(
-        f"There is no data set {shown}: {hint}, or name a folder or an archive of pictures."
+        f"There is no data set {shown}: {hint}, or name a folder or an archive of pictures, "
+        "or a .csv file."
     )

@@ -9,22 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlab.datasets import arrays, cifar, shapes
+from cnnlab.datasets import arrays, cifar, shapes, waves
 from cnnlab.datasets.downloads import Published
 from cnnlab.datasets.store import Plan, Progress
+from cnnlab.spec import Kind
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training pictures with their labels."""
+    """Training pictures or sequences with their labels."""
 
     name: str
     images: np.ndarray
-    """uint8 (N, height, width, channels), one or three channels; may be a read-only memory map."""
+    """uint8 (N, height, width, channels), one or three channels; of sequences float32 (N, steps,
+    features, 1), scaled already. May be read-only, and mapped from a file or a view of one."""
     labels: np.ndarray
     """int32 (N,), from 0 to the number of classes less 1."""
     class_names: tuple[str, ...]
     synthetic: bool
+    kind: Kind = "pictures"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Entry:
     """What is downloaded; nothing if it is drawn."""
     plan: Callable[[list[Path], Progress], Plan]
     draw: Callable[[int], Dataset] | None = None
-    """Draws the first so many pictures of a synthetic set, every class equally often."""
+    """Draws the first so many of a synthetic set, every class equally often."""
+    kind: Kind = "pictures"
 
     @property
     def size(self) -> int:
@@ -62,9 +66,29 @@ def _draw_shapes(count: int) -> Dataset:
 
 def _shapes(_: list[Path], progress: Progress) -> Plan:
     progress(None, f"drawing {shapes.PICTURES:,} pictures")
-    data = _draw_shapes(shapes.PICTURES)
-    fill = partial(np.copyto, src=data.images)
-    return Plan(data.images.shape, data.labels, data.class_names, fill)
+    return plan_of(_draw_shapes(shapes.PICTURES))
+
+
+def _draw_waves(count: int) -> Dataset:
+    sequences, labels = waves.draw(count)
+    names = waves.CLASS_NAMES
+    return Dataset("waves", sequences, labels, names, synthetic=True, kind="series")
+
+
+def _waves(_: list[Path], progress: Progress) -> Plan:
+    progress(None, f"drawing {waves.SEQUENCES:,} sequences")
+    return plan_of(_draw_waves(waves.SEQUENCES))
+
+
+def plan_of(data: Dataset) -> Plan:
+    """What was drawn, to be kept as it is."""
+    return Plan(
+        shape=data.images.shape,
+        labels=data.labels,
+        class_names=data.class_names,
+        fill=partial(np.copyto, src=data.images),
+        dtype="float32" if data.kind == "series" else "uint8",
+    )
 
 
 def _cifar(files: list[Path], progress: Progress) -> Plan:
@@ -90,6 +114,16 @@ REGISTRY: dict[str, Entry] = {
         files=(),
         plan=_shapes,
         draw=_draw_shapes,
+    ),
+    "waves": Entry(
+        title="Waves (synthetic)",
+        image_shape=(waves.STEPS, waves.FEATURES, 1),
+        classes=len(waves.CLASS_NAMES),
+        train_images=waves.SEQUENCES,
+        files=(),
+        plan=_waves,
+        draw=_draw_waves,
+        kind="series",
     ),
     "cifar10": Entry(
         title="CIFAR-10",

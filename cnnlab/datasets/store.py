@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -33,12 +34,29 @@ Progress = Callable[[float | None, str], None]
 """Told the share done, 0 to 1 (None: unknown), and what is being done."""
 
 
+Dtype = Literal["uint8", "float32", "float64"]
+"""Pictures, sequences, tables."""
+
+
+class Windows(Frozen):
+    """How a table of rows becomes sequences; see `cnnlab.datasets.windows`."""
+
+    window: int
+    """Rows of a sequence."""
+    horizon: int
+    """Rows behind it that its class is about."""
+
+
 class Meta(Frozen):
     """What a page needs to know of a prepared data set without opening its arrays."""
 
     shape: tuple[int, int, int, int]
-    """Pictures, height, width, channels."""
+    """Pictures, height, width, channels; of sequences N, steps, features, 1; of a table rows, 1,
+    columns, 1."""
     class_names: tuple[str, ...]
+    dtype: Dtype = "uint8"
+    windows: Windows | None = None
+    """Of a table alone."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +65,12 @@ class Plan:
 
     shape: tuple[int, int, int, int]
     labels: np.ndarray
-    """(N,), whole numbers from 0."""
+    """(N,), whole numbers from 0; of a table, what the classes will be made from."""
     class_names: tuple[str, ...]
     fill: Callable[[np.ndarray], None]
-    """Writes the pixels into a uint8 array of `shape`."""
+    """Writes the pixels, or values, into an array of `shape` and `dtype`."""
+    dtype: Dtype = "uint8"
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,7 @@ class Prepared:
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
+    windows: Windows | None = None
 
 
 def folder() -> Path:
@@ -110,9 +131,15 @@ def read(key: str) -> Prepared | None:
     except (OSError, ValueError, EOFError) as error:
         raise _damaged(here, error) from error
     kinds = (images.dtype, labels.dtype, images.shape, labels.shape)
-    if kinds != (np.dtype(np.uint8), np.dtype(np.int32), facts.shape, facts.shape[:1]):
+    wanted = (np.dtype(facts.dtype), _label_dtype(facts.windows), facts.shape, facts.shape[:1])
+    if kinds != wanted:
         raise _damaged(here, "its arrays do not fit its meta.json")
-    return Prepared(images, labels, facts.class_names)
+    return Prepared(images, labels, facts.class_names, facts.windows)
+
+
+def _label_dtype(windows: Windows | None) -> np.dtype:
+    """Class numbers; of a table, real numbers that classes are made from."""
+    return np.dtype(np.float64 if windows else np.int32)
 
 
 def _damaged(here: Path, why: object) -> LabError:
@@ -152,7 +179,8 @@ def _unwritable(error: OSError) -> LabError:
 
 
 def _check_room(here: Path, plan: Plan) -> None:
-    needed = int(np.prod(plan.shape, dtype=np.int64)) + 4 * plan.shape[0] + SPARE_BYTES
+    values = int(np.prod(plan.shape, dtype=np.int64)) * np.dtype(plan.dtype).itemsize
+    needed = values + _label_dtype(plan.windows).itemsize * plan.shape[0] + SPARE_BYTES
     free = shutil.disk_usage(here).free
     if needed > free:
         raise LabError(
@@ -170,15 +198,21 @@ def _sweep(here: Path) -> None:
 
 def _write(draft: Path, plan: Plan) -> None:
     file = draft / "images.npy"
-    images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=plan.shape)
+    images = np.lib.format.open_memmap(file, mode="w+", dtype=plan.dtype, shape=plan.shape)
     if hasattr(os, "posix_fallocate"):
         # A disk that fills up under a memory map kills the process; like this it is an OSError.
         with file.open("r+b") as handle:
             os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
     plan.fill(images)
     images.flush()
-    np.save(draft / "labels.npy", plan.labels.astype(np.int32), allow_pickle=False)
-    facts = Meta(shape=plan.shape, class_names=plan.class_names)
+    labels = plan.labels.astype(_label_dtype(plan.windows))
+    np.save(draft / "labels.npy", labels, allow_pickle=False)
+    facts = Meta(
+        shape=plan.shape,
+        class_names=plan.class_names,
+        dtype=plan.dtype,
+        windows=plan.windows,
+    )
     (draft / "meta.json").write_text(facts.model_dump_json(), encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cnnlab.spec import CnnModel, DenseModel, ExperimentSpec, ModelSpec, RnnModel
+from cnnlab.spec import CnnModel, DenseModel, ExperimentSpec, Kind, ModelSpec, RnnModel
 
 KERAS_SETS = ("cifar10", "cifar100", "mnist", "fashion_mnist")
 """Data sets that Keras loads by the same name, in the same order."""
@@ -22,21 +22,23 @@ def keras_script(
     *,
     title: str,
     data_file: str,
+    kind: Kind = "pictures",
 ) -> str:
     """The script that trains `spec` the way the engine `stock` does, with Keras's own progress.
 
     On the CPU it gives the same losses, for it seeds what the lab seeds.
 
     Args:
-        image_shape: height, width, channels of the pictures.
+        image_shape: height, width, channels of the pictures; steps, features, 1 of sequences.
         title: what to call it, in its first line.
-        data_file: where the pictures lie that Keras does not load by name, as `x_train` (uint8)
-            and `y_train` in a .npz file beside the script.
+        data_file: where the data lie that Keras does not load by name, as `x_train` (uint8; of
+            sequences float32) and `y_train` in a .npz file beside the script.
+        kind: what the data are.
     """
     parts = (
-        _head(spec, title, data_file),
+        _head(spec, title, data_file, kind),
         _imports(spec),
-        _data(spec, classes, data_file),
+        _data(spec, classes, data_file, kind),
         _model(spec, image_shape, classes),
         _seeding(spec),
         _fit(spec),
@@ -47,7 +49,7 @@ def keras_script(
 # --- what comes before the model ------------------------------------------------------------
 
 
-def _head(spec: ExperimentSpec, title: str, data_file: str) -> str:
+def _head(spec: ExperimentSpec, title: str, data_file: str, kind: Kind) -> str:
     """Comments, of one line each whatever the title holds."""
     lines = [
         _line(title),
@@ -57,7 +59,9 @@ def _head(spec: ExperimentSpec, title: str, data_file: str) -> str:
     if spec.dataset in KERAS_SETS:
         lines.append(f"Keras downloads the data set {spec.dataset} when it is first used.")
     else:
-        lines.append(f"It reads x_train (uint8) and y_train from {_line(data_file)}, beside it.")
+        values = "uint8" if kind == "pictures" else "float32 sequences, scaled already"
+        lines.append(f"It reads x_train ({values}) and y_train from a file beside it:")
+        lines.append(_line(data_file))
     if spec.engine == "fast":
         lines.append("The lab's fast engine did the same arithmetic with less around it.")
     if spec.device == "auto" and spec.gpu_off == "none":
@@ -94,7 +98,7 @@ def _imports(spec: ExperimentSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _data(spec: ExperimentSpec, classes: int, data_file: str) -> str:
+def _data(spec: ExperimentSpec, classes: int, data_file: str, kind: Kind) -> str:
     if spec.dataset in KERAS_SETS:
         lines = [f"(x, y), _ = keras.datasets.{spec.dataset}.load_data()"]
     else:
@@ -106,7 +110,8 @@ def _data(spec: ExperimentSpec, classes: int, data_file: str) -> str:
         lines.append(f"x, y = x[:{spec.train_limit}], y[:{spec.train_limit}]")
     if spec.dataset in ("mnist", "fashion_mnist"):
         lines.append("x = x[..., None]  # grey pictures have one channel")
-    lines += ["x = x / 255.0", f"y = keras.utils.to_categorical(y, {classes})"]
+    lines += ["x = x / 255.0"] if kind == "pictures" else []
+    lines += [f"y = keras.utils.to_categorical(y, {classes})"]
     return "\n".join(lines) + "\n"
 
 

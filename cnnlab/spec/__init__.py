@@ -24,6 +24,7 @@ from cnnlab.spec.events import (
     Epoch,
     EpochEnded,
     Event,
+    Kind,
     Memory,
     ModelFacts,
     Number,
@@ -54,6 +55,7 @@ from cnnlab.spec.experiment import (
     change,
     parse_spec,
     problems_of,
+    training_part,
 )
 from cnnlab.spec.presets import (
     PRESETS,
@@ -82,6 +84,7 @@ __all__ = [
     "Frozen",
     "GpuOff",
     "Initializer",
+    "Kind",
     "LabError",
     "Memory",
     "ModelFacts",
@@ -106,5 +109,6 @@ __all__ = [
     "home",
     "parse_spec",
     "problems_of",
+    "training_part",
     "warmup_steps",
 ]

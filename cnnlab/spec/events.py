@@ -43,6 +43,10 @@ Number = Annotated[
 ]
 
 
+Kind = Literal["pictures", "series"]
+"""What a data set holds: pictures of 8 bits, or sequences of real numbers, scaled already."""
+
+
 class ModelFacts(Frozen):
     """What was built."""
 
@@ -61,7 +65,9 @@ class DatasetFacts(Frozen):
     validation_images: int
     classes: int
     image_shape: tuple[int, ...]
+    """Height, width, channels of a picture; steps, features, 1 of a sequence."""
     synthetic: bool = False
+    kind: Kind = "pictures"
 
 
 class DeviceFacts(Frozen):

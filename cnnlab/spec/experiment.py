@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -105,6 +106,14 @@ class ExperimentSpec(Frozen):
     gpu_off: GpuOff = "none"
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+
+
+def training_part(count: int, validation_split: float) -> int:
+    """How many of `count` pictures or sequences train: Keras's own rule for `validation_split`.
+
+    The first ones train, the others validate.
+    """
+    return math.floor(count * (1.0 - validation_split))
 
 
 def _describe(error: Mapping[str, Any]) -> Problem:

@@ -70,7 +70,7 @@ def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
     st.caption("The same experiment in plain Keras, without CNN Lab.")
     if card.spec.dataset not in KERAS_SETS:
         command = f"python -m cnnlab runs export {chosen} --format script -o run-{chosen}.py"
-        st.caption("Keras does not load its pictures; the command line writes them beside it:")
+        st.caption("Keras does not load its data; the command line writes them beside it:")
         st.code(command, language="bash", wrap_lines=True)
     st.download_button(
         "Download the script",
@@ -80,6 +80,7 @@ def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
             facts.classes,
             title=f"{card.name} (run {chosen})",
             data_file=data_file,
+            kind=facts.kind,
         ),
         file_name=f"run-{chosen}.py",
         mime="text/x-python",

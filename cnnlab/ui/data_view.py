@@ -1,4 +1,4 @@
-"""Data sets on a page: what is here, what the pictures look like, how to add one's own."""
+"""Data sets on a page: what is here, what it looks like, how to add one's own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from cnnlab import datasets, words
+from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
 from cnnlab.spec import PRESETS, change, home
-from cnnlab.ui import link, tables
+from cnnlab.ui import link, series_view, tables
 
 SHOWN_PIXELS = 96
 PER_CLASS, CLASSES = 8, 20
+SEQUENCES = 3
+"""Of each class that are drawn."""
 
 
 def choose(known: Sequence[DatasetInfo]) -> DatasetInfo:
@@ -45,13 +47,19 @@ def facts(info: DatasetInfo) -> None:
     """The figures of a data set, and what it needs before it can be used."""
     shape = " × ".join(map(str, info.image_shape)) if info.image_shape else words.UNKNOWN
     with st.container(horizontal=True, key="data-facts"):
-        st.metric("Pictures to train on", words.count(info.train_images), border=True, width=200)
+        what = f"{words.things(info.kind).capitalize()} to train on"
+        st.metric(what, words.count(info.train_images), border=True, width=200)
         st.metric("Classes", words.count(info.classes), border=True, width=200)
-        st.metric("Height × width × channels", shape, border=True, width=240)
+        if info.kind == "series":
+            shape = shape.removesuffix(" × 1")
+            st.metric("Steps × features", shape, border=True, width=240)
+        else:
+            st.metric("Height × width × channels", shape, border=True, width=240)
     if info.synthetic:
         st.info(
-            "**Synthetic.** These pictures are drawn by a program, the same ones every time, so "
-            "that the lab works without a network. Results on them say nothing about photographs.",
+            f"**Synthetic.** These {words.things(info.kind)} are drawn by a program, the same ones "
+            "every time, so that the lab works without a network. Results on them say nothing "
+            f"about {'measurements' if info.kind == 'series' else 'photographs'}.",
             icon=":material/brush:",
         )
     elif info.ready:
@@ -63,6 +71,8 @@ def facts(info: DatasetInfo) -> None:
 def train_on(info: DatasetInfo) -> None:
     """The way to a run on this data set."""
     spec = change(PRESETS[link.DEFAULT_PRESET].spec, dataset=info.name)
+    if info.kind == "series":
+        spec = change(spec, model=link.FRESH["rnn"].model_dump(mode="json"))
     st.page_link(
         "pages/train.py",
         label="Train on it",
@@ -80,30 +90,40 @@ def _not_ready(info: DatasetInfo) -> None:
     st.code(f"python -m cnnlab datasets fetch {shlex.quote(info.name)}", language="bash")
 
 
-# --- pictures -------------------------------------------------------------------------------
+# --- samples --------------------------------------------------------------------------------
 
 
 def gallery(info: DatasetInfo) -> None:
-    """Sample pictures of each class."""
+    """Samples of each class."""
+    things = words.things(info.kind)
     if not info.ready:
-        st.caption("Its pictures appear here once it is prepared.")
+        st.caption(f"Its {things} appear here once it is prepared.")
         return
-    sheets = _sheets(info.name, info.train_images)
-    st.subheader("Sample pictures", anchor=False)
-    if info.classes and info.classes > len(sheets):
-        st.caption(f"{len(sheets)} of {words.count(info.classes)} classes.")
+    samples = _samples(info.name, info.train_images)
+    st.subheader(f"Sample {things}", anchor=False)
+    if info.classes and info.classes > len(samples):
+        st.caption(f"{len(samples)} of {words.count(info.classes)} classes.")
     grid = st.grid(2, min_column_width=320)
-    for name, sheet in sheets:
+    for name, found in samples:
         with grid.cell():
             st.markdown(f"**{tables.plain(name)}**")
-            st.image(sheet, alt=f"Sample pictures of the class {name}.", width="stretch")
+            if info.kind == "series":
+                _show_lines(name, found[:SEQUENCES])
+            else:
+                alt = f"Sample pictures of the class {name}."
+                st.image(sheet(found), alt=alt, width="stretch")
+
+
+def _show_lines(name: str, sequences: np.ndarray) -> None:
+    data = charts.packed(series_view.frame(sequences))
+    says = series_view.alt_text(name, sequences)
+    st.vega_lite_chart(data, series_view.chart(), key=f"lines {name}", alt=says)
 
 
 # Not for long: files of the same name and number may be put in their place.
-@st.cache_data(max_entries=16, ttl=60, show_spinner="Looking for sample pictures …")
-def _sheets(name: str, images: int | None) -> list[tuple[str, np.ndarray]]:
-    found = datasets.gallery(name, per_class=PER_CLASS, classes=CLASSES)
-    return [(title, sheet(pictures)) for title, pictures in found]
+@st.cache_data(max_entries=16, ttl=60, show_spinner="Looking for samples …")
+def _samples(name: str, count: int | None) -> list[tuple[str, np.ndarray]]:
+    return datasets.gallery(name, per_class=PER_CLASS, classes=CLASSES)
 
 
 def sheet(pictures: np.ndarray) -> np.ndarray:
@@ -132,7 +152,7 @@ def sheet(pictures: np.ndarray) -> np.ndarray:
 
 def own_data() -> None:
     """How to add a data set of one's own."""
-    st.subheader("Your own pictures", anchor=False)
+    st.subheader("Your own data", anchor=False)
     st.markdown(
         "Put one of these into the folder below; it appears here at once, under its file name."
     )
@@ -141,5 +161,10 @@ def own_data() -> None:
         "- a folder with a folder for each class, holding its pictures (`cats/1.jpg`, "
         "`dogs/2.png`, …); folders `train` and `test` on top are understood\n"
         "- the same as an archive: `.zip`, `.tar`, `.tar.gz`, `.tar.xz`, `.tar.bz2`\n"
-        "- a `.npz` file with the arrays `x_train` and `y_train`, as Keras has them"
+        "- a `.npz` file with the arrays `x_train` and `y_train`, as Keras has them\n"
+        "- a `.csv` file of values over time, one row for each time, in order: windows of its rows "
+        "become sequences, and what is learnt is whether the first column falls, stays or rises "
+        "behind each. `prices.csv?time=date&values=close,volume&window=64&horizon=5` on the "
+        "command line says how; what is left out is found: a column of times, all columns of "
+        "numbers, 32 rows, 1 row ahead"
     )

@@ -118,7 +118,8 @@ def check(spec: ExperimentSpec) -> list[Layer]:
         LabError: it cannot work here; a `SpecError` names every bad field.
     """
     problems = _device_problems(spec)
-    if spec.dataset not in dataset_names():
+    # A file may be named with options behind it: they choose among its columns, no other file.
+    if {spec.dataset, datasets.source(spec.dataset)[0]}.isdisjoint(dataset_names()):
         allowed = "a page offers only the data sets listed; use others from the command line first"
         problems.append(Problem(field="dataset", value=spec.dataset[:60], allowed=allowed))
         raise SpecError(problems)
@@ -135,7 +136,7 @@ def _layers(spec: ExperimentSpec) -> list[Layer]:
     info = datasets.info(spec.dataset)
     if info.image_shape is None or info.classes is None or info.train_images is None:
         raise LabError(
-            f"{info.title} was not read yet, so the size of its pictures is unknown; "
+            f"{info.title} was not read yet, so its size is unknown; "
             "prepare it on the Data page first."
         )
     return check_layers(spec, info.image_shape, info.classes, info.train_images)

@@ -60,11 +60,12 @@ class Field:
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("dataset", "Data set", "The pictures to learn from.", "data"),
+    Field("dataset", "Data set", "The pictures or sequences to learn from.", "data"),
     Field(
         "train_limit",
-        "Pictures to use",
-        "Only the first so many; left empty, all of them. The validation pictures are among them.",
+        "How many to use",
+        "Only the first so many pictures or sequences; left empty, all of them. Those that are "
+        "kept aside to validate are among them.",
         "data",
     ),
     Field("model.family", "Family", "What kind of network: the layers it is made of.", "network"),
@@ -121,8 +122,8 @@ FIELDS: tuple[Field, ...] = (
         "network",
         folded=True,
     ),
-    Field("epochs", "Epochs", "How often the network sees every training picture.", "training"),
-    Field("batch_size", "Batch size", "Pictures in one training step.", "training"),
+    Field("epochs", "Epochs", "How often the network sees all that it learns from.", "training"),
+    Field("batch_size", "Batch size", "Pictures or sequences in one training step.", "training"),
     Field("optimizer", "Optimizer", "The rule that turns gradients into new weights.", "training"),
     Field(
         "learning_rate",
@@ -134,7 +135,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "validation_split",
         "Validation split",
-        "Share of the pictures kept aside to see how the network does on pictures it never saw.",
+        "Share of the data kept aside, to see how the network does on what it never saw.",
         "training",
         folded=True,
     ),

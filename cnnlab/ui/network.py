@@ -120,7 +120,7 @@ def _chart(present: tuple[str, ...]) -> charts.Spec:
             alt.Tooltip("layer:N", title="Layer"),
             alt.Tooltip("shape:N", title="Output shape"),
             alt.Tooltip("parameters:N", title="Parameters"),
-            alt.Tooltip("flops:N", title="FLOPs per image"),
+            alt.Tooltip("flops:N", title="FLOPs"),
         ],
     )
     drawing = alt.layer(_labels(base), blocks).resolve_scale(x="independent")
@@ -164,7 +164,7 @@ def table(layers: Sequence[Layer]) -> pd.DataFrame:
                 "Settings": layer.detail,
                 "Output shape": shape_text(layer),
                 "Parameters": layer.parameters,
-                "FLOPs per image": layer.flops,
+                "FLOPs": layer.flops,
             }
             for layer in layers
         ]

@@ -52,17 +52,19 @@ def _show_network(layers: Sequence[Layer]) -> None:
     with st.container(key="drawing"):  # by which the style sheet finds it
         st.vega_lite_chart(data, network.chart(layers), key="network", alt=network.alt_text(layers))
     st.caption(
-        "Width: channels. Height: size of the picture. Point at a block for its shape, "
-        "parameters and FLOPs."
+        "Width: channels or units. Height: size of the picture, or steps of the sequence. Point at "
+        "a block for its shape, parameters and FLOPs."
     )
 
 
 def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
-    train, validation = split(spec, datasets.info(spec.dataset).train_images or 0)
+    info = datasets.info(spec.dataset)
+    train, validation = split(spec, info.train_images or 0)
+    things = words.things(info.kind)
     figures = (
         ("Parameters", words.count(parameters(list(layers))), "Weights and biases."),
         (
-            "FLOPs per image",
+            "FLOPs per sequence" if info.kind == "series" else "FLOPs per image",
             words.scaled(flops_per_image(list(layers)), ""),
             "Floating-point operations of one forward pass; a training step takes about three "
             "times as many.",
@@ -71,12 +73,12 @@ def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
             "Memory",
             words.size(memory_mb(spec, list(layers)) * 1e6),
             "Estimate for weights, gradients, optimizer and one batch; the frameworks' own few "
-            "hundred MB and the pictures come on top.",
+            f"hundred MB and the {things} come on top.",
         ),
         (
             "Steps per epoch",
             words.count(math.ceil(train / spec.batch_size)),
-            f"{words.count(train)} pictures to train on, {words.count(validation)} to validate.",
+            f"{words.count(train)} {things} to train on, {words.count(validation)} to validate.",
         ),
     )
     with st.container(horizontal=True, key="figures"):
@@ -144,7 +146,7 @@ def _show_table(layers: Sequence[Layer]) -> None:
         hide_index=True,
         column_config={
             "Parameters": number(format="localized"),
-            "FLOPs per image": number(format="localized"),
+            "FLOPs": number(format="localized"),
         },
         alt="The layers in order, with settings, output shape, parameters and FLOPs.",
     )

@@ -24,7 +24,7 @@ RECENT_STEPS = 64
 AXES: dict[Axis, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Wall clock"}
 PHASES = {
     "starting": "Starting the training process",
-    "loading": "Loading the pictures",
+    "loading": "Loading the data",
     "building": "Building the network",
 }
 
@@ -205,7 +205,7 @@ def _metrics(state: RunState) -> None:
             _thin(series.ms[warmup_steps(len(series)) :]),
             _STEP_HELP,
         )
-        _metric("Images per second", words.number(_rate(state)), list(rate["images_per_second"]))
+        _metric(_rate_title(state), words.number(_rate(state)), list(rate["images_per_second"]))
         _metric("Loss", words.number(last_loss), _thin(loss), "Mean of the epoch so far.")
         best = words.percent(checks[-1]) if checks else words.UNKNOWN
         _metric("Val. accuracy", best, checks, "After the last whole epoch.")
@@ -284,7 +284,7 @@ def _more_charts(state: RunState) -> None:
     """Only the open tab is computed and sent."""
     tabs: dict[str, Callable[[RunState], None]] = {
         "Step time": _step_charts,
-        "Images per second": _rate_chart,
+        _rate_title(state): _rate_chart,
         "Memory": _memory_chart,
     }
     for tab, draw in zip(
@@ -293,6 +293,11 @@ def _more_charts(state: RunState) -> None:
         if tab.open:
             with tab:
                 draw(state)
+
+
+def _rate_title(state: RunState) -> str:
+    series = state.card.dataset is not None and state.card.dataset.kind == "series"
+    return "Sequences per second" if series else "Images per second"
 
 
 def _step_charts(state: RunState) -> None:

@@ -1,0 +1,130 @@
+"""A table of numbers as sequences: windows of rows, and what the first column does after each.
+
+A data set name may say how: `prices.csv?time=date&values=open,close&window=32&horizon=1`. A window
+is `window` rows in a row; its class is whether the first value column falls, stays or rises in the
+`horizon` rows behind it. "Stays" is the middle third of the changes in the training part, "falls"
+and "rises" are the thirds below and above it.
+
+Nothing of the validation part is looked at before it is validated on: windows keep the order of
+time, so the training part is the earlier one; its rows alone give the mean and the standard
+deviation that every column is scaled by, and its changes alone the bounds of the thirds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+import numpy as np
+from pydantic import BeforeValidator, Field, ValidationError
+
+from cnnlab.datasets.store import Prepared
+from cnnlab.spec import Frozen, LabError, problems_of, training_part
+
+CLASS_NAMES = ("falls", "stays", "rises")
+FEWEST = 10
+"""Fewest windows that a table must give."""
+BYTES = 10**9
+"""Most memory for all windows of a table, laid out one after the other."""
+
+
+def _names(value: object) -> object:
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+class Options(Frozen):
+    """How a table is read; a column that is not named is found by looking."""
+
+    time: str | None = None
+    values: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Columns of numbers; the first is the one whose change is learnt."""
+    window: Annotated[int, Field(ge=2, le=10_000)] = 32
+    horizon: Annotated[int, Field(ge=1, le=10_000)] = 1
+
+
+def source(name: str) -> tuple[str, str]:
+    """The file or folder that a data set name means, and the options behind it."""
+    match = re.fullmatch(r"(.+\.csv)\?(.*)", name, re.IGNORECASE | re.DOTALL)
+    return (match[1], match[2]) if match else (name, "")
+
+
+def options(name: str) -> Options:
+    """The options of a data set name.
+
+    Raises:
+        LabError: names every option that is unknown or out of its range.
+    """
+    file, text = source(name)
+    given = dict(parse_qsl(text, keep_blank_values=True))
+    for unknown in given.keys() - Options.model_fields.keys():
+        near = difflib.get_close_matches(unknown, Options.model_fields, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}" if near else f"it has {', '.join(Options.model_fields)}"
+        raise LabError(f"A CSV file has no option {unknown!r}: {hint}.")
+    try:
+        return Options.model_validate(given)
+    except ValidationError as error:
+        said = "; ".join(map(str, problems_of(error)))
+        raise LabError(f"The options of {file} cannot be used: {said}.") from error
+
+
+def count(rows: int, window: int, horizon: int) -> int:
+    """Windows of a table that have `horizon` rows behind them."""
+    return max(0, rows - window - horizon + 1)
+
+
+def changes(first: np.ndarray, horizon: int) -> np.ndarray:
+    """What a column does in the `horizon` rows behind each row, (rows,); NaN where there are none.
+
+    Args:
+        first: float64 (rows,).
+    """
+    out = np.full(len(first), np.nan)
+    out[:-horizon] = first[horizon:] - first[:-horizon]
+    return out
+
+
+def examples(
+    name: str, table: Prepared, limit: int | None, validation_split: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The windows of a table and their classes, in the order of time.
+
+    The windows are a view of the scaled table: no row is held twice.
+
+    Args:
+        table: its images are float64 (rows, 1, columns, 1), its labels what `changes` gives.
+        limit: the first so many windows; null for all.
+        validation_split: share of those windows, the last ones, that nothing is measured on.
+
+    Returns:
+        float32 (N, window, columns, 1), read-only, and int32 (N,).
+
+    Raises:
+        LabError: the first column hardly changes in the training part.
+    """
+    assert table.windows
+    window, horizon = table.windows.window, table.windows.horizon
+    rows = table.images[:, 0, :, 0]
+    used = min(count(len(rows), window, horizon), limit or len(rows))
+    train = max(1, training_part(used, validation_split))
+    seen = rows[: train + window - 1]
+    spread = seen.std(axis=0)
+    spread[spread == 0] = 1.0  # a column that stands still says nothing, whatever it is divided by
+    scaled = ((rows[: used + window - 1] - seen.mean(axis=0)) / spread).astype(np.float32)
+    views = np.lib.stride_tricks.sliding_window_view(scaled, window, axis=0)
+    return views.transpose(0, 2, 1)[..., None], _classes(
+        name, table.labels[window - 1 :][:used], train
+    )
+
+
+def _classes(name: str, change: np.ndarray, train: int) -> np.ndarray:
+    low, high = np.quantile(change[:train], (1 / 3, 2 / 3))
+    # A bound that many changes share goes to the outer third: prices that move by one tick or none.
+    labels = ((change > low).astype(np.int32) + (change >= high)).astype(np.int32)
+    if len(np.unique(labels[:train])) < 2:
+        raise LabError(
+            f"The first value column of {name} hardly ever changes in the training part, so there "
+            "is nothing to foretell: name another one first, or a longer horizon."
+        )
+    return labels
