@@ -31,6 +31,7 @@ from cnnlab.commands.shared import (
     spec_options,
     stop_on_signal,
 )
+from cnnlab.commands.sweep import sweep
 from cnnlab.history import History
 from cnnlab.progress import TrainingProgress
 from cnnlab.spec import (
@@ -54,6 +55,7 @@ def cli() -> None:
 
 cli.add_command(race)
 cli.add_command(compare)
+cli.add_command(sweep)
 
 
 # --- train ----------------------------------------------------------------------------------

@@ -126,6 +126,8 @@ class LabCallback(keras.callbacks.Callback):
     step ends where the next begins, and an epoch's last where its validation begins.
     """
 
+    window_seconds = WINDOW_SECONDS
+
     def __init__(self, spec: ExperimentSpec, device: str, emit: Emit, stop: Stop) -> None:
         super().__init__()
         self.spec, self.device, self.emit, self.stop = spec, device, emit, stop
@@ -164,12 +166,12 @@ class LabCallback(keras.callbacks.Callback):
         self._poll()
         self.clock.mark()
         # The first window closes after one step, so that a chart has something to show.
-        if batch and (batch == 1 or now - self.edge >= WINDOW_SECONDS):
-            self._close_window()
+        if batch and (batch == 1 or now - self.edge >= self.window_seconds):
+            self.close_window()
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.clock.mark()
-        self._close_window()
+        self.close_window()
         now = time.perf_counter()
         self.train_seconds += now - self.epoch_began
         self.test_began = now
@@ -208,7 +210,8 @@ class LabCallback(keras.callbacks.Callback):
         if self.stop():
             raise Stopped
 
-    def _close_window(self) -> None:
+    def close_window(self) -> None:
+        """Read the steps since the last window, and tell of them."""
         result = self.model.get_metrics_result()
         times = self.clock.read()
         first = len(self.step_ms) + 1
@@ -239,7 +242,7 @@ def _diverged(spec: ExperimentSpec, place: str) -> str:
 # --- the run --------------------------------------------------------------------------------
 
 
-class _Ledger:
+class Ledger:
     """Where a run's wall time went, phase by phase."""
 
     def __init__(self, launched_at: float) -> None:
@@ -277,7 +280,7 @@ def train(spec: ExperimentSpec, emit: Emit, stop: Stop, *, launched_at: float) -
     Raises:
         LabError: the spec, its data or its device cannot work, or the training diverged.
     """
-    ledger = _Ledger(launched_at)
+    ledger = Ledger(launched_at)
     device = devices.resolve(spec.device, spec.gpu_off)
     if spec.threads:
         torch.set_num_threads(spec.threads)
@@ -290,8 +293,8 @@ def train(spec: ExperimentSpec, emit: Emit, stop: Stop, *, launched_at: float) -
             return ended
         ledger.close("data")
         emit(PhaseChanged(phase="building"))
-        job, weights = _build(spec, pictures)
-        started = _started(spec, job, weights, facts)
+        job, weights = build(spec, pictures)
+        started = first_word(spec, job, weights, facts)
         emit(started)
         ledger.close("build")
         return _fit(spec, device, job, started.model.flops_per_image, ledger, emit, stop)
@@ -328,14 +331,16 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
     return Pictures(data.images, data.labels, classes), facts
 
 
-def _build(spec: ExperimentSpec, pictures: Pictures) -> tuple[Job, list[np.ndarray]]:
+def build(spec: ExperimentSpec, pictures: Pictures) -> tuple[Job, list[np.ndarray]]:
+    """The model on the device of the scope, ready to fit, and the weights that it starts from."""
     weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)
     return ENGINES[spec.engine](spec, pictures, weights), weights
 
 
-def _started(
+def first_word(
     spec: ExperimentSpec, job: Job, weights: list[np.ndarray], facts: DatasetFacts
 ) -> RunStarted:
+    """What can be said of a run once its model stands."""
     layers = models.layer_table(spec.model, facts.image_shape, facts.classes)
     used = str(job.model.trainable_variables[0].value.device)
     model = ModelFacts(
@@ -360,7 +365,7 @@ def _fit(
     device: str,
     job: Job,
     flops_per_image: int,
-    ledger: _Ledger,
+    ledger: Ledger,
     emit: Emit,
     stop: Stop,
 ) -> RunEnded:
@@ -385,7 +390,7 @@ def _fit(
     peak = devices.matmul_peak(device, spec.precision) if status is Status.FINISHED else None
     ended = RunEnded(
         status=status,
-        timing=_timing(spec, callback, ledger, flops_per_image, peak),
+        timing=timing_of(spec, callback, ledger, flops_per_image, peak),
         memory=memory,
         energy=energy,
         disturbances=disturbances,
@@ -394,10 +399,10 @@ def _fit(
     return ended
 
 
-def _timing(
+def timing_of(
     spec: ExperimentSpec,
     callback: LabCallback,
-    ledger: _Ledger,
+    ledger: Ledger,
     flops_per_image: int,
     peak_gflops: float | None,
 ) -> Timing:
@@ -447,7 +452,7 @@ def first_steps() -> None:
     spec = PRESETS["tiny"].spec
     pictures = Pictures(np.zeros((64, 32, 32, 3), np.uint8), np.zeros(64, np.int32), 2)
     with keras.device("cpu"):
-        job, _ = _build(spec, pictures)
+        job, _ = build(spec, pictures)
         job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(keras.callbacks.Callback()))
 
 
@@ -460,7 +465,8 @@ def explain(error: BaseException) -> str:
             "The accelerator ran out of memory: use a smaller batch or fewer filters, "
             "or train on the CPU."
         )
-    if isinstance(error, MemoryError):
+    # Torch has no class of its own for a CPU's memory that ran out.
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "The computer ran out of memory: use a smaller batch, fewer pictures or filters."
     first = (str(error).splitlines() or [""])[0]
     return f"The training failed with {type(error).__name__}: {first:.200}"

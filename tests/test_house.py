@@ -23,8 +23,10 @@ ROOMS: dict[str, set[str]] = {
     "devices": {"spec"},
     "engines": {"spec", "models", "devices"},
     "training": {"spec", "datasets", "models", "devices", "engines"},
-    "worker": {"spec", "datasets", "devices", "training"},
-    "runner": {"spec"},
+    "measuring": {"spec", "words", "datasets", "models", "devices", "engines", "training"},
+    "worker": {"spec", "datasets", "devices", "training", "measuring"},
+    "sweep": {"spec"},
+    "runner": {"spec", "sweep"},
     "history": {"spec"},
     "analysis": {"spec", "words"},
     "charts": {"spec", "words", "analysis"},
@@ -33,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "race": {"spec", "words", "analysis", "published"},
     "progress": {"spec", "words"},
 }
-PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress"}
+PAGES_MAY = set(ROOMS) - {"engines", "training", "measuring", "worker", "progress"}
 ROOMS["commands"] = set(ROOMS)
 ROOMS["__main__"] = set(ROOMS)
 ROOMS["ui"] = PAGES_MAY

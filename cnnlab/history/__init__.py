@@ -3,5 +3,6 @@
 from cnnlab.history.database import default_url
 from cnnlab.history.rows import RunSummary
 from cnnlab.history.store import History
+from cnnlab.history.sweeps import SweepRecord
 
-__all__ = ["History", "RunSummary", "default_url"]
+__all__ = ["History", "RunSummary", "SweepRecord", "default_url"]

@@ -34,6 +34,7 @@ from cnnlab.spec import (
     LabError,
     Memory,
     ModelFacts,
+    Place,
     RunCard,
     RunEnded,
     RunStarted,
@@ -79,6 +80,8 @@ class RunSummary:
     memory: Memory
     energy: Energy
     disturbances: Disturbances | None
+    sweep: Place | None
+    """Set where the run is a measured cell of a sweep."""
     epochs_done: int
     best_val_accuracy: float | None
     """The highest one; null before the first epoch, and where every epoch has NaN."""
@@ -192,6 +195,11 @@ def ended_values(event: RunEnded) -> Values:
     }
 
 
+def place_values(place: Place | None) -> Values:
+    """What a run's row keeps of its place in a sweep."""
+    return {"sweep_id": place and place.sweep_id, "sweep": _text(place)}
+
+
 def window_values(run_id: str, window: Window) -> Values:
     """The row of a window."""
     durations = struct.pack(f"<{len(window.step_ms)}d", *window.step_ms)
@@ -222,6 +230,7 @@ def card_values(card: RunCard) -> Values:
         **{name: _text(getattr(card, name)) for name in named},
         **{name: getattr(card, name) for name in plain},
         "environment": _environment_text(card.environment),
+        **place_values(card.sweep),
         **progress_values(card.epochs),
     }
 
@@ -267,6 +276,7 @@ def _facts(row: RowMapping) -> Values:
             "memory": _read(Memory, row["memory"]) or Memory(),
             "energy": _read(Energy, row["energy"]) or Energy(),
             "disturbances": _read(Disturbances, row["disturbances"]),
+            "sweep": _read(Place, row["sweep"]),
         }
     except ValidationError as error:
         raise LabError(

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, insert, select
 from cnnlab.history import queries, rows
 from cnnlab.history.database import default_url, open_database, transaction
 from cnnlab.history.rows import RunSummary
+from cnnlab.history.sweeps import Sweeps
 from cnnlab.history.tables import LONGEST_ORIGIN, epochs, runs
 from cnnlab.spec import (
     Epoch,
@@ -21,6 +22,7 @@ from cnnlab.spec import (
     ExperimentSpec,
     LabError,
     PhaseChanged,
+    Place,
     RunCard,
     RunEnded,
     RunStarted,
@@ -60,6 +62,7 @@ class History:
         # epoch's commit takes them there.
         self._hasty = self._writing.execution_options(lasting=False)
         self._owner = owner or (os.getpid(), 0.0)
+        self.sweeps = Sweeps(self._reading, self._writing, self._owner)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -68,9 +71,15 @@ class History:
     # --- a run's life -------------------------------------------------------------------------
 
     def create(
-        self, spec: ExperimentSpec, *, name: str, session: str, status: Status = Status.QUEUED
+        self,
+        spec: ExperimentSpec,
+        *,
+        name: str,
+        session: str,
+        status: Status = Status.QUEUED,
+        place: Place | None = None,
     ) -> str:
-        """Enter a run that is going to happen; returns its new id."""
+        """Enter a run that is going to happen, `place` in a sweep; returns its new id."""
         values = {
             "name": rows.checked_name(name),
             "session": rows.checked_session(session),
@@ -81,6 +90,7 @@ class History:
             "owner_pid": self._owner[0],
             "owner_started": self._owner[1],
             "spec": spec.model_dump_json(),
+            **rows.place_values(place),
             **rows.progress_values(()),
         }
         with transaction(self._writing) as connection:
@@ -121,13 +131,14 @@ class History:
             queries.change(connection, run["run_id"], {"status": status, "error": error})
 
     def interrupt_orphans(self, alive: Callable[[int, float], bool]) -> list[str]:
-        """End, as interrupted, the queued and running runs whose process is no more.
+        """End, as interrupted, the queued and running runs and sweeps whose process is no more.
 
         Args:
             alive: does the process with this id, started then (`owner` of `__init__`), still run?
         Returns:
             The ids of the runs that were interrupted.
         """
+        self.sweeps.interrupt_orphans(alive)
         owner = (runs.c.owner_pid, runs.c.owner_started)
         query = select(runs.c.run_id, runs.c.status, *owner).where(runs.c.status.in_(_OPEN))
         if self._reading.dialect.name != "sqlite":
@@ -184,12 +195,18 @@ class History:
         return {run_id: read.get(run_id, ()) for run_id in run_ids}
 
     def summaries(
-        self, *, session: str | None = None, include_deleted: bool = False
+        self,
+        *,
+        session: str | None = None,
+        sweep_id: str | None = None,
+        include_deleted: bool = False,
     ) -> list[RunSummary]:
-        """The runs of one session, or all, newest first."""
+        """The runs of one session or one sweep, or all, newest first."""
         query = select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
         if session is not None:
             query = query.where(runs.c.session == session)
+        if sweep_id is not None:
+            query = query.where(runs.c.sweep_id == sweep_id)
         if not include_deleted:
             query = query.where(runs.c.deleted_at.is_(None))
         with transaction(self._reading) as connection:

@@ -72,12 +72,31 @@ runs = Table(
     Column("memory", Text),
     Column("energy", Text),
     Column("disturbances", Text),
+    Column("sweep_id", String(LONGEST_ID), index=True),
+    Column("sweep", Text),
     Column("epochs_done", Integer, nullable=False),
     Column("best_val_accuracy", Double),
     Column("last_loss", NanAsNull),
     Column("last_accuracy", NanAsNull),
     Column("last_val_loss", NanAsNull),
     Column("last_val_accuracy", NanAsNull),
+)
+
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("sweep_id", String(LONGEST_ID), primary_key=True),
+    Column("name", String(LONGEST_NAME), nullable=False),
+    Column("session", String(LONGEST_SESSION), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("plan", Text, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("owner_host", String(255)),
+    Column("owner_pid", Integer),
+    Column("owner_started", Double),
 )
 
 

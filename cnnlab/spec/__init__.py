@@ -61,12 +61,20 @@ from cnnlab.spec.presets import (
     PRESETS,
     Preset,
 )
+from cnnlab.spec.sweep import (
+    Axis,
+    Place,
+    SweepPlan,
+    SweepStatus,
+    Value,
+)
 
 __all__ = [
     "EVENT",
     "PRESETS",
     "RUN_SCHEMA",
     "Activation",
+    "Axis",
     "Block",
     "CnnModel",
     "Conv",
@@ -92,6 +100,7 @@ __all__ = [
     "Number",
     "Optimizer",
     "PhaseChanged",
+    "Place",
     "Precision",
     "Preset",
     "Problem",
@@ -102,8 +111,11 @@ __all__ = [
     "SpecError",
     "Status",
     "Steps",
+    "SweepPlan",
+    "SweepStatus",
     "Timing",
     "Units",
+    "Value",
     "Window",
     "change",
     "home",

@@ -20,6 +20,7 @@ from cnnlab.spec.events import (
     Timing,
 )
 from cnnlab.spec.experiment import ExperimentSpec
+from cnnlab.spec.sweep import Place
 
 RUN_SCHEMA: Literal["cnnlab.run/1"] = "cnnlab.run/1"
 
@@ -59,6 +60,8 @@ class RunCard(Frozen):
     memory: Memory = Memory()
     energy: Energy = Energy()
     disturbances: Disturbances | None = None
+    sweep: Place | None = None
+    """Set where the run is a measured cell of a sweep: steps enough for their time, no epoch."""
     epochs: tuple[Epoch, ...] = ()
     steps: Steps = Steps()
 

@@ -94,6 +94,9 @@ class Timing(Frozen):
     step_ms_mean: Number | None = None
     step_ms_median: Number | None = None
     step_ms_p95: Number | None = None
+    step_ms_spread: Number | None = None
+    """Of a measured cell: how far the medians of its stretches lie apart, as a share of the median.
+    Null for other runs."""
     images_per_second: Number | None = None
     data_wait_ms_mean: Number | None = None
     """Part of a step in which the host waits for, or makes, the next batch."""

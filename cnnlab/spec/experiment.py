@@ -139,7 +139,7 @@ def _describe(error: Mapping[str, Any]) -> Problem:
             allowed = f"it should have at {most} {bound} items"
         case "model_type" | "model_attributes_type" | "tuple_type":
             allowed = "it should be a JSON " + ("list" if "tuple" in error["type"] else "object")
-        case "string_pattern_mismatch" if field == "device":
+        case "string_pattern_mismatch" if field.split(".")[0] in ("device", "devices"):
             allowed = "it must be auto, cpu, cuda, cuda:N, mps or xpu"
         case _:
             allowed = "it " + error["msg"].removeprefix("Input ")

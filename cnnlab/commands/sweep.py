@@ -1,0 +1,362 @@
+"""`sweep`: many short measurements over a grid, in this process, within a budget of seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from cnnlab import datasets, devices, models, words
+from cnnlab import sweep as sweeps
+from cnnlab.commands.shared import (
+    INTERRUPTED,
+    default_name,
+    emit_json,
+    err,
+    make_spec,
+    open_history,
+    out,
+    spec_options,
+    stop_on_signal,
+)
+from cnnlab.history import History, SweepRecord
+from cnnlab.spec import (
+    Event,
+    ExperimentSpec,
+    LabError,
+    RunEnded,
+    Status,
+    SweepPlan,
+    SweepStatus,
+    Window,
+)
+from cnnlab.sweep import CellResult, Measured, Schedule, Turn
+
+log = logging.getLogger(__name__)
+
+BUDGET_SECONDS = 60.0
+
+
+@click.command()
+@spec_options
+@click.option("--axis", "axes", multiple=True, help=f"name=v1,v2 of {', '.join(sweeps.AXES)}.")
+@click.option("--devices", "named", help="Such as cpu,cuda:0.  [default: all kinds that are here]")
+@click.option(
+    "--budget",
+    type=float,
+    help="Seconds it takes; time that steady cells leave over repeats the others.  [default: 60]",
+)
+@click.option("--resume", "resumed", help="Go on with this sweep; its finished cells stay.")
+@click.option("--list", "listed", is_flag=True, help="Show the sweeps that the history keeps.")
+@click.option("--name", help="What to call the sweep.")
+@click.option("--session", default="sweep", show_default=True, help="Session its cells go to.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result on stdout.")
+def sweep(
+    axes: Sequence[str],
+    named: str | None,
+    budget: float | None,
+    resumed: str | None,
+    listed: bool,
+    name: str | None,
+    session: str,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Time many variants of a spec: one or two axes, on every device named."""
+    if listed:
+        return _list(as_json)
+    if resumed:
+        given = [key for key, value in {**options, "axis": axes, "devices": named}.items() if value]
+        if given:
+            raise LabError(f"A resumed sweep keeps its plan; leave out {', '.join(given)}.")
+        with open_history() as history:
+            return _run(history, _resume(history, resumed, budget), as_json)
+    plan = _plan(axes, named, BUDGET_SECONDS if budget is None else budget, options)
+    sweeps.check_budget(plan, len(sweeps.cells(plan, _check)))
+    with open_history() as history:
+        title = name or f"Sweep: {default_name(plan.spec, options['preset'])}"
+        sweep_id = history.sweeps.create(plan, name=title, session=session)
+        return _run(history, history.sweeps.get(sweep_id), as_json)
+
+
+def _plan(
+    axes: Sequence[str], named: str | None, budget: float, options: dict[str, Any]
+) -> SweepPlan:
+    if options["device"] or options["gpu_off"]:
+        raise LabError("A sweep takes --devices; leave out --device and --gpu-off.")
+    parsed = tuple(sweeps.parse_axis(axis) for axis in axes)
+    spec = make_spec(**options)
+    wanted = [name.strip() for name in named.split(",")] if named else ["cpu"]
+    draft = sweeps.plan(spec, parsed, tuple(wanted), budget)
+    sweeps.cells(draft)  # what is wrong with the grid is said before torch is loaded
+    if named:
+        here = tuple(devices.resolve(device, "none") for device in wanted)
+    else:
+        here = ("cpu", *(card.key for card in devices.describe().accelerators[:1]))
+    return sweeps.plan(spec, parsed, here, budget)
+
+
+def _check(spec: ExperimentSpec) -> None:
+    """Hold a cell against the shape of its data, where that is known."""
+    info = datasets.info(spec.dataset)
+    if info.image_shape and info.classes and info.train_images:
+        models.check(spec, info.image_shape, info.classes, info.train_images)
+
+
+def _resume(history: History, sweep_id: str, budget: float | None) -> SweepRecord:
+    """Queue it again, with the time that its open cells need at the least.
+
+    What is left of its budget may be too little: it was killed near the end, say.
+    """
+    found = history.sweeps.get(sweep_id)
+    grid = sweeps.cells(found.plan)
+    schedule = sweeps.schedule_after(grid, history.summaries(sweep_id=found.sweep_id))
+    least = found.seconds + sweeps.least_seconds(len(grid) - schedule.done)
+    wanted = found.plan.budget_seconds if budget is None else found.seconds + budget
+    return history.sweeps.resume(found.sweep_id, max(wanted, least))
+
+
+# --- measuring ------------------------------------------------------------------------------
+
+
+def _run(history: History, record: SweepRecord, as_json: bool) -> int:
+    """Do what is left of a sweep; the exit code."""
+    grid = sweeps.cells(record.plan)
+    before = history.summaries(sweep_id=record.sweep_id)
+    schedule = sweeps.schedule_after(grid, before)
+    history.sweeps.mark(record.sweep_id, SweepStatus.RUNNING)
+    with stop_on_signal() as stop, SweepProgress(record, schedule) as progress:
+        came_to_end = _measure_all(history, record, schedule, progress, stop)
+    status, error = _outcome(schedule, came_to_end)
+    history.sweeps.mark(record.sweep_id, status, error)
+    found = sweeps.results(grid, history.summaries(sweep_id=record.sweep_id))
+    record = history.sweeps.get(record.sweep_id)
+    if as_json:
+        emit_json(document(record, found))
+    else:
+        _print(record, found)
+    if error:
+        err.print(f"Error: {error}", markup=False, soft_wrap=True)
+    if not came_to_end:
+        return INTERRUPTED
+    return 0 if status is SweepStatus.FINISHED else 1
+
+
+def _outcome(schedule: Schedule, came_to_end: bool) -> tuple[SweepStatus, str | None]:
+    left = len(schedule.cells) - schedule.done
+    if not came_to_end:
+        return SweepStatus.STOPPED, None
+    if left:
+        return SweepStatus.STOPPED, (
+            f"The budget ended with {left} of {len(schedule.cells)} cells not measured; "
+            "resume the sweep to measure them."
+        )
+    if all(schedule.figures[cell.number].step_ms is None for cell in schedule.cells):
+        return SweepStatus.FAILED, "No cell could be measured; the error of each says why."
+    return SweepStatus.FINISHED, None
+
+
+def _measure_all(
+    history: History,
+    record: SweepRecord,
+    schedule: Schedule,
+    progress: SweepProgress,
+    stop: threading.Event,
+) -> bool:
+    """Measure until the budget is used; whether it was not stopped before."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    with contextlib.redirect_stdout(sys.stderr):
+        from cnnlab import training
+
+        # The imports are a part of the budget: they took place since this process began.
+        began = training.process_started_at()
+
+        def spent() -> float:
+            return record.seconds + time.time() - began
+
+        training.first_steps()
+
+        def measure(turn: Turn) -> Measured | None:
+            progress.turn(turn)
+            found = _measure(history, record, turn, progress, stop.is_set)
+            history.sweeps.spend(record.sweep_id, spent())
+            return found
+
+        return sweeps.drive(schedule, lambda: record.plan.budget_seconds - spent(), measure)
+
+
+def _measure(
+    history: History,
+    record: SweepRecord,
+    turn: Turn,
+    progress: SweepProgress,
+    stop: Callable[[], bool],
+) -> Measured | None:
+    """One turn, kept as a run; None where it was stopped."""
+    from cnnlab import measuring, training
+
+    if stop():
+        return None
+    place = sweeps.place(record.sweep_id, record.name, turn)
+    name = sweeps.run_name(record.name, turn.cell)
+    run_id = history.create(turn.cell.spec, name=name, session=record.session, place=place)
+    windows: list[Window] = []
+
+    def emit(event: Event) -> None:
+        progress(event)
+        if isinstance(event, Window):
+            windows.append(event)  # kept afterwards: the disk would disturb what is measured
+        elif not isinstance(event, RunEnded):
+            history.record(run_id, event)
+
+    try:
+        share, steady = turn.seconds, turn.until_steady
+        ended = measuring.measure(turn.cell.spec, emit, stop, seconds=share, until_steady=steady)
+    except Exception as error:  # the next cell may work, and this one's error is kept
+        log.warning("cell %d failed", turn.cell.number, exc_info=True)
+        ended = RunEnded(status=Status.FAILED, error=training.explain(error))
+    for window in windows:
+        history.record(run_id, window)
+    history.record(run_id, ended)
+    if ended.status is Status.STOPPED:
+        return None
+    return sweeps.measured(ended.timing, ended.disturbances)
+
+
+class SweepProgress:
+    """A bar of the budget, with the cell that is measured and the time that is left."""
+
+    def __init__(self, record: SweepRecord, schedule: Schedule) -> None:
+        self._record, self._schedule = record, schedule
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[cells]}"),
+            TextColumn("{task.fields[left]}"),
+            console=err,
+        )
+        self._began = time.monotonic() - record.seconds
+        total = record.plan.budget_seconds
+        self._task = self._bar.add_task("starting", total=total, cells="", left="")
+
+    def __enter__(self) -> SweepProgress:
+        self._bar.start()
+        self._update()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._update()
+        self._bar.stop()
+
+    def turn(self, turn: Turn) -> None:
+        """Say what is measured now."""
+        again = " again" if turn.repeat else ""
+        self._bar.update(self._task, description=f"{sweeps.said(turn.cell)}{again}")
+
+    def __call__(self, event: Event) -> None:
+        """Move on as time goes by."""
+        self._update()
+
+    def _update(self) -> None:
+        spent = time.monotonic() - self._began
+        left = max(self._record.plan.budget_seconds - spent, 0.0)
+        self._bar.update(
+            self._task,
+            completed=spent,
+            cells=f"{self._schedule.done} of {len(self._schedule.cells)} cells",
+            left=f"{words.duration(round(left))} left",
+        )
+
+
+# --- what it came to ------------------------------------------------------------------------
+
+
+def document(record: SweepRecord, found: Sequence[CellResult]) -> dict[str, Any]:
+    """What `sweep --json` prints."""
+    return {
+        "schema": "cnnlab.sweep/1",
+        "sweep_id": record.sweep_id,
+        "name": record.name,
+        "status": record.status,
+        "error": record.error,
+        "created_at": record.created_at,
+        "plan": record.plan.model_dump(mode="json"),
+        "seconds": record.seconds,
+        "cells": [_cell(result) for result in found],
+        "verdict": sweeps.verdict(found),
+    }
+
+
+def _cell(result: CellResult) -> dict[str, Any]:
+    figure, model = result.figure, result.model
+    return {
+        "cell": result.cell.number,
+        "values": result.cell.values,
+        "device": result.cell.device,
+        "step_ms_median": figure.step_ms,
+        "images_per_second": result.images_per_second,
+        "us_per_image": result.us_per_image,
+        "noisy": figure.noisy,
+        "measurements": len(figure.measured),
+        "run_id": result.run_id,
+        "runs": result.run_ids,
+        "parameters": model and model.parameters,
+        "flops_per_image": model and model.flops_per_image,
+        "error": result.error,
+    }
+
+
+def _print(record: SweepRecord, found: Sequence[CellResult]) -> None:
+    axes = [axis.name for axis in record.plan.axes]
+    table = Table(*axes, "device", "ms/step", "images/s", "parameters", "")
+    for result in found:
+        table.add_row(
+            *(str(result.cell.values[axis]) for axis in axes),
+            result.cell.device,
+            words.number(result.figure.step_ms),
+            words.number(result.images_per_second),
+            words.count(result.model.parameters if result.model else None),
+            result.error or ("noisy" if result.figure.noisy else ""),
+        )
+    out.print(table)
+    if said := sweeps.verdict(found):
+        click.echo(said)
+    click.echo(f"{record.sweep_id} {record.status} after {words.duration(record.seconds)}.")
+
+
+def _list(as_json: bool) -> int:
+    with open_history() as history:
+        found = history.sweeps.all()
+    if as_json:
+        emit_json([_listed(record) for record in found])
+        return 0
+    table = Table("id", "name", "status", "begun", "axes", "devices", "seconds")
+    for record in found:
+        axes = ", ".join(axis.name for axis in record.plan.axes)
+        devices_ = ", ".join(record.plan.devices)
+        used = f"{words.number(record.seconds)} of {words.number(record.plan.budget_seconds)}"
+        begun = record.created_at[:16].replace("T", " ")
+        table.add_row(record.sweep_id, record.name, record.status, begun, axes, devices_, used)
+    out.print(table)
+    return 0
+
+
+def _listed(record: SweepRecord) -> dict[str, Any]:
+    plain = ("sweep_id", "name", "session", "status", "error", "created_at", "seconds")
+    values = {name: getattr(record, name) for name in plain}
+    return {**values, "plan": record.plan.model_dump(mode="json")}

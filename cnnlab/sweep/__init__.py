@@ -1,0 +1,43 @@
+"""Sweeps: the grid that a plan means, what is measured next, and what the runs came to. Pure."""
+
+from cnnlab.sweep.axes import AXES, AxisKind, parse_axis
+from cnnlab.sweep.grid import (
+    MOST_AXES,
+    MOST_CELLS,
+    Cell,
+    cells,
+    check_budget,
+    least_seconds,
+    plan,
+    run_name,
+    said,
+)
+from cnnlab.sweep.results import CellResult, CellRun, results, schedule_after, verdict
+from cnnlab.sweep.schedule import Figure, Measured, Schedule, Turn, drive, measured, place
+
+__all__ = [
+    "AXES",
+    "MOST_AXES",
+    "MOST_CELLS",
+    "AxisKind",
+    "Cell",
+    "CellResult",
+    "CellRun",
+    "Figure",
+    "Measured",
+    "Schedule",
+    "Turn",
+    "cells",
+    "check_budget",
+    "drive",
+    "least_seconds",
+    "measured",
+    "parse_axis",
+    "place",
+    "plan",
+    "results",
+    "run_name",
+    "said",
+    "schedule_after",
+    "verdict",
+]

@@ -1,0 +1,175 @@
+"""Which cell is measured next and for how long.
+
+Nothing here measures: `Schedule` is told what a cell came to, and says what to do with the time
+that is left.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from cnnlab.spec import Disturbances, Place, Timing
+from cnnlab.sweep.grid import LEAST_SECONDS_PER_CELL, Cell
+
+MOST_MEASUREMENTS = 3
+"""Of one cell: enough to tell a figure from an accident."""
+NOISY_SPREAD = 0.05
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one measurement of a cell came to."""
+
+    step_ms: float | None
+    """Median of the steps after warm-up; null where it failed."""
+    spread: float | None
+    """See `Timing.step_ms_spread`."""
+    disturbed: bool = False
+    """Something else kept the machine busy meanwhile."""
+
+    @property
+    def noisy(self) -> bool:
+        """Not to be trusted on its own."""
+        return self.disturbed or self.spread is None or self.spread > NOISY_SPREAD
+
+
+def measured(timing: Timing, disturbances: Disturbances | None) -> Measured:
+    """What a run says of its cell; without a median where it failed."""
+    disturbed = bool(disturbances and disturbances.marks)
+    return Measured(timing.step_ms_median, timing.step_ms_spread, disturbed)
+
+
+@dataclass
+class Figure:
+    """A cell's measurements, and what is made of them.
+
+    The lowest median counts: whatever disturbs a step makes it slower, never faster.
+    """
+
+    measured: list[Measured] = field(default_factory=list)
+
+    @property
+    def medians(self) -> list[float]:
+        """Of the measurements that came to one, lowest first."""
+        return sorted(one.step_ms for one in self.measured if one.step_ms is not None)
+
+    @property
+    def step_ms(self) -> float | None:
+        """The figure; null where every measurement failed, or none was made."""
+        return min(self.medians, default=None)
+
+    @property
+    def apart(self) -> float:
+        """How uncertain the figure is, as a share of it.
+
+        The distance to the next higher median, or the spread within the only measurement.
+        """
+        if len(self.medians) > 1:
+            return self.medians[1] / self.medians[0] - 1
+        return max((one.spread or 0.0 for one in self.measured), default=0.0)
+
+    @property
+    def noisy(self) -> bool:
+        """Neither steady and undisturbed at once nor found again within 5 %."""
+        if len(self.medians) > 1:
+            return self.apart > NOISY_SPREAD
+        return any(one.noisy for one in self.measured if one.step_ms is not None)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What to measure next."""
+
+    cell: Cell
+    repeat: int
+    """How many measurements the cell has already."""
+    seconds: float
+    """The cell's share of the time, building its model included."""
+
+    @property
+    def until_steady(self) -> bool:
+        """A first measurement may end as soon as it is steady; later ones use their share."""
+        return self.repeat == 0
+
+
+def place(sweep_id: str, name: str, turn: Turn) -> Place:
+    """Where the run of a turn belongs."""
+    return Place(
+        sweep_id=sweep_id,
+        sweep=name,
+        cell=turn.cell.number,
+        repeat=turn.repeat,
+        values=turn.cell.values,
+    )
+
+
+class Schedule:
+    """Shares the time out: first every cell once, then again those that are least certain."""
+
+    def __init__(self, grid: Sequence[Cell]) -> None:
+        self.cells = tuple(grid)
+        self.figures: dict[int, Figure] = defaultdict(Figure)
+
+    def add(self, cell: int, measured: Measured) -> None:
+        """A measurement is done, now or in an earlier sitting."""
+        self.figures[cell].measured.append(measured)
+
+    @property
+    def done(self) -> int:
+        """How many cells were measured, or were found not to work."""
+        return sum(1 for cell in self.cells if self.figures[cell.number].measured)
+
+    def next(self, seconds_left: float) -> Turn | None:
+        """What to do with the time that is left; None where there is nothing, or no time."""
+        open_cells = [cell for cell in self.cells if not self.figures[cell.number].measured]
+        again = [] if open_cells else self._again()
+        waiting = open_cells or again
+        if not waiting or seconds_left < (0 if open_cells else LEAST_SECONDS_PER_CELL / 2):
+            return None
+        cell = waiting[0]
+        rounds = sum(self._wanted(other) for other in waiting) if again else len(waiting)
+        share = seconds_left / max(rounds, 1)
+        if again:
+            share = min(max(share, LEAST_SECONDS_PER_CELL), seconds_left)
+        return Turn(cell, len(self.figures[cell.number].measured), share)
+
+    def _wanted(self, cell: Cell) -> int:
+        return MOST_MEASUREMENTS - len(self.figures[cell.number].measured)
+
+    def _again(self) -> list[Cell]:
+        """Cells worth another measurement, the noisiest of those measured least often first."""
+
+        def order(cell: Cell) -> tuple[bool, int, float]:
+            figure = self.figures[cell.number]
+            return not figure.noisy, len(figure.measured), -figure.apart
+
+        found = [
+            cell
+            for cell in self.cells
+            if self._wanted(cell) > 0 and self.figures[cell.number].step_ms is not None
+        ]
+        return sorted(found, key=order)
+
+
+def drive(
+    schedule: Schedule,
+    left: Callable[[], float],
+    measure: Callable[[Turn], Measured | None],
+) -> bool:
+    """Measure until the time is over or nothing is left to do.
+
+    Args:
+        left: seconds of the budget that are left.
+        measure: does one turn; None where somebody stopped it.
+
+    Returns:
+        Whether it came to its end: false where it was stopped.
+    """
+    while turn := schedule.next(left()):
+        found = measure(turn)
+        if found is None:
+            return False
+        schedule.add(turn.cell.number, found)
+    return True
