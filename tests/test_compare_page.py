@@ -313,6 +313,9 @@ def test_runs_can_be_taken_along(history: History) -> None:
         "Report (HTML)",
         "Run cards (JSON)",
         "Epochs (CSV)",
+        "Steps (CSV)",
+        "Run cards (Parquet)",
+        "Report (Markdown)",
         "Download the script",
     ]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from example_runs import CARD, CPU, add_run
 
 from cnnlab.history import History
 from cnnlab.published import REFERENCES
-from cnnlab.report.markdown import markdown, plain
+from cnnlab.report.markdown import markdown, plain, zipped
 from cnnlab.report.page import html
 from cnnlab.report.story import tell
 from cnnlab.spec import PRESETS, Disturbances, RunCard, Status, Steps
@@ -209,6 +211,14 @@ def test_markdown_links_a_drawing_for_every_chart(cards: list[RunCard]) -> None:
         assert not re.search(r"<script|href=", drawing)
     assert "About equally fast" in text
     assert "| device.name | Example CPU | Example GPU |" in text
+
+
+def test_markdown_and_its_drawings_travel_in_one_archive(cards: list[RunCard]) -> None:
+    text, drawings = markdown(cards, stem="a")
+    with zipfile.ZipFile(io.BytesIO(zipped(text, drawings, "a"))) as archive:
+        assert archive.testzip() is None
+        assert set(archive.namelist()) == {"a.md", *drawings}
+        assert all(f"<{name}>" in archive.read("a.md").decode() for name in drawings)
 
 
 def test_markdown_takes_no_sign_of_a_name_for_its_own(cards: list[RunCard]) -> None:

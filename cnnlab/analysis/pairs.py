@@ -15,6 +15,7 @@ from cnnlab.analysis.runs import (
     SpeedFacts,
     Summary,
     asked_facts,
+    count_reasons,
     device_kind,
     epoch_seconds,
     reasons_between,
@@ -159,8 +160,11 @@ def unpaired(cards: Sequence[RunCard], found: Sequence[Pairing]) -> Mapping[str,
     for mine, others in ((accelerator, cpu), (cpu, accelerator)):
         for run_id, facts in mine:
             if others and run_id not in paired:
-                against = [reasons_between(facts, other) for _, other in others[:NEWEST]]
-                reasons[run_id] = _fewest(against)
+                nearest = min(
+                    (other for _, other in others[:NEWEST]),
+                    key=lambda other: count_reasons(facts, other),
+                )
+                reasons[run_id] = reasons_between(facts, nearest)
     return {run_id: why for run_id, why in reasons.items() if why}
 
 

@@ -192,7 +192,13 @@ def differences(cards: Sequence[RunCard]) -> pd.DataFrame:
     """
     facts = [_all_facts(card) for card in cards]
     names = list(dict.fromkeys(name for each in facts for name in each))
-    rows = {name: [words.value(each.get(name)) for each in facts] for name in names}
+    found = {name: [each.get(name) for each in facts] for name in names}
+    # Most fields of many runs are the same; only the rest is worth putting into words.
+    rows = {
+        name: list(map(words.value, row))
+        for name, row in found.items()
+        if any(value != row[0] for value in row[1:])
+    }
     differing = {name: row for name, row in rows.items() if len(set(row)) > 1}
     frame = pd.DataFrame.from_dict(
         differing, orient="index", columns=[card.run_id for card in cards], dtype="str"
@@ -247,17 +253,36 @@ class SpeedFacts:
 
 def reasons_between(a: SpeedFacts, b: SpeedFacts) -> list[str]:
     """As `comparability`, for those who hold many runs against each other."""
-    reasons = [f"{run.name} has no finished epoch" for run in (a, b) if not run.epochs]
-    for name in dict.fromkeys([*a.asked, *b.asked]):
-        one, other = a.asked.get(name), b.asked.get(name)
-        if one != other:
-            reasons.append(f"{name} is {words.value(one)} against {words.value(other)}")
-    for name, one in a.found.items():
-        other = b.found.get(name)
-        if one is not None and other is not None and one != other:
-            reasons.append(f"{name} is {words.value(one)} against {words.value(other)}")
-    said = ((run.name, mark.rstrip(".")) for run in (a, b) for mark in run.marks)
-    return reasons + [f"{name} was disturbed: {mark}" for name, mark in said]
+    unbegun = [f"{run.name} has no finished epoch" for run in (a, b) if not run.epochs]
+    other = [
+        f"{name} is {words.value(one)} against {words.value(another)}"
+        for name, one, another in _differing(a, b)
+    ]
+    marks = ((run.name, mark.rstrip(".")) for run in (a, b) for mark in run.marks)
+    return unbegun + other + [f"{name} was disturbed: {mark}" for name, mark in marks]
+
+
+def count_reasons(a: SpeedFacts, b: SpeedFacts) -> int:
+    """How many `reasons_between` has, without a word of them."""
+    return (not a.epochs) + (not b.epochs) + len(_differing(a, b)) + len(a.marks) + len(b.marks)
+
+
+def _differing(a: SpeedFacts, b: SpeedFacts) -> list[tuple[str, Any, Any]]:
+    """What decides speed and is known to be another thing in one run than in the other."""
+    if a.asked == b.asked:
+        asked = []
+    elif list(a.asked) == list(b.asked):  # one family of networks, of as many layers
+        both = zip(a.asked.items(), b.asked.values(), strict=True)
+        asked = [(name, one, other) for (name, one), other in both if one != other]
+    else:
+        names = dict.fromkeys([*a.asked, *b.asked])
+        found = ((name, a.asked.get(name), b.asked.get(name)) for name in names)
+        asked = [(name, one, other) for name, one, other in found if one != other]
+    return asked + [
+        (name, one, other)
+        for name, one in a.found.items()
+        if one is not None and (other := b.found.get(name)) is not None and one != other
+    ]
 
 
 @lru_cache(maxsize=4096)

@@ -148,7 +148,7 @@ def gap(family: Family) -> alt.LayerChart:
     upper = alt.Y("accuracy:Q", title="Accuracy", axis=share, scale=alt.Scale(domainMin=0))
     lower = alt.Y("val_accuracy:Q")
     base = alt.Chart().encode(
-        x=x_axis("epoch", "epoch", scale=alt.Scale(domainMin=0)),
+        x=x_axis("epoch", "epoch", scale=alt.Scale(domainMin=0, padding=24)),
         color=colour,
         tooltip=[
             tooltip("epoch", "Epoch", ",d"),
@@ -160,8 +160,8 @@ def gap(family: Family) -> alt.LayerChart:
         "datum.epoch == datum.last"
     )
     names = [
-        last.mark_text(text=text, align="right", dy=16, dx=-8, fontSize=14).encode(y=y)
-        for text, y in (("training", upper), ("validation", lower))
+        last.mark_text(text=text, align="right", dy=dy, dx=-8, fontSize=14).encode(y=y)
+        for text, dy, y in (("training", -10, upper), ("validation", 16, lower))
     ]
     return layered(
         LOW,

@@ -187,7 +187,7 @@ def ledger(runs: tuple[str, ...]) -> alt.Chart:
                 "phase:N",
                 title=None,
                 scale=alt.Scale(domain=list(PHASES), range=list(PHASE_COLOURS)),
-                legend=alt.Legend(columns=4),
+                legend=alt.Legend(columns=alt.ExprRef("width < 330 ? 3 : 7")),  # a phone's
             ),
             order=alt.Order("place:Q"),
             tooltip=[

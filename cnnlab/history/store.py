@@ -171,6 +171,13 @@ class History:
         with transaction(self._reading) as connection:
             return queries.steps_of(connection, queries.find(connection, run_id))
 
+    def origin(self, run_id: str) -> str | None:
+        """Where an imported run comes from; null: it was measured here."""
+        with transaction(self._reading) as connection:
+            run = queries.run_row(connection, queries.find(connection, run_id))
+        origin: str | None = run["origin"]
+        return origin
+
     def memory(self, run_id: str) -> dict[str, tuple[float | None, ...]]:
         """Memory beside each step of a run, columns `rss_mb` and `device_mb` (10^6 bytes), null
         where it was not read; empty for a run that was imported.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 
 import vl_convert
@@ -40,6 +42,15 @@ def markdown(
         lines += ["## Published, not measured here", _table(story.published)]
     lines += [line for part in story.parts for line in _part(part)]
     return "\n\n".join(lines) + "\n", drawings
+
+
+def zipped(text: str, drawings: Mapping[str, str], stem: str) -> bytes:
+    """What `markdown` returns as one archive, for those who can take a single file only."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {f"{stem}.md": text, **drawings}.items():
+            archive.writestr(name, content.encode(errors="replace"))
+    return file.getvalue()
 
 
 def plain(text: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import mimetypes
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
 from cnnlab import words
 from cnnlab.report.cards import imported_from, read, to_json
+from cnnlab.report.markdown import markdown, zipped
 from cnnlab.report.page import html
+from cnnlab.report.parquet import to_parquet
 from cnnlab.report.script import KERAS_SETS, keras_script
-from cnnlab.report.tables import to_csv
+from cnnlab.report.tables import steps_csv, to_csv
 from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import compare_choice, tables
 from cnnlab.ui.lab import history
@@ -26,38 +29,63 @@ def export(cards: Sequence[RunCard], origins: Mapping[str, str]) -> None:
     """
     ids = [card.run_id for card in cards]
     stem = f"run-{ids[0]}" if len(ids) == 1 else f"{len(ids)}-runs"
+
+    def whole() -> list[RunCard]:
+        return [history().card(run_id) for run_id in ids]
+
     st.subheader("Take along", anchor=False)
     with st.container(horizontal=True):
-        st.download_button(
+        _button(
             "Report (HTML)",
-            data=lambda: html([history().card(run_id) for run_id in ids], origins),
-            file_name=f"{stem}.html",
-            mime="text/html",
-            icon=":material/article:",
-            on_click="ignore",
-            help="One page with the verdict, the curves and every figure; it needs no network.",
+            lambda: html(whole(), origins),
+            f"{stem}.html",
+            ":material/article:",
+            "One page with the verdict, the curves and every figure; it needs no network.",
         )
-        st.download_button(
+        _button(
             "Run cards (JSON)",
-            data=lambda: to_json([history().card(run_id) for run_id in ids]),
-            file_name=f"{stem}.json",
-            mime="application/json",
-            icon=":material/data_object:",
-            on_click="ignore",
-            help="Everything known about the runs, steps included; another CNN Lab reads it.",
+            lambda: to_json(whole()),
+            f"{stem}.json",
+            ":material/data_object:",
+            "Everything known about the runs, steps included; another CNN Lab reads it.",
         )
-        st.download_button(
-            "Epochs (CSV)",
-            data=lambda: to_csv(cards),
-            file_name=f"{stem}.csv",
-            mime="text/csv",
-            icon=":material/table:",
-            on_click="ignore",
-        )
+        _button("Epochs (CSV)", lambda: to_csv(cards), f"{stem}.csv", ":material/table:")
+        with st.popover("More", icon=":material/more_horiz:"):
+            _button("Steps (CSV)", lambda: steps_csv(whole()), f"{stem}-steps.csv")
+            _button(
+                "Run cards (Parquet)",
+                lambda: to_parquet(whole()),
+                f"{stem}.parquet",
+                help_="As the JSON, smaller; pandas reads its curves, another CNN Lab all of it.",
+            )
+            _button(
+                "Report (Markdown)",
+                lambda: zipped(*markdown(whole(), origins, stem=stem), stem),
+                f"{stem}.zip",
+                help_="With its charts as SVG files beside it, for a README or a pull request.",
+            )
         known = {card.run_id: card for card in cards if card.dataset}
         if known:
             with st.popover("Keras script", icon=":material/code:"):
                 _script(known, dict(zip(ids, tables.labels(cards), strict=True)))
+
+
+def _button(
+    label: str,
+    write: Callable[[], str | bytes],
+    file_name: str,
+    icon: str | None = None,
+    help_: str | None = None,
+) -> None:
+    st.download_button(
+        label,
+        data=write,
+        file_name=file_name,
+        mime=mimetypes.guess_type(file_name)[0] or "application/octet-stream",
+        icon=icon,
+        on_click="ignore",
+        help=help_,
+    )
 
 
 def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
@@ -72,20 +100,19 @@ def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
         command = f"python -m cnnlab runs export {chosen} --format script -o run-{chosen}.py"
         st.caption("Keras does not load its data; the command line writes them beside it:")
         st.code(command, language="bash", wrap_lines=True)
-    st.download_button(
+    title = f"{card.name} (run {chosen})"
+    _button(
         "Download the script",
-        data=lambda: keras_script(
+        lambda: keras_script(
             card.spec,
             facts.image_shape,
             facts.classes,
-            title=f"{card.name} (run {chosen})",
+            title=title,
             data_file=data_file,
             kind=facts.kind,
         ),
-        file_name=f"run-{chosen}.py",
-        mime="text/x-python",
-        icon=":material/download:",
-        on_click="ignore",
+        f"run-{chosen}.py",
+        ":material/download:",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +17,7 @@ from cnnlab.ui.lab import history
 from cnnlab.ui.run_state import cards_of
 
 REFRESH_SECONDS = 5.0  # while one of the runs still trains
-MOST_BARS, MOST_SIDE_BY_SIDE = 12, 6
+MOST_BARS, MOST_SIDE_BY_SIDE, MOST_FIELDS = 12, 6, 25
 
 
 def empty(*, any_runs: bool) -> None:
@@ -53,7 +54,7 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
     with st.container():
         compare_charts.curves(cards, names)
     with st.container():
-        _results(cards, names)
+        _results(cards, names, [run.origin for run in runs])
     with st.container():
         _differences(cards, names)
     with st.container():
@@ -82,7 +83,7 @@ HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def _results(cards: Sequence[RunCard], names: Sequence[str]) -> None:
+def _results(cards: Sequence[RunCard], names: Sequence[str], origins: Sequence[str | None]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader("Results", anchor=False)
         wanted = st.number_input(
@@ -100,6 +101,8 @@ def _results(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     devices = [tables.KINDS[tables.kind_of(card)] for card in cards]
     shown.insert(0, "Device", devices)
     shown.insert(0, "Run", list(names))
+    if any(origins):
+        shown["Origin"] = [origin or "measured here" for origin in origins]
     writers = {HEADINGS[name][0]: _starred(HEADINGS[name][1], best.get(name)) for name in known}
     st.dataframe(
         Styler(shown.reset_index(drop=True)).format(writers, na_rep=words.UNKNOWN),
@@ -133,7 +136,8 @@ def _differences(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     if frame.empty:
         st.caption("Nothing: the runs are repeats of each other.")
     elif len(cards) <= MOST_SIDE_BY_SIDE:
-        st.dataframe(frame.reset_index(names="Field"), hide_index=True)
+        tall: Literal["content", "auto"] = "content" if len(frame) <= MOST_FIELDS else "auto"
+        st.dataframe(frame.reset_index(names="Field"), hide_index=True, height=tall)
     else:
         st.dataframe(frame.T.rename_axis("Run").reset_index(), hide_index=True, height=400)
     same = analysis.agreements(cards[0], frame)

@@ -79,8 +79,10 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
     # Ticks are row numbers: another set of rows is another table, ticked as the URL says.
     key = f"runs-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
     ticked = [ids.index(run_id) for run_id in open_now if run_id in ids]
+    left_out = {"session"} if within != "all" else set()
+    left_out |= {"origin"} if shown["origin"].isna().all() else set()
     st.dataframe(
-        shown[[name for name in tables.COLUMNS if name != "session" or within == "all"]],
+        shown[[name for name in tables.COLUMNS if name not in left_out]],
         hide_index=True,
         placeholder=words.UNKNOWN,
         column_config=tables.column_config(),

@@ -86,7 +86,9 @@ def _head(state: RunState) -> None:
             _running(state)
         case _:
             _over(card)
-    st.caption(f"{tables.asked_and_used(card)}.")
+    origin = history().origin(card.run_id) if card.status.over else None
+    brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
+    st.caption(f"{tables.asked_and_used(card)}.{brought}")
 
 
 def _queued(state: RunState) -> None:

@@ -158,6 +158,7 @@ COLUMNS = (
     "created_at",
     "session",
     "note",
+    "origin",
 )
 
 
@@ -232,6 +233,7 @@ def column_config() -> dict[str, ColumnConfig]:
         "created_at": st.column_config.DatetimeColumn("Created", format="D MMM YYYY, HH:mm"),
         "session": text("Session", width="small"),
         "note": text("Note"),
+        "origin": text("Origin", help="Where a run comes from that was not measured here."),
     }
 
 
