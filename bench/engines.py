@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from bench.measure import paired, save
-from cnnlab.engines import ENGINES, Pictures, initial_weights
+from cnnlab.engines import ENGINES, Pictures, Start, initial_weights
 from cnnlab.spec import PRESETS, ExperimentSpec, change
 
 PAIRS = 5
@@ -52,7 +52,7 @@ def engine(spec: ExperimentSpec, data: Pictures) -> Callable[[], float]:
     """An arm: one epoch of `spec`, built once."""
     with keras.device(DEVICE):
         weights = initial_weights(spec, data.images.shape[1:], data.classes)
-        job = ENGINES[spec.engine](spec, data, weights)
+        job = ENGINES[spec.engine](spec, data, Start(weights))
 
     def arm() -> float:
         clock = TrainingSeconds()

@@ -10,7 +10,7 @@ bookkeeping of `Layer.__call__`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from cnnlab.models import build_model, split
-from cnnlab.spec import ExperimentSpec
+from cnnlab.spec import ExperimentSpec, LabError
 
 # Larger batches validate faster and change no number: 256 pictures keep the article's largest
 # activation under 100 MB and a batch well under a second on a laptop's CPU.
@@ -37,6 +37,14 @@ class Pictures:
     images: np.ndarray
     labels: np.ndarray
     classes: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a model begins with: weights, and the optimizer's state where a run is resumed."""
+
+    weights: Sequence[np.ndarray]
+    optimizer: Sequence[np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,21 +89,51 @@ def _optimizer(spec: ExperimentSpec) -> keras.optimizers.Optimizer:
     )
 
 
+def _begin(model: keras.Model, start: Start) -> None:
+    """Give a compiled model what it begins with.
+
+    Raises:
+        LabError: a checkpoint's arrays do not fit the model.
+    """
+    _put(model.weights, start.weights)
+    if start.optimizer is not None:
+        model.optimizer.build(model.trainable_variables)
+        _put(model.optimizer.variables, start.optimizer)
+
+
+def _put(variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
+    shapes = [[tuple(item.shape) for item in side] for side in (variables, arrays)]
+    if shapes[0] != shapes[1]:
+        raise LabError(
+            "The run's checkpoint does not fit the network that this CNN Lab builds for it; "
+            "train it again."
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def optimizer_state(model: keras.Model) -> list[np.ndarray]:
+    """Copies of the optimizer's variables: all that its next step depends on, but the weights."""
+    if isinstance(model, FastModel):
+        model.count_steps()
+    return [np.array(variable.numpy()) for variable in model.optimizer.variables]
+
+
 # --- stock ----------------------------------------------------------------------------------
 
 
-def stock(spec: ExperimentSpec, data: Pictures, weights: list[np.ndarray]) -> Job:
+def stock(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
     """The article's path: pixels / 255 in NumPy, one-hot labels, channels last, plain `fit`."""
     images = data.images / 255.0 if data.images.dtype == np.uint8 else data.images
     labels = keras.utils.to_categorical(data.labels, data.classes)
     model = build_model(spec, data.images.shape[1:], data.classes)
-    model.set_weights(weights)
     model.compile(
         optimizer=_optimizer(spec),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=spec.compile,
     )
+    _begin(model, start)
     fit = {
         "x": images,
         "y": labels,
@@ -191,11 +229,18 @@ def _fits(rows: torch.Tensor, device: torch.device) -> bool:
 class FastModel(keras.Model):
     """A functional model whose steps do the arithmetic of Keras's own and little else."""
 
-    def prepare(self, spec: ExperimentSpec) -> None:
-        """Compile for `spec`; called once, after the weights are set."""
+    def prepare(self, spec: ExperimentSpec, start: Start) -> None:
+        """Compile for `spec` and take up what to begin with; called once."""
         self.compile(optimizer=_optimizer(spec))
         self.optimizer.build(self.trainable_variables)
+        _begin(self, start)
         self._stepper = _Stepper(self, spec)
+
+    def count_steps(self) -> None:
+        """Bring Keras's count of steps up to date, which costs too much to do in each step."""
+        update = self._stepper.update
+        if isinstance(update, _FusedUpdate):
+            self.optimizer.iterations.assign(update.taken)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         return self._stepper.train(*data)
@@ -312,53 +357,54 @@ def _update(model: FastModel, spec: ExperimentSpec) -> Callable[[torch.Tensor], 
 
         return keras_update
 
-    fused = _FUSED[spec.optimizer](parameters, lr=spec.learning_rate, fused=True)
-    advance = _adopt(fused, model.optimizer, parameters)
-
-    def fused_update(loss: torch.Tensor) -> None:
-        fused.zero_grad()
-        loss.backward()
-        advance()
-        fused.step()
-
-    return fused_update
+    return _FusedUpdate(spec, model.optimizer, parameters)
 
 
-def _adopt(
-    fused: torch.optim.Optimizer,
-    optimizer: keras.optimizers.Optimizer,
-    parameters: list[torch.Tensor],
-) -> Callable[[], None]:
-    """Let `fused` work on the Keras optimizer's own state, with Keras's formula.
+class _FusedUpdate:
+    """An optimizer step by torch's fused kernels, on the Keras optimizer's own state and with its
+    formula.
 
     Keras's Adam adds epsilon to sqrt(v), torch's to sqrt(v / (1 - beta_2^t)): dividing epsilon by
     sqrt(1 - beta_2^t) before each step makes the two the same.
-
-    Returns:
-        A function to be called before each step.
     """
-    group = fused.param_groups[0]
-    momenta = [v.value for v in optimizer.variables if v.path.endswith("_momentum")]
-    velocities = [v.value for v in optimizer.variables if v.path.endswith("_velocity")]
-    if not momenta:  # plain SGD keeps no state
-        return lambda: None
-    for parameter, momentum, velocity in zip(parameters, momenta, velocities, strict=True):
-        step = torch.zeros((), dtype=torch.float32, device=parameter.device)
-        state = {"step": step, "exp_avg": momentum.detach(), "exp_avg_sq": velocity.detach()}
-        fused.state[parameter] = state
-    group["betas"] = (optimizer.beta_1, optimizer.beta_2)
-    group["weight_decay"] = optimizer.weight_decay or 0.0
-    taken = 0
 
-    def advance() -> None:
-        nonlocal taken
-        taken += 1
-        group["eps"] = optimizer.epsilon / (1.0 - optimizer.beta_2**taken) ** 0.5
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        optimizer: keras.optimizers.Optimizer,
+        parameters: list[torch.Tensor],
+    ) -> None:
+        self.taken = int(optimizer.iterations.numpy())
+        self._optimizer = optimizer
+        self._fused = _FUSED[spec.optimizer](parameters, lr=spec.learning_rate, fused=True)
+        self._group = self._fused.param_groups[0]
+        self._adaptive = spec.optimizer != "sgd"  # plain SGD keeps no state
+        if self._adaptive:
+            self._adopt(parameters)
 
-    return advance
+    def _adopt(self, parameters: list[torch.Tensor]) -> None:
+        variables = self._optimizer.variables
+        momenta = [v.value for v in variables if v.path.endswith("_momentum")]
+        velocities = [v.value for v in variables if v.path.endswith("_velocity")]
+        for parameter, momentum, velocity in zip(parameters, momenta, velocities, strict=True):
+            taken = float(self.taken)
+            step = torch.full((), taken, dtype=torch.float32, device=parameter.device)
+            state = {"step": step, "exp_avg": momentum.detach(), "exp_avg_sq": velocity.detach()}
+            self._fused.state[parameter] = state
+        self._group["betas"] = (self._optimizer.beta_1, self._optimizer.beta_2)
+        self._group["weight_decay"] = self._optimizer.weight_decay or 0.0
+
+    def __call__(self, loss: torch.Tensor) -> None:
+        self._fused.zero_grad()
+        loss.backward()
+        self.taken += 1
+        if self._adaptive:
+            correction = 1.0 - self._optimizer.beta_2**self.taken
+            self._group["eps"] = self._optimizer.epsilon / correction**0.5
+        self._fused.step()
 
 
-def fast(spec: ExperimentSpec, data: Pictures, weights: list[np.ndarray]) -> Job:
+def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
     """The same recipe with as little else as possible; see the module's docstring."""
     channels_first = spec.model.family == "cnn"
     model = build_model(
@@ -368,8 +414,7 @@ def fast(spec: ExperimentSpec, data: Pictures, weights: list[np.ndarray]) -> Job
         data_format="channels_first" if channels_first else "channels_last",
         model_class=FastModel,
     )
-    model.set_weights(weights)
-    model.prepare(spec)
+    model.prepare(spec, start)
     count, _ = split(spec, len(data.labels))
     first = Pictures(data.images[:count], data.labels[:count], data.classes)
     last = Pictures(data.images[count:], data.labels[count:], data.classes)
@@ -394,7 +439,7 @@ class _QuietCallbacks(keras.callbacks.CallbackList):
         """Nothing listens."""
 
 
-ENGINES: dict[str, Callable[[ExperimentSpec, Pictures, list[np.ndarray]], Job]] = {
+ENGINES: dict[str, Callable[[ExperimentSpec, Pictures, Start], Job]] = {
     "stock": stock,
     "fast": fast,
 }

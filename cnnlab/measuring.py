@@ -137,7 +137,7 @@ def measure(
         LabError: the spec or its device cannot work, or does not fit into memory.
     """
     deadline = time.perf_counter() + seconds
-    ledger = Ledger(launched_at or time.time())
+    ledger = Ledger(launched_at or time.monotonic())
     device = devices.resolve(spec.device, spec.gpu_off)
     try:
         with keras.device(device), _threads(spec.threads):

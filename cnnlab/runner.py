@@ -15,11 +15,13 @@ import sys
 import threading
 import time
 from array import array
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cnnlab import checkpoints
 from cnnlab.spec import (
     EVENT,
     Epoch,
@@ -29,7 +31,9 @@ from cnnlab.spec import (
     GpuOff,
     LabError,
     PhaseChanged,
+    RunCard,
     RunEnded,
+    RunResumed,
     RunStarted,
     Status,
     Window,
@@ -41,9 +45,12 @@ QUEUE_LIMIT = 100
 # A worker polls its stop flag between batches. One that has not come to an end by then hangs in
 # something that no flag reaches (a download's socket, a driver), and is killed.
 STOP_PATIENCE_SECONDS = 10.0
+# How often the lab looks for runs of processes that died, and tries again to write what the history
+# would not take: so no run seems to go on for longer than 10 s after its process is gone.
+WATCH_SECONDS = 5.0
 
 
-class Recorder(Protocol):
+class Recorder(checkpoints.Standing, Protocol):
     """What the lab needs of a history; `cnnlab.history.History` is one."""
 
     def create(self, spec: ExperimentSpec, *, name: str, session: str) -> str: ...
@@ -51,6 +58,10 @@ class Recorder(Protocol):
     def record(self, run_id: str, event: Event) -> None: ...
 
     def mark(self, run_id: str, status: Status, error: str | None = None) -> None: ...
+
+    def reopen(self, run_id: str) -> RunCard: ...
+
+    def interrupt_orphans(self) -> list[str]: ...
 
 
 # --- the live view --------------------------------------------------------------------------
@@ -76,7 +87,11 @@ class LiveRun:
     # NaN stands between window ends, where nothing was read.
     COLUMNS = ("step", "epoch", "seconds", "ms", "loss", "accuracy", "rss_mb", "device_mb")
 
-    def __init__(self, run_id: str, spec: ExperimentSpec) -> None:
+    def __init__(self, run_id: str, spec: ExperimentSpec, card: RunCard | None = None) -> None:
+        """
+        Args:
+            card: the run so far, where it is to be resumed.
+        """
         self.run_id, self.spec = run_id, spec
         self._lock = threading.Lock()
         self._phase = "starting"
@@ -85,6 +100,12 @@ class LiveRun:
         self._ended: RunEnded | None = None
         self._epochs: list[Epoch] = []
         self._columns: dict[str, array[float]] = {name: array("d") for name in self.COLUMNS}
+        if card:
+            self._epochs.extend(card.epochs)
+            unknown = [None] * len(card.steps.step)
+            for name, column in self._columns.items():
+                values = getattr(card.steps, name, unknown)
+                column.extend(float("nan") if value is None else value for value in values)
 
     def apply(self, event: Event) -> None:
         """Take in one event."""
@@ -92,6 +113,8 @@ class LiveRun:
             match event:
                 case RunStarted():
                     self._started = event
+                case RunResumed():
+                    self._go_on_after(event.epochs)
                 case PhaseChanged():
                     self._phase, self._phase_done = event.phase, event.done
                 case Window():
@@ -100,6 +123,12 @@ class LiveRun:
                     self._epochs.append(event.row)
                 case RunEnded():
                     self._ended = event
+
+    def _go_on_after(self, epochs: tuple[Epoch, ...]) -> None:
+        self._epochs[:] = epochs
+        done = bisect_right(self._columns["epoch"], len(epochs))
+        for column in self._columns.values():
+            del column[done:]
 
     def _append(self, window: Window) -> None:
         count = len(window.step_ms)
@@ -235,6 +264,7 @@ class _Job:
     run_id: str
     spec: ExperimentSpec
     live: LiveRun
+    resume: bool = False
     worker: Worker | None = None
     stop_requested: bool = False
     patience: threading.Timer | None = None
@@ -266,8 +296,12 @@ class Lab:
         self._last: LiveRun | None = None
         self._hardware: dict[str, Any] | None = None
         self._closing = False
+        self._unwritten: dict[str, LiveRun] = {}
         self._thread = threading.Thread(target=self._work, name="cnnlab-runner", daemon=True)
+        self._closed = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="cnnlab-watcher", daemon=True)
         self._thread.start()
+        self._watcher.start()
 
     # What pages call.
 
@@ -277,16 +311,35 @@ class Lab:
         Raises:
             LabError: the queue is full, or the history cannot be written.
         """
+        self._check_open()
+        run_id = self._history.create(spec, name=name, session=session)
+        self._enqueue(_Job(run_id, spec, LiveRun(run_id, spec)))
+        return run_id
+
+    def resume(self, run_id: str) -> None:
+        """Queue a run that broke off, to go on after its last epoch.
+
+        Raises:
+            LabError: it cannot be resumed, the queue is full, or the history cannot be written.
+        """
+        self._check_open()
+        if not checkpoints.kept(run_id):
+            raise LabError(f"The run {run_id} has no checkpoint to go on from; train it again.")
+        card = self._history.reopen(run_id)
+        live = LiveRun(card.run_id, card.spec, card)
+        self._enqueue(_Job(card.run_id, card.spec, live, resume=True))
+
+    def _check_open(self) -> None:
         with self._changed:
             if self._closing:
                 raise LabError("The lab is closing; start it again to train.")
             if len(self._queue) >= QUEUE_LIMIT:
                 raise LabError(f"{QUEUE_LIMIT} runs are waiting already; withdraw some first.")
-        run_id = self._history.create(spec, name=name, session=session)
+
+    def _enqueue(self, job: _Job) -> None:
         with self._changed:
-            self._queue.append(_Job(run_id, spec, LiveRun(run_id, spec)))
+            self._queue.append(job)
             self._changed.notify_all()
-        return run_id
 
     def queued(self) -> tuple[str, ...]:
         """Ids of the waiting runs, next first."""
@@ -304,10 +357,12 @@ class Lab:
             return self._hardware
 
     def live(self, run_id: str) -> Snapshot | None:
-        """The run as it stands, if it is waiting, being trained, or the last one trained."""
+        """The run as it stands, if it is waiting, being trained, or the last one trained, or if
+        the history did not take its end."""
         with self._changed:
             jobs = [*self._queue, *([self._job] if self._job else [])]
             runs = [job.live for job in jobs] + ([self._last] if self._last else [])
+            runs += self._unwritten.values()
         return next((run.snapshot() for run in runs if run.run_id == run_id), None)
 
     def stop(self, run_id: str) -> None:
@@ -320,7 +375,7 @@ class Lab:
                 self._job.stop_requested = True
                 self._job.ask_to_stop()
         if waiting:
-            self._history.mark(run_id, Status.STOPPED, "Withdrawn before it began.")
+            self._end(waiting, Status.STOPPED, "Withdrawn before it began.")
 
     def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is queued or running; whether that came to pass."""
@@ -342,9 +397,9 @@ class Lab:
                 self._worker.kill()
             self._changed.notify_all()
         for job in waiting:
-            self._history.mark(
-                job.run_id, Status.INTERRUPTED, "The lab was closed before it began."
-            )
+            self._end(job, Status.INTERRUPTED, "The lab was closed before it began.")
+        self._closed.set()
+        self._watcher.join(timeout=10)
         self._thread.join(timeout=10)
 
     # What the background thread does.
@@ -358,6 +413,7 @@ class Lab:
                 # The thread serves every later run too: it must outlive a failing history.
                 log.exception("run %s was lost", job.run_id)
                 self._give_up(job, error)
+            self._tidy()
             with self._changed:
                 self._last, self._job = job.live, None
                 idle = self._idle() and not self._closing
@@ -365,6 +421,12 @@ class Lab:
             if idle:
                 self._warm()
         self._drop_worker()
+
+    def _tidy(self) -> None:
+        try:
+            checkpoints.tidy(self._history)
+        except (LabError, OSError):
+            log.warning("the checkpoints could not be tidied", exc_info=True)
 
     def _next(self) -> _Job | None:
         """Wait for a job; None when the lab closes."""
@@ -417,13 +479,15 @@ class Lab:
             worker.close()
 
     def _train(self, job: _Job) -> None:
-        launched_at = time.time()
+        launched_at = time.monotonic()
         self._history.mark(job.run_id, Status.RUNNING)
         worker = self._worker_for(job.spec.gpu_off)
         ended = False
         if worker:
             self._hand_over(job, worker, launched_at)
             for line in iter(worker.line, ""):
+                if not line.endswith("\n"):
+                    break  # it died in the middle of a word
                 event = EVENT.validate_json(line)
                 ended = ended or isinstance(event, RunEnded)
                 self._take(job, event)
@@ -435,6 +499,7 @@ class Lab:
         order = {
             "run_id": job.run_id,
             "launched_at": launched_at,
+            "resume": job.resume,
             "spec": job.spec.model_dump(mode="json"),
         }
         with self._changed:
@@ -453,7 +518,7 @@ class Lab:
 
     def _last_word(self, job: _Job, code: int) -> RunEnded:
         if self._closing:
-            error = "The lab was closed while it trained; train it again."
+            error = "The lab was closed while it trained; resume it or train it again."
             return RunEnded(status=Status.INTERRUPTED, error=error)
         if job.stop_requested:
             return RunEnded(status=Status.STOPPED)
@@ -470,8 +535,41 @@ class Lab:
             worker.kill()
             self._dismiss(job, worker)
         said = str(error) if isinstance(error, LabError) else "The lab lost this run; see its log."
-        job.live.apply(RunEnded(status=Status.FAILED, error=said))
-        try:
-            self._history.mark(job.run_id, Status.FAILED, said)
-        except LabError:
-            log.exception("run %s could not be marked as failed", job.run_id)
+        self._end(job, Status.FAILED, said)
+
+    def _end(self, job: _Job, status: Status, error: str) -> None:
+        """End a run that its worker did not end; the page knows at once, the history when it can.
+
+        Where the worker had ended it, and only the history did not hear, its word stands.
+        """
+        if job.live.snapshot().ended is None:
+            job.live.apply(RunEnded(status=status, error=error))
+        with self._changed:
+            self._unwritten[job.run_id] = job.live
+        self._write_ends()
+
+    # What the watcher's thread does.
+
+    def _watch(self) -> None:
+        """Keep the history true while this lab's own thread waits for a worker."""
+        while not self._closed.wait(WATCH_SECONDS):
+            try:
+                self._history.interrupt_orphans()
+            except LabError:
+                log.warning("the history could not be looked through", exc_info=True)
+            self._write_ends()
+
+    def _write_ends(self) -> None:
+        with self._changed:
+            waiting = list(self._unwritten.values())
+        for live in waiting:
+            ended = live.snapshot().ended
+            assert ended
+            try:
+                if live.run_id in self._history.open_runs():
+                    self._history.record(live.run_id, ended)
+            except LabError:
+                log.warning("the end of run %s is not written yet", live.run_id, exc_info=True)
+                continue
+            with self._changed:
+                self._unwritten.pop(live.run_id, None)

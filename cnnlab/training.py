@@ -14,7 +14,17 @@ import psutil
 import torch
 
 from cnnlab import datasets, devices, models
-from cnnlab.engines import ENGINES, Job, Pictures, fingerprint, initial_weights, seed_epoch
+from cnnlab.checkpoints import Checkpoint, Facts
+from cnnlab.engines import (
+    ENGINES,
+    Job,
+    Pictures,
+    Start,
+    fingerprint,
+    initial_weights,
+    optimizer_state,
+    seed_epoch,
+)
 from cnnlab.spec import (
     PRESETS,
     DatasetFacts,
@@ -28,6 +38,7 @@ from cnnlab.spec import (
     ModelFacts,
     PhaseChanged,
     RunEnded,
+    RunResumed,
     RunStarted,
     Status,
     Timing,
@@ -39,6 +50,7 @@ log = logging.getLogger(__name__)
 
 Emit = Callable[[Event], None]
 Stop = Callable[[], bool]
+Save = Callable[[Checkpoint], None]
 
 # Loss and accuracy are read from the device this often: live enough for a chart, and at most a
 # few waits a second for the device.
@@ -128,9 +140,17 @@ class LabCallback(keras.callbacks.Callback):
 
     window_seconds = WINDOW_SECONDS
 
-    def __init__(self, spec: ExperimentSpec, device: str, emit: Emit, stop: Stop) -> None:
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        device: str,
+        emit: Emit,
+        stop: Stop,
+        bookmark: Bookmark | None = None,
+    ) -> None:
         super().__init__()
         self.spec, self.device, self.emit, self.stop = spec, device, emit, stop
+        self.bookmark = bookmark or Bookmark()
         self.clock = clock_for(device)
         self.began = self.edge = self.epoch_began = self.test_began = time.perf_counter()
         self.epoch = 0
@@ -150,7 +170,7 @@ class LabCallback(keras.callbacks.Callback):
             return logs
 
         self.model.train_function = timed_step
-        self.began = time.perf_counter()
+        self.began = time.perf_counter() - self.bookmark.seconds_before
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         seed_epoch(self.spec, epoch)
@@ -194,6 +214,9 @@ class LabCallback(keras.callbacks.Callback):
             seconds=now - self.epoch_began,
             step_ms_mean=(self.test_began - self.epoch_began) * 1e3 / steps,
         )
+        if math.isfinite(row.loss):
+            # First, so that an epoch which anybody has heard of can be gone on from.
+            self.bookmark.keep(self.model, row)
         self.emit(EpochEnded(row=row))
         if not math.isfinite(row.loss):
             raise LabError(_diverged(self.spec, f"epoch {self.epoch}"))
@@ -214,7 +237,7 @@ class LabCallback(keras.callbacks.Callback):
         """Read the steps since the last window, and tell of them."""
         result = self.model.get_metrics_result()
         times = self.clock.read()
-        first = len(self.step_ms) + 1
+        first = self.bookmark.steps_before + len(self.step_ms) + 1
         self.step_ms += times
         self.edge = time.perf_counter()
         window = Window(
@@ -229,7 +252,7 @@ class LabCallback(keras.callbacks.Callback):
         )
         self.emit(window)
         if math.isnan(window.loss):
-            raise LabError(_diverged(self.spec, f"step {len(self.step_ms):,}"))
+            raise LabError(_diverged(self.spec, f"step {first + len(times) - 1:,}"))
 
 
 def _diverged(spec: ExperimentSpec, place: str) -> str:
@@ -239,6 +262,41 @@ def _diverged(spec: ExperimentSpec, place: str) -> str:
     )
 
 
+class Bookmark:
+    """Takes a checkpoint after each epoch; knows what was done before this part of the run."""
+
+    def __init__(
+        self,
+        facts: Facts | None = None,
+        steps_per_epoch: int = 0,
+        save: Save | None = None,
+        resume: Checkpoint | None = None,
+    ) -> None:
+        self.facts, self.save = facts, save
+        self.epochs = resume.facts.epochs if resume else ()
+        self.steps_before = len(self.epochs) * steps_per_epoch
+        self.seconds_before = sum(row.seconds for row in self.epochs)
+        self.seconds = 0.0
+        """What the checkpoints cost; the ledger counts it as "other"."""
+
+    def keep(self, model: keras.Model, row: Epoch) -> None:
+        """Save the run as it stands after an epoch.
+
+        A disk that takes no checkpoint is no reason to lose the training: it goes on without.
+        """
+        self.epochs = (*self.epochs, row)
+        if self.save is None or self.facts is None:
+            return
+        began = time.perf_counter()
+        facts = self.facts.model_copy(update={"epochs": self.epochs})
+        try:
+            self.save(Checkpoint(facts, model.get_weights(), optimizer_state(model)))
+        except OSError:
+            log.exception("no checkpoint can be kept, so this run cannot be resumed later")
+            self.save = None
+        self.seconds += time.perf_counter() - began
+
+
 # --- the run --------------------------------------------------------------------------------
 
 
@@ -246,9 +304,7 @@ class Ledger:
     """Where a run's wall time went, phase by phase."""
 
     def __init__(self, launched_at: float) -> None:
-        # Wall clock, because the launch was stamped by another process; differences within this
-        # process are taken from the monotonic clock.
-        self.startup = max(time.time() - launched_at, 0.0)
+        self.startup = max(time.monotonic() - launched_at, 0.0)
         self._last = time.perf_counter()
         self._began = self._last
         self.seconds: dict[str, float] = {}
@@ -265,20 +321,32 @@ class Ledger:
 
 
 def process_started_at() -> float:
-    """When this process began, in seconds since the epoch: what a run in it waited for."""
-    return psutil.Process().create_time()
+    """When this process began, on the clock of `time.monotonic`: what a run in it waited for."""
+    return time.monotonic() - (time.time() - psutil.Process().create_time())
 
 
-def train(spec: ExperimentSpec, emit: Emit, stop: Stop, *, launched_at: float) -> RunEnded:
+def train(
+    spec: ExperimentSpec,
+    emit: Emit,
+    stop: Stop,
+    *,
+    launched_at: float,
+    save: Save | None = None,
+    resume: Checkpoint | None = None,
+) -> RunEnded:
     """Train one model and tell `emit` all about it.
 
     Args:
         emit: takes each event, on this thread, in order; the last one is the `RunEnded` returned.
         stop: asked between batches, of training and of validation; true ends the run.
-        launched_at: when the run was launched, in seconds since the epoch, for its start-up time.
+        launched_at: when the run was launched, for its start-up time: `time.monotonic()`, whose
+            clock all processes of a machine share and nobody sets.
+        save: keeps a checkpoint, after each epoch.
+        resume: where to go on; from there the run is the same as one that never broke off.
 
     Raises:
-        LabError: the spec, its data or its device cannot work, or the training diverged.
+        LabError: the spec, its data or its device cannot work, the checkpoint is of another run,
+            or the training diverged.
     """
     ledger = Ledger(launched_at)
     device = devices.resolve(spec.device, spec.gpu_off)
@@ -293,11 +361,29 @@ def train(spec: ExperimentSpec, emit: Emit, stop: Stop, *, launched_at: float) -
             return ended
         ledger.close("data")
         emit(PhaseChanged(phase="building"))
-        job, weights = build(spec, pictures)
+        if resume:
+            _check_same(resume, spec, facts)
+        job, weights = build(spec, pictures, resume)
         started = first_word(spec, job, weights, facts)
         emit(started)
+        if resume:
+            emit(RunResumed(epochs=resume.facts.epochs))
+        about = Facts(spec=spec, dataset=facts, epochs=())
+        bookmark = Bookmark(about, started.steps_per_epoch, save, resume)
         ledger.close("build")
-        return _fit(spec, device, job, started.model.flops_per_image, ledger, emit, stop)
+        flops_per_image = started.model.flops_per_image
+        return _fit(spec, device, job, flops_per_image, bookmark, ledger, emit, stop)
+
+
+def _check_same(checkpoint: Checkpoint, spec: ExperimentSpec, facts: DatasetFacts) -> None:
+    """Make sure that a checkpoint is of this run and its pictures."""
+    if checkpoint.facts.spec != spec:
+        raise LabError("The run's checkpoint belongs to another run; train this one again.")
+    if checkpoint.facts.dataset != facts:
+        raise LabError(
+            f"The data set {facts.name} holds other pictures than when the run began; "
+            "put the old ones back, or train it again."
+        )
 
 
 def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, DatasetFacts]:
@@ -331,10 +417,15 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
     return Pictures(data.images, data.labels, classes), facts
 
 
-def build(spec: ExperimentSpec, pictures: Pictures) -> tuple[Job, list[np.ndarray]]:
-    """The model on the device of the scope, ready to fit, and the weights that it starts from."""
+def build(
+    spec: ExperimentSpec, pictures: Pictures, resume: Checkpoint | None = None
+) -> tuple[Job, list[np.ndarray]]:
+    """The model on the device of the scope, ready to fit, and the weights that the run began with,
+    resumed or not.
+    """
     weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)
-    return ENGINES[spec.engine](spec, pictures, weights), weights
+    start = Start(resume.weights, resume.optimizer) if resume else Start(weights)
+    return ENGINES[spec.engine](spec, pictures, start), weights
 
 
 def first_word(
@@ -365,18 +456,24 @@ def _fit(
     device: str,
     job: Job,
     flops_per_image: int,
+    bookmark: Bookmark,
     ledger: Ledger,
     emit: Emit,
     stop: Stop,
 ) -> RunEnded:
-    callback = LabCallback(spec, device, emit, stop)
+    callback = LabCallback(spec, device, emit, stop, bookmark)
     devices.reset_peak(device)
     meter, sampler = devices.EnergyMeter(), devices.LoadSampler()
     sampler.start(device)
     meter.start(device)
     status = Status.FINISHED
     try:
-        job.model.fit(**job.fit, epochs=spec.epochs, callbacks=job.callbacks(callback))
+        job.model.fit(
+            **job.fit,
+            epochs=spec.epochs,
+            initial_epoch=len(bookmark.epochs),
+            callbacks=job.callbacks(callback),
+        )
     except Stopped:
         status = Status.STOPPED
         callback.break_off()
@@ -421,7 +518,7 @@ def timing_of(
     total = ledger.total
     return Timing(
         **parts,
-        fit_seconds=ledger.seconds["fit"],
+        fit_seconds=ledger.seconds["fit"] - callback.bookmark.seconds,
         other_seconds=total - sum(parts.values()),
         total_seconds=total,
         matmul_peak_gflops=peak_gflops,
@@ -456,17 +553,25 @@ def first_steps() -> None:
         job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(keras.callbacks.Callback()))
 
 
+# Libraries below torch report a want of memory as any other error.
+_ACCELERATOR_IS_FULL = ("CUDA out of memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+_MEMORY_IS_FULL = ("DefaultCPUAllocator: can't allocate", "DefaultCPUAllocator: not enough memory")
+
+
+def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+
+
 def explain(error: BaseException) -> str:
     """One plain sentence for an error that ended a run; the traceback belongs into the log."""
     if isinstance(error, LabError):
         return str(error)
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, torch.OutOfMemoryError) or _says(error, _ACCELERATOR_IS_FULL):
         return (
             "The accelerator ran out of memory: use a smaller batch or fewer filters, "
             "or train on the CPU."
         )
-    # Torch has no class of its own for a CPU's memory that ran out.
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError) or _says(error, _MEMORY_IS_FULL):
         return "The computer ran out of memory: use a smaller batch, fewer pictures or filters."
     first = (str(error).splitlines() or [""])[0]
     return f"The training failed with {type(error).__name__}: {first:.200}"

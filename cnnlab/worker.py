@@ -15,9 +15,10 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import IO, Any, cast
 
-from cnnlab import datasets, devices
+from cnnlab import checkpoints, datasets, devices
 from cnnlab.spec import Event, GpuOff, LabError, RunEnded, Status, parse_spec
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,14 @@ def serve(gpu_off: GpuOff) -> None:
             _prepare(prepare)
     job = inbox.job.get()
     try:
-        spec = parse_spec(job["spec"])
-        training.train(spec, emit, inbox.stop.is_set, launched_at=job["launched_at"])
+        training.train(
+            parse_spec(job["spec"]),
+            emit,
+            inbox.stop.is_set,
+            launched_at=job["launched_at"],
+            save=partial(checkpoints.write, job["run_id"]),
+            resume=checkpoints.newest(job["run_id"]) if job["resume"] else None,
+        )
     except Exception as error:  # the process boundary: all that is left is to tell the lab
         log.exception("run %s failed", job["run_id"])
         emit(RunEnded(status=Status.FAILED, error=training.explain(error)))

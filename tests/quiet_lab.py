@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
@@ -28,6 +27,7 @@ class QuietLab(Lab):
         self.lives: dict[str, LiveRun] = {}
         self.found: dict[str, Any] | None = None
         self.stopped: list[str] = []
+        self.resumed: list[str] = []
         super().__init__(History(), {})
 
     def _warm(self) -> None:
@@ -54,11 +54,13 @@ class QuietLab(Lab):
     def stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
 
+    def resume(self, run_id: str) -> None:
+        self.resumed.append(run_id)
+
 
 def own_history() -> History:
     """The history with this process as the owner of the runs made through it."""
-    process = psutil.Process()
-    return History(owner=(process.pid, process.create_time()))
+    return History()
 
 
 def page(name: str, **parameters: str | list[str]) -> AppTest:

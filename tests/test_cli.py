@@ -125,6 +125,28 @@ def test_a_killed_run_is_interrupted_with_its_epochs() -> None:
     assert run["epochs_done"] >= 3
 
 
+def test_a_killed_run_is_resumed_and_keeps_its_id() -> None:
+    _, run = disturbed(3, lambda process: process.kill())
+    assert run["error"].endswith("resume it or train it again.")
+    command = [sys.executable, "-m", "cnnlab", "train", "--resume", run["run_id"][:11]]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with process.stderr as lines:
+        first = next(line for line in lines if line.startswith("epoch "))
+        process.send_signal(signal.SIGTERM)
+        lines.read()
+    assert process.wait(timeout=30) == 130
+    assert int(first.split()[1].split("/")[0]) > 3
+    card = json.loads(cnnlab("runs", "show", run["run_id"], "--json").stdout)
+    assert card["status"] == "stopped"
+    assert [row["epoch"] for row in card["epochs"]] == list(range(1, len(card["epochs"]) + 1))
+    assert card["timing"]["resumed_after"][0] >= 3
+
+
+def test_what_cannot_be_resumed_is_refused_in_a_sentence(refused: Callable[..., str]) -> None:
+    assert "leave the other options out" in refused("train", "--resume", "x", "--epochs", 3)
+    assert "no run nothere" in refused("train", "--resume", "nothere")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.engines import ENGINES, Batches, Pictures, fingerprint, initial_weights, seed_epoch
+from cnnlab.engines import (
+    ENGINES,
+    Batches,
+    Pictures,
+    Start,
+    fingerprint,
+    initial_weights,
+    seed_epoch,
+)
 from cnnlab.spec import (
     Block,
     CnnModel,
@@ -68,7 +76,7 @@ class StepLosses(keras.callbacks.Callback):
 def run(spec: ExperimentSpec, data: Pictures) -> StepLosses:
     with keras.device("cpu"):
         weights = initial_weights(spec, data.images.shape[1:], data.classes)
-        job = ENGINES[spec.engine](spec, data, weights)
+        job = ENGINES[spec.engine](spec, data, Start(weights))
         callback = StepLosses(spec)
         job.model.fit(**job.fit, epochs=spec.epochs, callbacks=job.callbacks(callback))
     return callback
@@ -137,7 +145,7 @@ def test_the_keras_optimizer_holds_the_state_of_the_fused_one() -> None:
     states = []
     for engine in ("stock", "fast"):
         weights = initial_weights(spec, data.images.shape[1:], data.classes)
-        job = ENGINES[engine](spec, data, weights)
+        job = ENGINES[engine](spec, data, Start(weights))
         callback = StepLosses(spec)
         job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(callback))
         states.append([v.numpy() for v in job.model.optimizer.variables if "_momentum" in v.path])
@@ -175,7 +183,7 @@ def test_a_model_of_either_engine_exports_ordinary_weights() -> None:
     data = pictures(80)
     weights = initial_weights(spec, data.images.shape[1:], data.classes)
     shapes = [
-        [w.shape for w in ENGINES[name](spec, data, weights).model.get_weights()]
+        [w.shape for w in ENGINES[name](spec, data, Start(weights)).model.get_weights()]
         for name in ENGINES
     ]
     assert shapes[0] == shapes[1] == [w.shape for w in weights]

@@ -81,7 +81,7 @@ def trained(spec: ExperimentSpec) -> tuple[RunStarted, list[Epoch]]:
     """The same through the lab, in this process, on the CPU."""
     events: list = []
     spec = change(spec, engine="stock", device="cpu", gpu_off="none", threads=None)
-    train(spec, events.append, lambda: False, launched_at=time.time())
+    train(spec, events.append, lambda: False, launched_at=time.monotonic())
     started = next(event for event in events if isinstance(event, RunStarted))
     return started, [event.row for event in events if isinstance(event, EpochEnded)]
 

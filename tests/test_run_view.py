@@ -9,6 +9,7 @@ from example_runs import CARD, CPU, STEPS_PER_EPOCH, TINY, add_run, ended, epoch
 from quiet_lab import QuietLab, figures, own_history, page, said
 from streamlit.testing.v1 import AppTest
 
+from cnnlab import checkpoints
 from cnnlab.history import History
 from cnnlab.runner import LiveRun
 from cnnlab.spec import PhaseChanged, RunEnded, Status
@@ -107,6 +108,33 @@ def test_the_charts_keep_their_specs_from_refresh_to_refresh(
         live.apply(event)
     after = [(chart.proto.id, chart.proto.spec) for chart in app.run().get("vega_lite_chart")]
     assert after == before
+
+
+def test_a_run_that_broke_off_is_resumed_where_it_has_a_checkpoint(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    run_id = add_run(history, status=Status.STOPPED)
+    assert "Resume" not in buttons(show(run_id))
+    file = checkpoints.folder() / run_id / "00003.npz"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    app = buttons(show(run_id))["Resume"].click().run()
+    assert not app.exception
+    assert quiet_lab.resumed == [run_id]
+    assert "Resume" not in buttons(show(add_run(history, status=Status.FINISHED)))
+
+
+def test_a_run_whose_end_the_history_does_not_take_is_over_on_the_page(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    run_id, live = begin(history, quiet_lab)
+    for event in (started(TINY, CPU), *epoch(1, 12.0)):
+        live.apply(event)
+        history.record(run_id, event)
+    live.apply(RunEnded(status=Status.FAILED, error="The disk is full; make room on it."))
+    app = show(run_id)
+    assert "The disk is full; make room on it." in said(app, "error")
+    assert "Stop" not in buttons(app)
 
 
 def test_a_run_of_another_process_is_followed_through_the_history(history: History) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cnnlab import checkpoints
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab, LiveRun
-from cnnlab.spec import PRESETS, Epoch, EpochEnded, Status, Window, change
+from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, RunResumed, Status, Window, change
 
 QUICK = change(PRESETS["tiny"].spec, train_limit=200, epochs=2)
 LONG = change(QUICK, epochs=5000)
@@ -139,6 +140,37 @@ def test_closing_the_lab_interrupts_its_runs_and_leaves_no_process(history: Hist
     assert psutil.wait_procs(workers, timeout=10)[1] == []
 
 
+def test_a_killed_run_is_resumed_and_then_equals_one_that_never_broke_off(
+    lab: Lab, history: History
+) -> None:
+    spec = change(QUICK, epochs=60)
+    whole, broken = submit(lab, spec), submit(lab, spec)
+    until(lambda: lab.live(broken) is not None and len(lab.live(broken).epochs) > 3, 90)
+    os.kill(psutil.Process().children()[0].pid, signal.SIGKILL)
+    assert lab.wait_idle(60)
+    before = history.card(broken)
+    assert before.status == Status.FAILED
+    assert checkpoints.kept(broken)
+    assert not checkpoints.kept(whole)  # it finished
+    lab.resume(broken)
+    assert len(lab.live(broken).epochs) == len(before.epochs)
+    assert lab.wait_idle(90)
+    after = history.card(broken)
+    assert after.status == Status.FINISHED, after.error
+    results = [
+        [(row.epoch, row.loss, row.val_loss, row.val_accuracy) for row in card.epochs]
+        for card in (history.card(whole), after)
+    ]
+    assert results[0] == results[1]
+    assert after.timing.resumed_after[0] >= len(before.epochs)
+    assert after.timing.fit_seconds is None
+    assert list(lab.live(broken).columns["step"]) == list(after.steps.step)
+    assert lab.live(broken).epochs == after.epochs
+    assert not checkpoints.kept(broken)
+    with pytest.raises(LabError, match="no checkpoint to go on from; train it again"):
+        lab.resume(broken)
+
+
 ORPHAN = """
 import sys, time
 from cnnlab.devices import worker_environment
@@ -165,7 +197,7 @@ def test_a_killed_lab_leaves_no_worker_and_no_running_run(history: History) -> N
     lab.stdout.close()
     assert psutil.wait_procs(workers, timeout=10)[1] == []
     assert status(history, run_id) == Status.RUNNING
-    assert history.interrupt_orphans(lambda pid, started: psutil.pid_exists(pid)) == [run_id]
+    assert history.interrupt_orphans() == [run_id]
     assert status(history, run_id) == Status.INTERRUPTED
 
 
@@ -182,3 +214,19 @@ def test_the_live_view_has_equally_long_columns_and_does_not_change_afterwards()
     assert {len(column) for column in before.columns.values()} == {2}
     assert list(after.columns["step"]) == [1, 2, 3, 4]
     assert (before.epochs, after.epochs) == ((), (row,))
+
+
+def test_the_live_view_of_a_resumed_run_begins_with_what_was_kept(history: History) -> None:
+    row = Epoch(epoch=1, loss=1, accuracy=1, val_loss=1, val_accuracy=1, seconds=1, step_ms_mean=1)
+    run_id = history.create(QUICK, name="run", session="test")
+    for number in (1, 2):
+        figures = {"step_ms": (3, 4), "seconds": number, "loss": 2, "accuracy": 0.1}
+        window = Window(epoch=number, first_step=2 * number - 1, **figures)
+        history.record(run_id, window)
+    history.record(run_id, EpochEnded(row=row))
+    live = LiveRun(run_id, QUICK, history.card(run_id))
+    assert list(live.snapshot().columns["step"]) == [1, 2, 3, 4]
+    live.apply(RunResumed(epochs=(row,)))
+    assert list(live.snapshot().columns["step"]) == [1, 2]
+    assert {len(column) for column in live.snapshot().columns.values()} == {2}
+    assert live.snapshot().epochs == (row,)

@@ -29,7 +29,7 @@ def fit(
 ) -> list[Event]:
     """Train for real; the events. `stop` is asked with the events so far."""
     events: list[Event] = []
-    train(spec, events.append, lambda: stop(events), launched_at=time.time())
+    train(spec, events.append, lambda: stop(events), launched_at=time.monotonic())
     return events
 
 

@@ -242,13 +242,13 @@ class SpeedFacts:
     found: Mapping[str, Any]
     """On the machine; null or absent where it is not known."""
     marks: tuple[str, ...]
-    """What went on beside it."""
+    """What went on beside it, and where it broke off."""
 
     @classmethod
     def of(cls, card: RunCard) -> SpeedFacts:
         """Those of a card."""
-        marks = card.disturbances.marks if card.disturbances else ()
-        return cls(card.name, len(card.epochs), asked_facts(card.spec), _found_facts(card), marks)
+        found = _found_facts(card)
+        return cls(card.name, len(card.epochs), asked_facts(card.spec), found, card.marks)
 
 
 def reasons_between(a: SpeedFacts, b: SpeedFacts) -> list[str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import psutil
 from rich.console import Console
 
 from cnnlab import datasets
@@ -42,21 +41,12 @@ def emit_json(document: Any) -> None:
 @contextlib.contextmanager
 def open_history() -> Iterator[History]:
     """The history, with this process as the owner of the runs it makes."""
-    process = psutil.Process()
-    history = History(owner=(process.pid, process.create_time()))
+    history = History()
     try:
-        history.interrupt_orphans(_alive)
+        history.interrupt_orphans()
         yield history
     finally:
         history.close()
-
-
-def _alive(pid: int, started: float) -> bool:
-    """Whether the process that owned a run still lives; a reused pid has another start."""
-    try:
-        return abs(psutil.Process(pid).create_time() - started) < 1
-    except psutil.NoSuchProcess:
-        return False
 
 
 def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,10 +7,10 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from cnnlab.history import rows
 from cnnlab.history.tables import LONGEST_ID, epochs, imported_steps, runs, windows
@@ -101,9 +101,28 @@ def add_epoch(connection: Connection, run: RowMapping, epoch: Epoch) -> None:
     change(connection, run_id, progress)
 
 
+def go_on(connection: Connection, run: RowMapping, done: Sequence[Epoch]) -> None:
+    """Let a run stand where it is resumed: after the epochs `done`, and no step further.
+
+    An epoch that its process could not hand on before it was killed is entered now.
+    """
+    run_id = run["run_id"]
+    connection.execute(
+        delete(windows).where(windows.c.run_id == run_id, windows.c.epoch > len(done))
+    )
+    connection.execute(delete(epochs).where(epochs.c.run_id == run_id, epochs.c.epoch > len(done)))
+    known = {row.epoch for row in epochs_of(connection, run_id)}
+    missing = [row for row in done if row.epoch not in known]
+    if missing:
+        found = [{"run_id": run_id, **row.model_dump()} for row in missing]
+        connection.execute(insert(epochs), found)
+    change(connection, run_id, rows.resumed_values(run, done))
+
+
 def interrupt(connection: Connection, run_id: str, status: str) -> bool:
     """End a run whose process is gone, if it still stands as it was found."""
-    error = f"The lab ended while this run was {status}; start it again."
+    cure = "resume it or train it again" if status == Status.RUNNING else "start it again"
+    error = f"The lab ended while this run was {status}; {cure}."
     ending = update(runs).where(runs.c.run_id == run_id, runs.c.status == status)
     return connection.execute(ending.values(status=Status.INTERRUPTED, error=error)).rowcount == 1
 

@@ -183,14 +183,42 @@ def started_values(event: RunStarted) -> Values:
     }
 
 
-def ended_values(event: RunEnded) -> Values:
+def resumed_after(run: RowMapping) -> tuple[int, ...]:
+    """The epochs after which a run was resumed so far."""
+    timing = _read(Timing, run["timing"])
+    return timing.resumed_after if timing else ()
+
+
+def resumed_values(run: RowMapping, epochs: Sequence[Epoch]) -> Values:
+    """What a run's row says when it goes on after `epochs`; its figures so far were of a part."""
+    timing = Timing(resumed_after=(*resumed_after(run), len(epochs)))
+    figures: Values = dict.fromkeys(("memory", "energy", "disturbances"))
+    return progress_values(epochs) | figures | {"timing": timing.model_dump_json()}
+
+
+def cannot_resume(run: RowMapping) -> str | None:
+    """What stands against resuming a run, as the rest of a sentence about it."""
+    if run["origin"] is not None:
+        return "was measured elsewhere, so its checkpoint is not here; train it again"
+    if run["deleted_at"] is not None:
+        return "is deleted; restore it first"
+    if run["status"] == Status.FINISHED:
+        return "is finished, so nothing is left to do; train it again"
+    if not Status(run["status"]).over:
+        return f"is {run['status']} already; wait for it, or stop it first"
+    return None
+
+
+def ended_values(run: RowMapping, event: RunEnded) -> Values:
     """What a run's row learns at its end."""
+    parts = resumed_after(run)
+    energy = Energy(source="not measured, because the run broke off and was resumed")
     return {
         "status": event.status,
         "error": event.error,
-        "timing": event.timing.model_dump_json(),
+        "timing": event.timing.in_parts(parts).model_dump_json(),
         "memory": event.memory.model_dump_json(),
-        "energy": event.energy.model_dump_json(),
+        "energy": (energy if parts else event.energy).model_dump_json(),
         "disturbances": _text(event.disturbances),
     }
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, or_, select
 
 from cnnlab.history import queries, rows
 from cnnlab.history.database import default_url, open_database, transaction
+from cnnlab.history.processes import alive as process_alive
+from cnnlab.history.processes import this_process
 from cnnlab.history.rows import RunSummary
 from cnnlab.history.sweeps import Sweeps
 from cnnlab.history.tables import LONGEST_ORIGIN, epochs, runs
@@ -25,6 +26,7 @@ from cnnlab.spec import (
     Place,
     RunCard,
     RunEnded,
+    RunResumed,
     RunStarted,
     Status,
     Steps,
@@ -53,15 +55,15 @@ class History:
         """Open the history at an SQLAlchemy URL (null: `default_url()`), making it where needed.
 
         Args:
-            owner: the process that the runs created here live and die with: its id and its start
-                (seconds since 1970, 0.0: not known). Null: this process. See `interrupt_orphans`.
+            owner: the process that the runs begun here live and die with: its id and its start, as
+                `processes.this_process` gives them. Null: this process. See `interrupt_orphans`.
         """
         self._reading = open_database(url or default_url())
         self._writing = self._reading.execution_options(writing=True)
         # Windows are many and cheap to lose: their commits do not wait for the disk. The next
         # epoch's commit takes them there.
         self._hasty = self._writing.execution_options(lasting=False)
-        self._owner = owner or (os.getpid(), 0.0)
+        self._owner = owner or this_process()
         self.sweeps = Sweeps(self._reading, self._writing, self._owner)
 
     def close(self) -> None:
@@ -86,9 +88,7 @@ class History:
             "note": "",
             "status": status,
             "created_at": _now(),
-            "owner_host": socket.gethostname(),
-            "owner_pid": self._owner[0],
-            "owner_started": self._owner[1],
+            **self._ownership(),
             "spec": spec.model_dump_json(),
             **rows.place_values(place),
             **rows.progress_values(()),
@@ -97,6 +97,25 @@ class History:
             run_id = queries.unused_id(connection)
             connection.execute(insert(runs).values(run_id=run_id, **values))
         return run_id
+
+    def _ownership(self) -> rows.Values:
+        pid, started = self._owner
+        return {"owner_host": socket.gethostname(), "owner_pid": pid, "owner_started": started}
+
+    def reopen(self, run_id: str) -> RunCard:
+        """Queue a run again that broke off, so that it can be resumed; returns it, whole.
+
+        Raises:
+            LabError: it is not over, finished, deleted, or was measured elsewhere.
+        """
+        with transaction(self._writing) as connection:
+            run_id = queries.find(connection, run_id)
+            run = queries.run_row(connection, run_id, lock=True)
+            if why := rows.cannot_resume(run):
+                raise LabError(f"The run {run_id} {why}.")
+            values = {"status": Status.QUEUED, "error": None, **self._ownership()}
+            queries.change(connection, run_id, values)
+            return queries.card_of(connection, run_id)
 
     def record(self, run_id: str, event: Event) -> None:
         """Keep what a run says; an epoch is on the disk when this returns.
@@ -111,6 +130,8 @@ class History:
             match event:
                 case RunStarted():
                     queries.change(connection, run_id, rows.started_values(event))
+                case RunResumed():
+                    queries.go_on(connection, run, event.epochs)
                 case Window():
                     queries.add_window(connection, run_id, event)
                 case EpochEnded():
@@ -118,7 +139,7 @@ class History:
                 case RunEnded():
                     if not event.status.over:
                         raise LabError(f"A run cannot end as {event.status}; end it as finished.")
-                    queries.change(connection, run_id, rows.ended_values(event))
+                    queries.change(connection, run_id, rows.ended_values(run, event))
 
     def mark(self, run_id: str, status: Status, error: str | None = None) -> None:
         """Say where a run stands, without an event of its own: withdrawn from the queue, say.
@@ -130,7 +151,7 @@ class History:
             run = queries.open_run(connection, queries.find(connection, run_id))
             queries.change(connection, run["run_id"], {"status": status, "error": error})
 
-    def interrupt_orphans(self, alive: Callable[[int, float], bool]) -> list[str]:
+    def interrupt_orphans(self, alive: Callable[[int, float], bool] = process_alive) -> list[str]:
         """End, as interrupted, the queued and running runs and sweeps whose process is no more.
 
         Args:
@@ -158,6 +179,19 @@ class History:
                 for run in orphans
                 if queries.interrupt(connection, run.run_id, run.status)
             ]
+
+    def open_runs(self) -> set[str]:
+        """Ids of the runs that wait or are trained, whichever process does it."""
+        with transaction(self._reading) as connection:
+            query = select(runs.c.run_id).where(runs.c.status.in_(_OPEN))
+            return set(connection.execute(query).scalars())
+
+    def settled(self, run_ids: Collection[str]) -> set[str]:
+        """Which of some runs will not be resumed: they finished, or are deleted."""
+        over = or_(runs.c.status == Status.FINISHED, runs.c.deleted_at.is_not(None))
+        with transaction(self._reading) as connection:
+            query = select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), over)
+            return set(connection.execute(query).scalars())
 
     # --- reading ------------------------------------------------------------------------------
 

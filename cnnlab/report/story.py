@@ -205,7 +205,7 @@ def _part(card: RunCard, name: str, origin: str | None) -> Part:
         outcome=outcome(card),
         origin=origin,
         note=card.note,
-        disturbances=card.disturbances.marks if card.disturbances else (),
+        disturbances=card.marks,
         spec=_fields(analysis.flatten(card.spec.model_dump(mode="json")).items()),
         facts=_fields(facts.items()),
         epochs=_epochs(card),

@@ -66,3 +66,10 @@ class RunCard(Frozen):
     steps: Steps = Steps()
 
     model_config = ConfigDict(populate_by_name=True)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What blurs the times of this run, a sentence each."""
+        seen = self.disturbances.marks if self.disturbances else ()
+        after = self.timing.resumed_after
+        return (*seen, *(f"It broke off and was resumed after epoch {epoch}." for epoch in after))

@@ -104,6 +104,16 @@ class Timing(Frozen):
     """10^9 floating-point operations per second in the median step: three forward passes' worth."""
     matmul_peak_gflops: Number | None = None
     """What one large matrix product reaches here, on the same device and in the same precision."""
+    resumed_after: tuple[int, ...] = ()
+    """Epochs after which the run broke off and was resumed. If any, the seconds of the whole run
+    are not known (null), and the figures of its steps are those of its last part."""
+
+    def in_parts(self, resumed_after: tuple[int, ...]) -> Timing:
+        """This timing of a part as that of a run which was resumed, if it was."""
+        if not resumed_after:
+            return self
+        whole = [name for name in Timing.model_fields if name.endswith("_seconds")]
+        return self.model_copy(update={**dict.fromkeys(whole), "resumed_after": resumed_after})
 
 
 class Memory(Frozen):
@@ -190,6 +200,14 @@ class PhaseChanged(Frozen):
     """Share of the phase that is done, 0 to 1, where it is known."""
 
 
+class RunResumed(Frozen):
+    """A run that had broken off goes on from a checkpoint; said after `RunStarted`."""
+
+    kind: Literal["resumed"] = "resumed"
+    epochs: tuple[Epoch, ...]
+    """All that is done: what was recorded beyond, such as half an epoch, is to be forgotten."""
+
+
 class Window(Frozen):
     """The steps since the last window, read together so that the device is not disturbed."""
 
@@ -229,6 +247,7 @@ class RunEnded(Frozen):
 
 
 Event = Annotated[
-    RunStarted | PhaseChanged | Window | EpochEnded | RunEnded, Field(discriminator="kind")
+    RunStarted | RunResumed | PhaseChanged | Window | EpochEnded | RunEnded,
+    Field(discriminator="kind"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -161,7 +161,7 @@ def _colours(
 def _lines(card: RunCard, name: str, measure: Measure, axis: Progress, by_step: bool) -> list[Line]:
     if not by_step:
         return analysis.lines(card, name, measure, axis)
-    series = kept_series(card.run_id) if card.status.over else read(card).series
+    series = kept_series(card) if card.status.over else read(card).series
     return analysis.step_lines(card, name, measure, series)
 
 

@@ -15,10 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
-import psutil
 import streamlit as st
 
-from cnnlab import datasets
+from cnnlab import checkpoints, datasets
 from cnnlab.devices import Accelerator, Hardware, worker_environment
 from cnnlab.devices.cpu import cpu_name as read_cpu_name
 from cnnlab.history import History, RunSummary
@@ -51,9 +50,8 @@ def history() -> History:
     Raises:
         LabError: it cannot be opened.
     """
-    process = psutil.Process()
-    opened = History(owner=(process.pid, process.create_time()))
-    opened.interrupt_orphans(_alive)
+    opened = History()
+    opened.interrupt_orphans()
     return opened
 
 
@@ -68,14 +66,6 @@ def lab() -> Lab:
     opened = Lab(history(), {way: worker_environment(way) for way in ways})
     atexit.register(opened.close)
     return opened
-
-
-def _alive(pid: int, started: float) -> bool:
-    """Whether the process that owned a run still lives; a reused id has another start."""
-    try:
-        return abs(psutil.Process(pid).create_time() - started) < 1
-    except psutil.NoSuchProcess:
-        return False
 
 
 def hardware() -> Hardware | None:
@@ -109,6 +99,21 @@ def start(spec: ExperimentSpec, name: str | None = None) -> str:
     """
     check(spec)
     return lab().submit(spec, name=name or name_of(spec), session=session_name())
+
+
+def resume(run_id: str) -> None:
+    """Let a run that broke off go on after its last epoch.
+
+    Raises:
+        LabError: it cannot be resumed, the queue is full, or the history cannot be written.
+    """
+    lab().resume(run_id)
+
+
+def can_resume(card: RunCard) -> bool:
+    """Whether a run broke off and has a checkpoint to go on from."""
+    broke_off = card.status in (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
+    return broke_off and bool(checkpoints.kept(card.run_id))
 
 
 def check(spec: ExperimentSpec) -> list[Layer]:

@@ -47,7 +47,10 @@ def read(card: RunCard) -> RunState:
     if live and not live.ended:
         return _from_lab(card, live)
     card = card if card.status.over else history().card(card.run_id, steps=False)
-    series = kept_series(card.run_id) if card.status.over else _series(card.run_id)
+    if live and live.ended and not card.status.over:  # the history has not taken it yet
+        card = card.model_copy(update={"status": live.ended.status, "error": live.ended.error})
+        return RunState(card, _series(card.run_id), steps_per_epoch(card), "training", None, True)
+    series = kept_series(card) if card.status.over else _series(card.run_id)
     return RunState(card, series, steps_per_epoch(card), "training", None, live is not None)
 
 
@@ -59,9 +62,13 @@ def runs_ahead(run_id: str) -> int | None:
     return waiting.index(run_id) + (lab().running() is not None)
 
 
+def kept_series(card: RunCard) -> Series:
+    """The steps of a run that is over, which no longer change, unless it is resumed."""
+    return _kept_series(card.run_id, len(card.timing.resumed_after))
+
+
 @st.cache_resource(max_entries=32, show_spinner=False)
-def kept_series(run_id: str) -> Series:
-    """The steps of a run that is over, which no longer change."""
+def _kept_series(run_id: str, resumed: int) -> Series:
     return _series(run_id)
 
 

@@ -15,7 +15,7 @@ from cnnlab.analysis import Axis
 from cnnlab.spec import LabError, RunCard, Status, warmup_steps
 from cnnlab.ui import link, tables
 from cnnlab.ui.colours import palette
-from cnnlab.ui.lab import estimate_before, history, lab
+from cnnlab.ui.lab import can_resume, estimate_before, history, lab, resume
 from cnnlab.ui.run_state import RunState, read, runs_ahead
 
 REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
@@ -128,6 +128,15 @@ def _stop(run_id: str) -> None:
     lab().stop(run_id)
 
 
+def _resume(run_id: str) -> None:
+    try:
+        resume(run_id)
+    except LabError as error:
+        st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")
+        return
+    st.session_state.pop(f"stopping-{run_id}", None)
+
+
 def _progress(state: RunState) -> tuple[float, str]:
     """Share of all epochs that is done, and the phase or the time left in words."""
     card, series, steps = state.card, state.series, state.steps_per_epoch
@@ -161,6 +170,15 @@ def _over(card: RunCard) -> None:
             icon=":material/trending_up:",
         )
     with st.container(horizontal=True):
+        if can_resume(card):
+            st.button(
+                "Resume",
+                key=f"resume-{card.run_id}",
+                icon=":material/resume:",
+                help=f"Go on after epoch {len(card.epochs)}, as if the run had never broken off.",
+                on_click=_resume,
+                args=(card.run_id,),
+            )
         st.page_link(
             "pages/train.py",
             label="Train again",

@@ -126,8 +126,8 @@ def achieved(card: RunCard) -> list[str]:
 
 
 def disturbed(card: RunCard) -> str:
-    """What went on beside a run and blurs its figures; empty if nothing did."""
-    return " ".join(card.disturbances.marks) if card.disturbances else ""
+    """What blurs a run's figures: what went on beside it, that it broke off; empty if nothing."""
+    return " ".join(card.marks)
 
 
 def diverged(card: RunCard) -> bool:

@@ -1,9 +1,10 @@
-"""Makes history_0001.db, a small history as the first migration left it.
+"""Makes history_NNNN.db, a small history as the newest migration, NNNN, leaves it.
 
-Run once, while 0001 was the newest migration: `python -m tests.assets.make_history_0001`. Kept to
-show where the file comes from; run today it makes a history of today's form.
+To be run once for each migration, before the next one is written, and the file to be kept:
+`python -m tests.assets.make_history NNNN`.
 """
 
+import sys
 from pathlib import Path
 
 from cnnlab.history import History
@@ -33,9 +34,9 @@ STARTED = RunStarted(
 )
 
 
-def main() -> None:
+def main(form: str) -> None:
     """Write one run measured here and one imported run."""
-    target = Path(__file__).with_name("history_0001.db")
+    target = Path(__file__).with_name(f"history_{form}.db")
     target.unlink(missing_ok=True)
     history = History(f"sqlite:///{target}", owner=(1, 0.0))
     run_id = history.create(PRESETS["tiny"].spec, name="measured", session="first")
@@ -69,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
