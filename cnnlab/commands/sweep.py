@@ -182,7 +182,7 @@ def _measure_all(
         began = training.process_started_at()
 
         def spent() -> float:
-            return record.seconds + time.time() - began
+            return record.seconds + time.monotonic() - began
 
         training.first_steps()
 
