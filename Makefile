@@ -3,9 +3,13 @@ PYTHON ?= python3
 ENV := .venv
 BIN := $(ENV)/bin
 
-.PHONY: run test check bench clean
+.PHONY: run share test check bench clean
 run: $(ENV)/.run
 	$(BIN)/streamlit run app.py
+
+# On the network: visitors watch, who knows the passphrase acts. README, "Show it to a room".
+share: $(ENV)/.run
+	$(BIN)/python -m cnnlab share
 
 test: $(ENV)/.dev
 	$(BIN)/python -m pytest

@@ -21,6 +21,7 @@ from cnnlab.checkpoints import Checkpoint
 from cnnlab.commands.cards import export_runs, import_runs
 from cnnlab.commands.compare import compare
 from cnnlab.commands.race import race
+from cnnlab.commands.share import share
 from cnnlab.commands.shared import (
     INTERRUPTED,
     default_name,
@@ -57,6 +58,7 @@ def cli() -> None:
 cli.add_command(race)
 cli.add_command(compare)
 cli.add_command(sweep)
+cli.add_command(share)
 
 
 # --- train ----------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import streamlit
 from hypothesis import settings
 from quiet_lab import QuietLab
 
+from cnnlab.ui import lab as lab_of_pages
+
 os.environ["KERAS_BACKEND"] = "torch"
 # Threads of a step that wait by spinning are quickest on a quiet machine, and many times slower on
 # one that does other things as well: tests time nothing, so they wait asleep.
@@ -56,5 +58,7 @@ def quiet_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[QuietLab]:
     lab = QuietLab()
     monkeypatch.setattr("cnnlab.ui.lab.Lab", lambda *_: lab)
     streamlit.cache_resource.clear()
+    lab_of_pages.let_go()
     yield lab
+    lab_of_pages.let_go()
     streamlit.cache_resource.clear()

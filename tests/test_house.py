@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.history import History
+from cnnlab.runner import Lab
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cnnlab"
 HEAVY = {"keras", "torch"}
@@ -27,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "measuring": {"spec", "words", "datasets", "models", "devices", "engines", "training"},
     "worker": {"spec", "checkpoints", "datasets", "devices", "training", "measuring"},
     "sweep": {"spec"},
+    "sharing": {"spec"},
     "runner": {"spec", "sweep", "checkpoints"},
     "history": {"spec"},
     "analysis": {"spec", "words"},
@@ -131,6 +135,84 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
             if isinstance(node, ast.Import | ast.ImportFrom):
                 loaded = {name.split(".")[0] for name in imports(ast.Module([node], []))}
                 assert not loaded & HEAVY, f"{path.name}:{node.lineno} loads {loaded & HEAVY}"
+
+
+# --- who may act ----------------------------------------------------------------------------
+
+GATE = PACKAGE / "ui" / "lab.py"
+# What pages may ask of the history and of the lab; all else of theirs changes something.
+LOOKING = {"card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
+LOOKING |= {"queued", "running", "hardware", "live", "wait_idle"}
+# What the modules themselves offer that acts: it writes, loads or starts something.
+DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}, "runner": {"probe", "Lab", "Worker"}}
+OPENERS = {"_open_history", "_open_lab"}
+"""They make what the rest acts upon, and are told of no wish of a browser."""
+
+
+def acts() -> set[str]:
+    """The methods of the history and the lab that change what they hold."""
+    names = {name for kind in (History, Lab) for name in vars(kind) if name[0] != "_"}
+    return names - LOOKING
+
+
+def deeds(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Where a tree reaches for something that acts: the line, and what it reaches for."""
+    nodes = list(ast.walk(tree))
+    # A table's `rename` is none of the history's.
+    tables = {
+        id(node.func)
+        for node in nodes
+        if isinstance(node, ast.Call) and any(word.arg == "columns" for word in node.keywords)
+    }
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and id(node) not in tables:
+            base = ast.unparse(node.value)
+            on_lab = node.attr in acts() and base not in ("lab", "st")
+            if on_lab or node.attr in DEEDS.get(base, ()):
+                yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("History", "probe"):
+            yield node.lineno, ast.unparse(node.func)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            yield from ((node.lineno, name) for name in imported_deeds(node))
+
+
+def imported_deeds(node: ast.ImportFrom | ast.Import) -> Iterator[str]:
+    room = (getattr(node, "module", None) or "").removeprefix("cnnlab.").split(".")[0]
+    for alias in node.names:
+        if "subprocess" in (alias.name, room) or alias.name in DEEDS.get(room, ()):
+            yield alias.name
+
+
+PAGE_FILES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+PAGE_FILES += sorted(set((PACKAGE / "ui").rglob("*.py")) - {GATE})
+
+
+@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.name)
+def test_what_pages_change_they_change_through_the_gate(path):
+    found = list(deeds(ast.parse(path.read_text(encoding="utf-8"))))
+    assert not found, f"{path.name} acts past the gate in cnnlab/ui/lab.py: {found}"
+
+
+def test_the_gate_asks_for_the_presenter_before_it_changes_anything():
+    tree = ast.parse(GATE.read_text(encoding="utf-8"))
+    acting = {
+        node.name: [ast.unparse(mark) for mark in node.decorator_list]
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name not in OPENERS and list(deeds(node))
+    }
+    assert {"start", "stop", "describe", "move", "delete", "restore", "bring_in"} <= set(acting)
+    unguarded = [name for name, marks in acting.items() if "presenters_only" not in marks]
+    assert not unguarded, f"{unguarded} act without @presenters_only"
+
+
+def test_the_test_of_the_gate_finds_what_it_looks_for():
+    hidden = "from cnnlab.ui.lab import history\nkept = history()\nkept.delete('x')"
+    assert [what for _, what in deeds(ast.parse(hidden))] == ["kept.delete"]
+    assert list(deeds(ast.parse("lab.lab().submit(spec)")))
+    assert list(deeds(ast.parse("on(click=lab.lab().stop)")))
+    assert list(deeds(ast.parse("from cnnlab.datasets import fetch")))
+    assert list(deeds(ast.parse("datasets.fetch('x')")))
+    assert not list(deeds(ast.parse("frame.rename(columns={})\nlab.stop(run_id)\nst.stop()")))
 
 
 OPEN_EVERY_PAGE = """

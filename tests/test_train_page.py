@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import runner
@@ -78,13 +77,12 @@ class PlayedWorker:
 def the_lab(monkeypatch):
     """A lab with a played worker, which has looked for the devices already."""
     monkeypatch.setattr(runner, "Worker", PlayedWorker)
-    st.cache_resource.clear()
+    lab.let_go()
     found = lab.lab()
     with found._changed:
         assert found._changed.wait_for(lambda: found.hardware() is not None, 30)
     yield found
-    found.close()
-    st.cache_resource.clear()
+    lab.let_go()
 
 
 @pytest.fixture

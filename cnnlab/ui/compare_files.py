@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from cnnlab import words
-from cnnlab.report.cards import imported_from, read, to_json
+from cnnlab.report.cards import to_json
 from cnnlab.report.markdown import markdown, zipped
 from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
 from cnnlab.report.script import KERAS_SETS, keras_script
 from cnnlab.report.tables import steps_csv, to_csv
 from cnnlab.spec import LabError, RunCard
-from cnnlab.ui import compare_choice, tables
+from cnnlab.ui import compare_choice, lab, rights, tables
 from cnnlab.ui.lab import history
 
 UPLOADED = "compare.uploaded"
@@ -125,6 +125,7 @@ def bring_in() -> None:
             accept_multiple_files=True,
             key=UPLOADED,
             on_change=_read_files,
+            **rights.limits(),
         )
         st.caption("They keep the name of their file, to be told from runs made here.")
 
@@ -134,7 +135,7 @@ def _read_files() -> None:
     brought: list[str] = []
     for file in st.session_state[UPLOADED]:
         try:
-            brought += history().add_cards(read(file.getvalue()), origin=imported_from(file.name))
+            brought += lab.bring_in(file.getvalue(), file.name)
         except LabError as error:
             said = tables.plain(f"{file.name}: {error}")
             st.toast(said, icon=":material/error:", duration="long")

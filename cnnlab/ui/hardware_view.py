@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cnnlab import runner, words
-from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, worker_environment
+from cnnlab import words
+from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu
 from cnnlab.spec import GpuOff, LabError
-from cnnlab.ui import tables
-from cnnlab.ui.lab import hardware, lab
+from cnnlab.ui import rights, tables
+from cnnlab.ui.lab import hardware, lab, try_switch
 
 POLL_SECONDS = 1.0
 
@@ -104,14 +104,13 @@ def _try_it(way: GpuOff) -> None:
         "Try it",
         key=f"try-{way}",
         icon=":material/science:",
-        disabled=busy,
-        help="A run is being timed; try it afterwards." if busy else None,
+        **rights.limits(busy, "A run is being timed; try it afterwards." if busy else None),
     )
     if not asked:
         return
     try:
         with st.spinner("A fresh process loads torch and Keras …"):
-            seen = runner.probe(way, worker_environment(way))
+            seen = try_switch(way)
     except LabError as error:
         st.error(tables.plain(str(error)))
         return

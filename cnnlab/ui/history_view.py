@@ -6,7 +6,7 @@ The truth about which runs are open is the URL (`?run=ID&run=ID`): a link opens 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -15,7 +15,7 @@ import streamlit as st
 from cnnlab import words
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, Status
-from cnnlab.ui import tables
+from cnnlab.ui import lab, rights, tables
 from cnnlab.ui.lab import history, session_name
 
 Scope = Literal["session", "all"]
@@ -133,7 +133,12 @@ def toolbar(run_ids: Sequence[str]) -> None:
             _move(run_ids)
         count = "" if len(run_ids) == 1 else f" {len(run_ids)} runs"
         st.button(
-            f"Delete{count}", icon=":material/delete:", on_click=_delete, args=(list(run_ids),)
+            f"Delete{count}",
+            key="history.delete",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(list(run_ids),),
+            **rights.limits(),
         )
         st.button("Close", icon=":material/close:", on_click=_open, args=([],))
 
@@ -147,15 +152,19 @@ def _edit(run_id: str) -> None:
     with st.form(f"edit-{run_id}", border=False):
         st.text_input("Name", card.name, max_chars=120, key=f"name-{run_id}")
         st.text_area("Note", card.note, max_chars=10_000, key=f"note-{run_id}")
-        st.form_submit_button("Save", type="primary", on_click=_save, args=(run_id,))
+        st.form_submit_button(
+            "Save",
+            key="history.save",
+            type="primary",
+            on_click=_save,
+            args=(run_id,),
+            **rights.limits(),
+        )
 
 
 def _save(run_id: str) -> None:
-    def write() -> None:
-        history().rename(run_id, st.session_state[f"name-{run_id}"])
-        history().annotate(run_id, st.session_state[f"note-{run_id}"])
-
-    _try(write)
+    name, note = (st.session_state[f"{part}-{run_id}"] for part in ("name", "note"))
+    rights.attempt(lab.describe, run_id, name, note)
 
 
 def _move(run_ids: Sequence[str]) -> None:
@@ -168,7 +177,14 @@ def _move(run_ids: Sequence[str]) -> None:
             accept_new_options=True,
             key="history.target",
         )
-        st.form_submit_button("Move", type="primary", on_click=_move_now, args=(list(run_ids),))
+        st.form_submit_button(
+            "Move",
+            key="history.move",
+            type="primary",
+            on_click=_move_now,
+            args=(list(run_ids),),
+            **rights.limits(),
+        )
 
 
 def _move_now(run_ids: Sequence[str]) -> None:
@@ -179,9 +195,9 @@ def _move_now(run_ids: Sequence[str]) -> None:
 
     def write() -> None:
         for run_id in run_ids:
-            history().move(run_id, target)
+            lab.move(run_id, target)
 
-    _try(write)
+    rights.attempt(write)
 
 
 def _delete(run_ids: Sequence[str]) -> None:
@@ -189,10 +205,10 @@ def _delete(run_ids: Sequence[str]) -> None:
 
     def write() -> None:
         for run_id in run_ids:
-            history().delete(run_id)
+            lab.delete(run_id)
             gone.append(run_id)
 
-    _try(write)
+    rights.attempt(write)
     if gone:
         st.session_state[DELETED] = gone
         _open([run_id for run_id in run_ids if run_id not in gone])
@@ -206,27 +222,26 @@ def undo_bar() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         what = "The run is deleted." if len(gone) == 1 else f"{len(gone)} runs are deleted."
         st.markdown(f":material/delete: {what}", width="content")
-        st.button("Undo", icon=":material/undo:", on_click=_restore, args=(gone,))
+        st.button(
+            "Undo",
+            key="history.undo",
+            icon=":material/undo:",
+            on_click=_restore,
+            args=(gone,),
+            **rights.limits(),
+        )
         st.button("Dismiss", type="tertiary", on_click=_forget)
 
 
 def _restore(run_ids: Sequence[str]) -> None:
     def write() -> None:
         for run_id in run_ids:
-            history().restore(run_id)
+            lab.restore(run_id)
 
-    _try(write)
+    rights.attempt(write)
     _forget()
     _open(run_ids)
 
 
 def _forget() -> None:
     st.session_state.pop(DELETED, None)
-
-
-def _try(write: Callable[[], None]) -> None:
-    """Do it, or say in a toast why it could not be done; for callbacks, which own no place."""
-    try:
-        write()
-    except LabError as error:
-        st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")

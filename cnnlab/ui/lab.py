@@ -1,7 +1,8 @@
-"""The lab behind the pages: one for all browsers, held by Streamlit's cache; and its gate.
+"""The lab behind the pages, one for all browsers; and its gate.
 
-Whatever a browser asks for passes `start`, which checks it here, where it takes effect: a form or a
-link may say anything.
+Whatever a browser asks for passes the gate, which checks it here, where it takes effect: a form or
+a link may say anything, and who only watches may send anything. No other file of the pages changes
+what the lab holds (`tests/test_house.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -24,7 +25,8 @@ from cnnlab.history import History, RunSummary
 from cnnlab.history.rows import checked_session
 from cnnlab.models import Layer, flops_per_image, layer_table, split
 from cnnlab.models import check as check_layers
-from cnnlab.runner import Lab
+from cnnlab.report.cards import imported_from, read
+from cnnlab.runner import Lab, probe
 from cnnlab.spec import (
     ExperimentSpec,
     GpuOff,
@@ -34,6 +36,8 @@ from cnnlab.spec import (
     SpecError,
     Status,
 )
+from cnnlab.ui.held import Held
+from cnnlab.ui.rights import presenters_only
 from cnnlab.ui.tables import network
 
 SESSION = "today"
@@ -43,29 +47,31 @@ SESSION = "today"
 # --- what all pages share -------------------------------------------------------------------
 
 
-@st.cache_resource(show_spinner="Opening the history …", on_release=History.close)
-def history() -> History:
-    """The history; the runs begun here live and die with this process.
-
-    Raises:
-        LabError: it cannot be opened.
-    """
+def _open_history() -> History:
     opened = History()
     opened.interrupt_orphans()
     return opened
 
 
-@st.cache_resource(show_spinner="Opening the lab …", on_release=Lab.close)
-def lab() -> Lab:
-    """The queue and its background thread.
+history = Held(_open_history, lambda opened: opened.close())
+"""The history; the runs begun here live and die with this process. A `LabError` where it fails."""
 
-    Raises:
-        LabError: the history cannot be opened.
-    """
+
+def _open_lab() -> Lab:
     ways: tuple[GpuOff, ...] = get_args(GpuOff)
     opened = Lab(history(), {way: worker_environment(way) for way in ways})
     atexit.register(opened.close)
     return opened
+
+
+lab = Held(_open_lab, lambda opened: opened.close())
+"""The queue and its background thread. A `LabError` where the history cannot be opened."""
+
+
+def let_go() -> None:
+    """Close both; whoever asks next opens them anew."""
+    lab.let_go()
+    history.let_go()
 
 
 def hardware() -> Hardware | None:
@@ -91,21 +97,24 @@ def set_session_name(name: str) -> None:
 # --- the gate -------------------------------------------------------------------------------
 
 
+@presenters_only
 def start(spec: ExperimentSpec, name: str | None = None) -> str:
     """Check a spec and queue it; the id of the run.
 
     Raises:
-        LabError: as `check`, or the queue is full, or the history cannot be written.
+        LabError: as all of the gate, this browser may only watch, or the history cannot be
+            written; as `check`; or the queue is full.
     """
     check(spec)
     return lab().submit(spec, name=name or name_of(spec), session=session_name())
 
 
+@presenters_only
 def resume(run_id: str) -> None:
     """Let a run that broke off go on after its last epoch.
 
     Raises:
-        LabError: it cannot be resumed, the queue is full, or the history cannot be written.
+        LabError: as all of the gate; it cannot be resumed, or the queue is full.
     """
     lab().resume(run_id)
 
@@ -114,6 +123,59 @@ def can_resume(card: RunCard) -> bool:
     """Whether a run broke off and has a checkpoint to go on from."""
     broke_off = card.status in (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
     return broke_off and bool(checkpoints.kept(card.run_id))
+
+
+@presenters_only
+def stop(run_id: str) -> None:
+    """Withdraw a waiting run, or ask the one that trains to stop."""
+    lab().stop(run_id)
+
+
+@presenters_only
+def describe(run_id: str, name: str, note: str) -> None:
+    """Give a run another name and note."""
+    history().rename(run_id, name)
+    history().annotate(run_id, note)
+
+
+@presenters_only
+def move(run_id: str, session: str) -> None:
+    """Put a run into another session."""
+    history().move(run_id, session)
+
+
+@presenters_only
+def delete(run_id: str) -> None:
+    """Set a run that is over aside."""
+    history().delete(run_id)
+
+
+@presenters_only
+def restore(run_id: str) -> None:
+    """Bring a deleted run back."""
+    history().restore(run_id)
+
+
+@presenters_only
+def bring_in(data: bytes, file_name: str) -> list[str]:
+    """Enter the run cards in an uploaded file, all or none; the ids of the runs.
+
+    Raises:
+        LabError: as all of the gate; the file is refused, or a card cannot be kept.
+    """
+    return history().add_cards(read(data), origin=imported_from(file_name))
+
+
+@presenters_only
+def try_switch(way: GpuOff) -> dict[str, Any]:
+    """What torch and Keras see in a fresh process with an off-switch thrown.
+
+    Raises:
+        LabError: as all of the gate; a run trains, which it would disturb; the process failed.
+    """
+    if lab().running() is not None:
+        raise LabError("A run is being timed; try the switch when it is over.")
+    return probe(way, worker_environment(way))
 
 
 def check(spec: ExperimentSpec) -> list[Layer]:

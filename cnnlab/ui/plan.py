@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
-from cnnlab.ui import lab, link, network, recipe, tables
+from cnnlab.ui import lab, link, network, recipe, rights, tables
 from cnnlab.ui.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"
@@ -92,8 +92,8 @@ def _start_button(disabled: bool) -> bool:
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=disabled,
         key="start",
+        **rights.limits(disabled),
     )
 
 
@@ -182,6 +182,11 @@ def _queue() -> None:
                 key=f"withdraw-{run_id}",
                 icon=":material/close:",
                 type="tertiary",
-                on_click=lab.lab().stop,
+                on_click=_withdraw,
                 args=(run_id,),
+                **rights.limits(),
             )
+
+
+def _withdraw(run_id: str) -> None:
+    rights.attempt(lab.stop, run_id)

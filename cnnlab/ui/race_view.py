@@ -13,7 +13,7 @@ from cnnlab.models import parameters
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.race import Opponent
 from cnnlab.spec import PRESETS, ExperimentSpec, LabError, RunCard, SpecError, Status
-from cnnlab.ui import lab, link, race_curves, run_view, tables
+from cnnlab.ui import lab, link, race_curves, rights, run_view, tables
 from cnnlab.ui.run_state import RunState, read
 
 REFRESH_SECONDS = 1.0
@@ -56,7 +56,11 @@ def offer() -> None:
             help="Interleaved, A B A B. With more than one the verdict has a spread.",
         )
         ready = st.button(
-            "Start the race", icon=":material/flag:", type="primary", disabled=not known
+            "Start the race",
+            key="race-start",
+            icon=":material/flag:",
+            type="primary",
+            **rights.limits(disabled=not known),
         )
     if ready:
         _start(spec, devices, int(repeats), chosen if opponent else "")
@@ -168,7 +172,7 @@ def _start(spec: ExperimentSpec, devices: Sequence[str], repeats: int, against: 
 def _withdraw(run_ids: Sequence[str]) -> None:
     """Stop runs, the waiting ones first, so that none of them begins meanwhile."""
     for run_id in reversed(run_ids):
-        lab.lab().stop(run_id)
+        rights.attempt(lab.stop, run_id)
 
 
 # --- on the way -----------------------------------------------------------------------------
@@ -205,7 +209,14 @@ def _underway(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
     _lanes(states, opponent)
     race_curves.show(states, opponent)
     ids = [card.run_id for card in cards]
-    st.button("Stop the race", icon=":material/stop_circle:", on_click=_withdraw, args=(ids,))
+    st.button(
+        "Stop the race",
+        key="race-stop",
+        icon=":material/stop_circle:",
+        on_click=_withdraw,
+        args=(ids,),
+        **rights.limits(),
+    )
 
 
 def _decided(states: Sequence[RunState], opponent: Opponent | None) -> None:

@@ -13,9 +13,9 @@ import streamlit as st
 from cnnlab import analysis, charts, words
 from cnnlab.analysis import Axis
 from cnnlab.spec import LabError, RunCard, Status, warmup_steps
-from cnnlab.ui import link, tables
+from cnnlab.ui import link, rights, tables
 from cnnlab.ui.colours import palette
-from cnnlab.ui.lab import can_resume, estimate_before, history, lab, resume
+from cnnlab.ui.lab import can_resume, estimate_before, history, resume, stop
 from cnnlab.ui.run_state import RunState, read, runs_ahead
 
 REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
@@ -117,24 +117,19 @@ def _stop_button(state: RunState, label: str, meanwhile: str) -> None:
         meanwhile if asked else label,
         key=f"stop-{run_id}",
         icon=":material/stop_circle:",
-        disabled=asked,
         on_click=_stop,
         args=(run_id,),
+        **rights.limits(asked),
     )
 
 
 def _stop(run_id: str) -> None:
-    st.session_state[f"stopping-{run_id}"] = True
-    lab().stop(run_id)
+    st.session_state[f"stopping-{run_id}"] = rights.attempt(stop, run_id)
 
 
 def _resume(run_id: str) -> None:
-    try:
-        resume(run_id)
-    except LabError as error:
-        st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")
-        return
-    st.session_state.pop(f"stopping-{run_id}", None)
+    if rights.attempt(resume, run_id):
+        st.session_state.pop(f"stopping-{run_id}", None)
 
 
 def _progress(state: RunState) -> tuple[float, str]:
@@ -175,9 +170,11 @@ def _over(card: RunCard) -> None:
                 "Resume",
                 key=f"resume-{card.run_id}",
                 icon=":material/resume:",
-                help=f"Go on after epoch {len(card.epochs)}, as if the run had never broken off.",
                 on_click=_resume,
                 args=(card.run_id,),
+                **rights.limits(
+                    help=f"Go on after epoch {len(card.epochs)}, as if it had never broken off."
+                ),
             )
         st.page_link(
             "pages/train.py",

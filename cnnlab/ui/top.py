@@ -9,7 +9,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnlab.spec import LabError
-from cnnlab.ui import lab, tables
+from cnnlab.ui import lab, rights, tables
 
 TRAIN = "pages/train.py"
 THROUGH_APP = "through_app"
@@ -26,6 +26,7 @@ def bar() -> None:
     ):
         st.fragment(_indicator, run_every=1.5 if running or not known else None)(running, known)
         _session()
+        rights.show()
 
 
 def require_app() -> None:
