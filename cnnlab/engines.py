@@ -3,8 +3,8 @@
 Both start from the same weights, see the same batches in the same order and do the same float32
 mathematics (a test compares their losses step by step). `fast` leaves out what Keras's own path
 does around the arithmetic: pictures as float64, a copy to the device each step, layout changes
-around every convolution, metrics and callbacks that read the device each batch, and the
-bookkeeping of `Layer.__call__`.
+around every convolution, the walk through a sequence in Python, metrics and callbacks that read
+the device each batch, and the bookkeeping of `Layer.__call__`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import torch
 
+from cnnlab.kernels import fused
 from cnnlab.models import build_model, split
 from cnnlab.spec import ExperimentSpec, LabError
 
@@ -313,14 +314,17 @@ class _Stepper:
 def _forwards(model: FastModel, spec: ExperimentSpec) -> tuple[Callable, Callable]:
     """The forward pass for training and for inference.
 
-    The lab's models are chains, so in float32 it is enough to call each layer's `call` in turn; a
-    mixed precision needs `Layer.__call__`, which casts.
+    The lab's models are chains, so in float32 it is enough to call each layer's `call` in turn, or
+    torch's own kernel for it, which torch.compile could not look into; a mixed precision needs
+    `Layer.__call__`, which casts.
     """
     if spec.precision != "float32":
         return (lambda x: model(x, training=True)), (lambda x: model(x, training=False))
 
     def chain(training: bool) -> Callable[[Any], Any]:
-        calls = [_call(layer, training) for layer in model.layers[1:]]
+        layers = model.layers[1:]
+        own = [None if spec.compile else fused(layer) for layer in layers]
+        calls = [call or _call(layer, training) for call, layer in zip(own, layers, strict=True)]
 
         def forward(x: Any) -> Any:
             for call in calls:

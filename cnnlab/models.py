@@ -42,6 +42,8 @@ class Layer:
     output_shape: Shape
     parameters: int = 0
     flops: int = 0
+    held: int = 0
+    """Values that training keeps for one picture beside the output, until the backward pass."""
 
     @property
     def size(self) -> int:
@@ -58,9 +60,15 @@ class _Walk:
     problems: list[Problem] = field(default_factory=list)
 
     def add(
-        self, kind: str, detail: str, shape: Shape, parameters: int = 0, flops: int = 0
+        self,
+        kind: str,
+        detail: str,
+        shape: Shape,
+        parameters: int = 0,
+        flops: int = 0,
+        held: int = 0,
     ) -> None:
-        self.layers.append(Layer(kind, detail, shape, parameters, flops))
+        self.layers.append(Layer(kind, detail, shape, parameters, flops, held))
         self.shape = shape
 
     def refuse(self, where: str, value: int, allowed: str) -> None:
@@ -140,15 +148,28 @@ _CELL_NAMES = {"simple": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
 
 def _walk_rnn(model: RnnModel, walk: _Walk) -> None:
     steps, *rest = walk.shape
-    walk.add("Reshape", "", (steps, math.prod(rest)))
+    features = math.prod(rest)
+    walk.add("Reshape", "", (steps, features))
+    if model.sequence_length and model.sequence_length > steps:
+        allowed = f"the data have {steps} steps; use at most {steps}, or leave it empty for all"
+        walk.refuse("model.sequence_length", model.sequence_length, allowed)
+    elif model.sequence_length and model.sequence_length < steps:
+        walk.add("Cropping1D", f"last {model.sequence_length}", (model.sequence_length, features))
+        steps = model.sequence_length
     gates, biases = _GATES[model.cell]
     for index, units in enumerate(model.recurrent):
         inputs = walk.shape[-1]
         last = index == len(model.recurrent) - 1
         weights = gates * units * (inputs + units)
         shape = (units,) if last else (steps, units)
-        parameters = weights + gates * biases * units
-        walk.add(_CELL_NAMES[model.cell], f"{units}", shape, parameters, 2 * weights * steps)
+        walk.add(
+            _CELL_NAMES[model.cell],
+            f"{units}",
+            shape,
+            parameters=weights + gates * biases * units,
+            flops=2 * weights * steps,
+            held=steps * units * (gates + 1),  # every gate and the state, at every step
+        )
     walk.hidden(model.dense, model.activation, model.dropout)
 
 
@@ -192,14 +213,16 @@ def flops_per_image(layers: list[Layer]) -> int:
 def memory_mb(spec: ExperimentSpec, layers: list[Layer]) -> float:
     """Estimated MB (10^6 bytes) that a training step holds at its peak.
 
-    Weights, gradients and the optimizer's state (float32), and every layer's output for one batch
-    with its gradient (half the size in a mixed precision). The frameworks' own few hundred MB and
-    the pictures come on top.
+    Weights, gradients and the optimizer's state (float32); every layer's output for one batch, and
+    what recurrent cells keep of every step, with gradients (half the size in a mixed precision).
+    The frameworks' own few hundred MB and the data come on top.
     """
     states = {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 0}[spec.optimizer]
     bytes_each = 4 if spec.precision == "float32" else 2
     weights = parameters(layers) * 4 * (2 + states)
-    activations = sum(layer.size for layer in layers) * spec.batch_size * bytes_each * 2
+    activations = (
+        sum(layer.size + layer.held for layer in layers) * spec.batch_size * bytes_each * 2
+    )
     return (weights + activations) / 1e6
 
 
@@ -308,7 +331,10 @@ def _stack_dense(model: DenseModel, x: Any, precision: str, _: str) -> Any:
 def _stack_rnn(model: RnnModel, x: Any, precision: str, _: str) -> Any:
     from keras import layers
 
-    x = layers.Reshape((x.shape[1], -1), dtype=precision)(x)
+    steps = x.shape[1]
+    x = layers.Reshape((steps, -1), dtype=precision)(x)
+    if model.sequence_length and model.sequence_length < steps:
+        x = layers.Cropping1D((steps - model.sequence_length, 0), dtype=precision)(x)
     cell = getattr(layers, _CELL_NAMES[model.cell])
     for index, units in enumerate(model.recurrent):
         more = index < len(model.recurrent) - 1

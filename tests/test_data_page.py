@@ -77,7 +77,7 @@ def test_a_csv_file_is_offered_and_drawn_once_it_is_prepared(home: Path) -> None
     assert figures(app)["Steps × features"] == "32 × 2"
     assert len(app.get("vega_lite_chart")) == 3
     target = app.get("page_link")[0].proto
-    assert "family=rnn" in target.query_string
+    assert "preset=lstm" in target.query_string
 
 
 def test_a_data_set_that_is_gone_gives_way_to_the_first() -> None:

@@ -14,6 +14,7 @@ from cnnlab.engines import (
     initial_weights,
     seed_epoch,
 )
+from cnnlab.kernels import fused
 from cnnlab.spec import (
     Block,
     CnnModel,
@@ -97,6 +98,8 @@ def both(spec: ExperimentSpec, data: Pictures) -> tuple[StepLosses, StepLosses]:
         pytest.param(DenseModel(dense=(24,)), id="dense"),
         pytest.param(RnnModel(cell="lstm", recurrent=(12,)), id="lstm"),
         pytest.param(RnnModel(cell="gru", recurrent=(12, 8)), id="gru"),
+        pytest.param(RnnModel(cell="simple", recurrent=(12, 8)), id="simple"),
+        pytest.param(RnnModel(cell="gru", recurrent=(9,), sequence_length=5), id="last_steps"),
     ],
 )
 def test_fast_and_stock_agree_step_by_step(network: ModelSpec) -> None:
@@ -170,6 +173,30 @@ def test_batches_hold_every_picture_once_scaled_to_one() -> None:
     together = torch.cat([x for x, _ in seen]).permute(0, 2, 3, 1).numpy()
     expected = data.images.astype(np.float32) / 255
     assert sorted(map(bytes, together.copy())) == sorted(map(bytes, expected))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_one_call_of_torch_does_what_a_recurrent_layer_does(device, cell, whole) -> None:
+    """Outputs and gradients, from weights that are not the first ones: biases are not nought."""
+    with keras.device(device):
+        layer = getattr(keras.layers, cell)(7, return_sequences=whole)
+        layer.build((None, 11, 3))
+        random = np.random.default_rng(0)
+        layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+        x = torch.tensor(random.normal(0, 1, (5, 11, 3)), dtype=torch.float32, device=device)
+        parameters = [variable.value for variable in layer.trainable_variables]
+        results = []
+        for call in (layer.call, fused(layer)):
+            out = call(x)
+            results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
+    for keras_own, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=1e-5)
+
+
+def test_only_recurrent_layers_have_one_call() -> None:
+    assert fused(keras.layers.Dense(3)) is None
 
 
 def test_batches_of_sequences_are_not_scaled() -> None:

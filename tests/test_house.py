@@ -25,7 +25,8 @@ ROOMS: dict[str, set[str]] = {
     "checkpoints": {"spec"},
     "models": {"spec"},
     "devices": {"spec"},
-    "engines": {"spec", "models", "devices"},
+    "kernels": set(),
+    "engines": {"spec", "models", "devices", "kernels"},
     "training": {"spec", "checkpoints", "datasets", "models", "devices", "engines"},
     "measuring": {"spec", "words", "datasets", "models", "devices", "engines", "training"},
     "worker": {"spec", "checkpoints", "datasets", "devices", "training", "measuring"},
@@ -40,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "race": {"spec", "words", "analysis", "published"},
     "progress": {"spec", "words"},
 }
-PAGES_MAY = set(ROOMS) - {"engines", "training", "measuring", "worker", "progress"}
+PAGES_MAY = set(ROOMS) - {"engines", "training", "measuring", "worker", "progress", "kernels"}
 ROOMS["commands"] = set(ROOMS)
 ROOMS["__main__"] = set(ROOMS)
 ROOMS["ui"] = PAGES_MAY

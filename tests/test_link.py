@@ -50,6 +50,7 @@ models = some.one_of(
         RnnModel,
         cell=some.sampled_from(["simple", "lstm", "gru"]),
         recurrent=tuples(units, 1),
+        sequence_length=some.none() | some.integers(1, 100_000),
         initializer=initializers,
         **common,
     ),

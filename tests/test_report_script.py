@@ -52,6 +52,10 @@ CASES: dict[str, tuple[ExperimentSpec, dict]] = {
     "tiny": (PRESETS["tiny"].spec, {"device": "auto", "threads": 1}),
     "lstm": (rnn("lstm"), {"gpu_off": "device", "optimizer": "rmsprop"}),
     "gru": (rnn("gru"), {"optimizer": "adamw"}),
+    "last steps": (
+        change(rnn("simple"), model=RnnModel(cell="simple", sequence_length=9).model_dump()),
+        {},
+    ),
     "normed": (with_norm("tiny"), {"precision": "mixed_bfloat16"}),
     "normed dense": (with_norm("dense"), {"precision": "mixed_float16"}),
 }

@@ -192,6 +192,8 @@ def _dense(stack: _Stack, model: DenseModel, _: tuple[int, ...]) -> None:
 def _rnn(stack: _Stack, model: RnnModel, image_shape: tuple[int, ...]) -> None:
     height, width, channels = image_shape
     stack.add("Reshape", (height, width * channels))
+    if model.sequence_length and model.sequence_length < height:
+        stack.add("Cropping1D", (height - model.sequence_length, 0))
     for units in model.recurrent[:-1]:
         stack.add(_CELLS[model.cell], units, return_sequences=True, **stack.start)
     stack.add(_CELLS[model.cell], model.recurrent[-1], **stack.start)

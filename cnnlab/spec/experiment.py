@@ -68,6 +68,8 @@ class RnnModel(Frozen):
     family: Literal["rnn"] = "rnn"
     cell: Literal["simple", "lstm", "gru"] = "lstm"
     recurrent: Annotated[tuple[Units, ...], Field(min_length=1, max_length=8)] = (64,)
+    sequence_length: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """The last so many steps of each sequence; null for all."""
     dense: Annotated[tuple[Units, ...], Field(max_length=16)] = ()
     activation: Activation = "relu"
     initializer: Initializer = "glorot_uniform"

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cnnlab.spec.base import Frozen
-from cnnlab.spec.experiment import Block, CnnModel, Conv, DenseModel, ExperimentSpec
+from cnnlab.spec.experiment import Block, CnnModel, Conv, DenseModel, ExperimentSpec, RnnModel
 
 
 def _blocks(*rows: tuple[tuple[tuple[int, int], ...], int]) -> tuple[Block, ...]:
     return tuple(
         Block(convs=tuple(Conv(filters=f, kernel=k) for f, k in convs), pool=pool)
         for convs, pool in rows
+    )
+
+
+def _recurrent(cell: Literal["lstm", "gru"]) -> ExperimentSpec:
+    return ExperimentSpec(
+        dataset="waves",
+        train_limit=6000,
+        epochs=8,
+        batch_size=64,
+        learning_rate=0.01,
+        model=RnnModel(cell=cell, recurrent=(48,)),
     )
 
 
@@ -57,5 +70,15 @@ PRESETS: dict[str, Preset] = {
         title="Dense",
         shows="A 300-100-10 perceptron on MNIST, where a CPU may well win.",
         spec=ExperimentSpec(dataset="mnist", epochs=5, model=DenseModel()),
+    ),
+    "lstm": Preset(
+        title="LSTM",
+        shows="A small LSTM over drawn sequences, where a CPU may well win.",
+        spec=_recurrent("lstm"),
+    ),
+    "gru": Preset(
+        title="GRU",
+        shows="The same with GRU cells, which have one gate less.",
+        spec=_recurrent("gru"),
     ),
 }

@@ -70,9 +70,8 @@ def facts(info: DatasetInfo) -> None:
 
 def train_on(info: DatasetInfo) -> None:
     """The way to a run on this data set."""
-    spec = change(PRESETS[link.DEFAULT_PRESET].spec, dataset=info.name)
-    if info.kind == "series":
-        spec = change(spec, model=link.FRESH["rnn"].model_dump(mode="json"))
+    preset = "lstm" if info.kind == "series" else link.DEFAULT_PRESET
+    spec = change(PRESETS[preset].spec, dataset=info.name)
     st.page_link(
         "pages/train.py",
         label="Train on it",

@@ -19,12 +19,12 @@ Options = Mapping[str, Mapping[str, str]]
 
 LABELS: dict[str, dict[str, str]] = {
     "family": {"cnn": "CNN", "dense": "Dense", "rnn": "RNN"},
-    "cell": {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"},
+    "cell": tables.CELLS,
     "head": {"global_average": "Global average pooling", "flatten": "Flatten"},
     "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
     "gpu_off": {"none": "Nothing", **{way: item.title for way, item in OFF_SWITCHES.items()}},
 }
-STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000}
+STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000, "sequence_length": 8}
 SEGMENTED = ("family", "engine", "padding")
 HEADINGS: dict[Section, str] = {
     "data": "Data",
@@ -136,7 +136,7 @@ def _show_number(
     least = facts.get("minimum", facts.get("exclusiveMinimum"))
     most = facts.get("maximum", facts.get("exclusiveMaximum"))
     nullable: dict[str, Any] = {"value": None} if facts["nullable"] else {}
-    if name == "train_limit":
+    if name in ("train_limit", "sequence_length"):
         nullable["placeholder"] = "all"
     st.number_input(
         label,

@@ -69,11 +69,22 @@ FIELDS: tuple[Field, ...] = (
         "data",
     ),
     Field("model.family", "Family", "What kind of network: the layers it is made of.", "network"),
-    Field("model.cell", "Cell", "The recurrent layer; a picture is read row by row.", "network"),
+    Field(
+        "model.cell",
+        "Cell",
+        "The recurrent layer; a sequence is read step by step, a picture row by row.",
+        "network",
+    ),
     Field(
         "model.recurrent",
         "Recurrent units",
         "Units of each recurrent layer, separated by commas.",
+        "network",
+    ),
+    Field(
+        "model.sequence_length",
+        "Sequence length",
+        "Only the last so many steps of each sequence, or rows of each picture; left empty, all.",
         "network",
     ),
     Field(

@@ -28,6 +28,7 @@ SIGNS: dict[Status, tuple[str, str]] = {
     Status.FAILED: ("✕", ":material/error:"),
     Status.INTERRUPTED: ("⚡", ":material/power_off:"),
 }
+CELLS = {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 KINDS = {"cpu": "CPU", "accelerator": "Accelerator"}
 
 
@@ -52,7 +53,8 @@ def network(model: ModelSpec) -> str:
             blocks = ("+".join(str(conv.filters) for conv in block.convs) for block in model.blocks)
             return f"CNN {' – '.join(blocks)}{tail}"
         case RnnModel():
-            return f"{model.cell.upper()} {'-'.join(map(str, model.recurrent))}{tail}"
+            last = f", last {model.sequence_length} steps" if model.sequence_length else ""
+            return f"{CELLS[model.cell]} {'-'.join(map(str, model.recurrent))}{last}{tail}"
         case _:
             return f"Dense {dense}" if dense else "Softmax alone"
 
