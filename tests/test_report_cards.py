@@ -268,6 +268,12 @@ def test_a_file_too_large_is_refused_before_it_is_read_whole(tmp_path):
         read_file(file)
 
 
+def test_a_file_of_too_many_values_is_refused_before_one_is_read(monkeypatch):
+    monkeypatch.setattr("cnnlab.report.cards._loaded", lambda text: pytest.fail("it was read"))
+    with pytest.raises(LabError, match="more than 5,000,000 values"):
+        read(b"[" + b"[]," * 5_000_001 + b"[]]")
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, None])
 def test_what_is_no_file_is_refused(tmp_path, make):
     path = tmp_path / "cards"

@@ -17,7 +17,9 @@ from pydantic_core import PydanticSerializationError
 from cnnlab.report import parquet
 from cnnlab.spec import RUN_SCHEMA, LabError, RunCard, problems_of
 
-LARGEST_BYTES = 100_000_000
+LARGEST_BYTES = 64_000_000
+# Of JSON, where each takes time and memory; a dozen runs of fifty long epochs have as many.
+MOST_VALUES = 5_000_000
 LARGEST_INTEGER = 2**63 - 1
 MOST_PROBLEMS = 3
 SCHEMA_FILE = Path(__file__).with_name("run-card.schema.json")
@@ -66,6 +68,12 @@ def read(data: bytes) -> list[RunCard]:
     if data.startswith(parquet.MAGIC):
         items = parquet.from_parquet(data, _loaded)
     else:
+        # Counted before they are read: each is parted from the next by a comma.
+        if data.count(b",") > MOST_VALUES:
+            raise LabError(
+                f"The file holds more than {MOST_VALUES:,} values; export fewer runs into one "
+                "file, or as Parquet."
+            )
         found = _loaded(_decoded(data))
         items = found if isinstance(found, list) else [found]
     if not items:

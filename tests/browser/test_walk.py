@@ -102,15 +102,6 @@ def test_a_waiting_run_shows_its_place_and_can_be_withdrawn(page: Page, browser:
     stop(page)
 
 
-@pytest.mark.parametrize("address", ["/", "/history", "/compare", "/data", "/hardware"])
-def test_no_page_scrolls_sideways_on_a_phone(page: Page, address: str) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(address)
-    expect(page.get_by_role("main")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
 def test_the_server_never_loaded_torch(page: Page, server) -> None:
     maps = Path(f"/proc/{server.pid}/maps")
     if not maps.exists():
@@ -118,3 +109,22 @@ def test_the_server_never_loaded_torch(page: Page, server) -> None:
     page.goto("/")
     expect(page.get_by_role("button", name="Start training")).to_be_visible()
     assert "libtorch" not in maps.read_text()
+
+
+DRAWN = """() => {
+    const found = [...document.querySelectorAll('[data-testid="stVegaLiteChart"] canvas')];
+    window.drawn = found.slice(0, 2).map(canvas => [canvas, canvas.getBoundingClientRect().top]);
+}"""
+HELD = """() => window.drawn.map(([canvas, top]) =>
+    canvas.isConnected && Math.abs(canvas.getBoundingClientRect().top - top) < 1)"""
+
+
+def test_while_a_run_trains_its_charts_are_not_drawn_anew_and_do_not_jump(page: Page) -> None:
+    start(page, LONG)
+    charts(page)
+    expect(page.get_by_text(re.compile("of 4000: about")).first).to_be_visible()
+    page.wait_for_timeout(2000)
+    page.evaluate(DRAWN)
+    page.wait_for_timeout(4000)
+    assert page.evaluate(HELD) == [True, True]
+    stop(page)

@@ -1,0 +1,203 @@
+"""A lab with a past: every page on a phone, in both themes, for those who cannot see or point."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from axe_playwright_python.sync_playwright import Axe
+from conftest import CHROMIUM, Server, serving
+from example_runs import CARD, CPU, TINY, add_run
+from playwright.sync_api import Browser, Page, expect
+
+from cnnlab.history import History
+from cnnlab.spec import Status, change
+
+expect.set_options(timeout=60_000)
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+TAKEN = {"train", "race", "history", "compare"}  # pages that are walked with runs on them
+
+# What lies within Streamlit's own widgets, by rule and by what its selector begins with.
+KNOWN = {
+    # The dot that follows the pointer over the sparkline of `st.metric`: the figure is in words.
+    "svg-img-alt": ".metric_chart_",
+}
+
+
+@dataclass(frozen=True)
+class Past(Server):
+    """A running app whose history another process wrote, as after a restart."""
+
+    runs: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    home = tmp_path_factory.mktemp("home")
+    history = History(f"sqlite:///{home / 'history.db'}")
+    runs = (
+        add_run(history, name="On the CPU", device=CPU, epochs=5, step_ms=12.0),
+        add_run(history, name="On the GPU", device=CARD, epochs=5, step_ms=3.0),
+        add_run(history, name="Larger batches", spec=change(TINY, batch_size=64), epochs=4),
+        add_run(history, name="Gone wrong", epochs=1, status=Status.FAILED),
+    )
+    history.close()
+    with serving(home) as running:
+        yield Past(running.pid, running.url, runs)
+
+
+def addresses(runs: tuple[str, ...]) -> list[str]:
+    """Every page, with nothing, one run and several on it."""
+    one, two, *_ = runs
+    return [
+        "/",
+        f"/?run={one}",
+        "/race",
+        f"/race?runs={one},{two}",
+        "/history",
+        f"/history?run={one}",
+        "/compare",
+        f"/compare?runs={','.join(runs)}",
+        *(f"/{page.stem}" for page in sorted(PAGES.glob("*.py")) if page.stem not in TAKEN),
+    ]
+
+
+def settled(page: Page, address: str) -> None:
+    """Open a page and wait until all of it is there."""
+    page.goto(address)
+    expect(page.get_by_role("main").locator("h1, h2, h3").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    still = "!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
+    page.wait_for_function(still)
+    expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_fault_for_those_who_cannot_see_or_scrolls_sideways_on_a_phone(
+    browser: Browser, server: Past, scheme: str
+) -> None:
+    context = browser.new_context(base_url=server.url, color_scheme=scheme)
+    page = context.new_page()
+    faults: list[tuple[str, ...]] = []
+    for address in addresses(server.runs):
+        page.set_viewport_size({"width": 1440, "height": 900})
+        settled(page, address)
+        faults += [(address, *fault) for fault in serious(page)]
+        page.set_viewport_size({"width": 390, "height": 844})
+        if page.evaluate("document.documentElement.scrollWidth") > 390:
+            faults.append((address, "scrolls sideways"))
+    context.close()
+    assert faults == []
+
+
+def serious(page: Page) -> list[tuple[str, str]]:
+    """Rule and place of each serious or critical fault that axe finds."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        (fault["id"], " ".join(node["target"]))
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+        if not node["target"][0].startswith(KNOWN.get(fault["id"], "nothing"))
+    ]
+
+
+CUT = """() => [...document.querySelectorAll('[data-testid="stButtonGroup"] button')]
+    .filter(button => button.getBoundingClientRect().right > innerWidth)
+    .map(button => button.textContent)"""
+
+
+def test_no_choice_is_cut_off_on_a_phone(page: Page, server: Past) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    settled(page, f"/compare?runs={server.runs[0]}")
+    assert page.evaluate(CUT) == []
+
+
+# --- by keyboard alone ----------------------------------------------------------------------
+
+FOCUSED = "() => (document.activeElement?.innerText ?? '').trim()"
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what has this name has the focus."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUSED).endswith(name):
+            return
+    raise AssertionError(f"no Tab leads to {name}")
+
+
+def test_a_run_is_started_stopped_and_looked_up_without_a_pointer(page: Page) -> None:
+    settled(page, "/?train_limit=400&epochs=4000")
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    tab_to(page, "Start training")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("run="))
+    expect(page.get_by_text(re.compile("of 4000: about")).first).to_be_visible()
+    tab_to(page, "Stop")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile("^Stopped")).first).to_be_visible()
+    tab_to(page, "History")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+
+
+# --- side by side ---------------------------------------------------------------------------
+
+
+def test_two_runs_are_compared_and_the_faster_is_named(page: Page, server: Past) -> None:
+    cpu, gpu, *_ = server.runs
+    settled(page, f"/compare?runs={cpu},{gpu}")
+    expect(page.get_by_role("heading", name="The GPU is 4 times as fast")).to_be_visible()
+    expect(page.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)).to_be_visible()
+    page.get_by_role("radio", name="Wall clock").click()
+    expect(page.get_by_role("radio", name="Wall clock")).to_be_checked()
+    expect(page.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)).to_be_visible()
+
+
+def test_runs_go_out_as_a_file_and_come_in_again(page: Page, server: Past, tmp_path: Path) -> None:
+    settled(page, f"/compare?runs={server.runs[0]}")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Run cards (JSON)").click()
+    card = json.loads(waiting.value.path().read_text(encoding="utf-8"))
+    assert card["run_id"] == server.runs[0]
+    file = tmp_path / "from-elsewhere.json"
+    file.write_text(json.dumps(card | {"run_id": "elsewhere", "name": "A colleague's"}))
+    settled(page, "/compare")
+    page.get_by_text("Bring in runs from a file").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.wait_for_url(re.compile("runs=elsewhere"))
+    settled(page, "/history?run=elsewhere")
+    expect(page.get_by_text("imported from from-elsewhere.json").first).to_be_visible()
+
+
+def test_a_damaged_file_is_refused_in_a_sentence(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "damaged.json"
+    file.write_text('{"schema": "cnnlab.run/1", ')
+    settled(page, "/compare")
+    page.get_by_text("Bring in runs from a file").click()
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_text(re.compile("damaged.json: The file is not JSON"))).to_be_visible()
+    assert "runs=" not in page.url
+
+
+def test_a_race_is_run_decided_and_replayed(page: Page) -> None:
+    settled(page, "/race?train_limit=400&epochs=2")
+    page.get_by_role("button", name="Start the race").click()
+    page.wait_for_url(re.compile("runs="))
+    replay = page.get_by_role("button", name="Replay")
+    expect(replay).to_be_visible()
+    expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
+    replay.click()
+    expect(page.get_by_text("Race clock")).to_be_visible()
+    page.get_by_role("button", name="End the replay").click()
+    expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
