@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from cnnlab import checkpoints
 from cnnlab.spec import (
@@ -165,10 +165,12 @@ class LiveRun:
 class Worker:
     """A process that will serve one run; see `cnnlab.worker`."""
 
+    COMMAND: ClassVar[tuple[str, ...]] = (sys.executable, "-m", "cnnlab.worker")
+
     def __init__(self, gpu_off: GpuOff, environment: Mapping[str, str]) -> None:
         self.gpu_off = gpu_off
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cnnlab.worker", gpu_off],
+            [*self.COMMAND, gpu_off],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

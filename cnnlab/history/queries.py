@@ -119,9 +119,9 @@ def go_on(connection: Connection, run: RowMapping, done: Sequence[Epoch]) -> Non
     change(connection, run_id, rows.resumed_values(run, done))
 
 
-def interrupt(connection: Connection, run_id: str, status: str) -> bool:
+def interrupt(connection: Connection, run_id: str, status: str, epochs_done: int) -> bool:
     """End a run whose process is gone, if it still stands as it was found."""
-    cure = "resume it or train it again" if status == Status.RUNNING else "start it again"
+    cure = "resume it or train it again" if epochs_done else "start it again"
     error = f"The lab ended while this run was {status}; {cure}."
     ending = update(runs).where(runs.c.run_id == run_id, runs.c.status == status)
     return connection.execute(ending.values(status=Status.INTERRUPTED, error=error)).rowcount == 1

@@ -161,7 +161,9 @@ class History:
         """
         self.sweeps.interrupt_orphans(alive)
         owner = (runs.c.owner_pid, runs.c.owner_started)
-        query = select(runs.c.run_id, runs.c.status, *owner).where(runs.c.status.in_(_OPEN))
+        query = select(runs.c.run_id, runs.c.status, runs.c.epochs_done, *owner).where(
+            runs.c.status.in_(_OPEN)
+        )
         if self._reading.dialect.name != "sqlite":
             # A server may hold runs of other machines, whose processes cannot be seen from here.
             # A file belongs to one machine, whose name may have changed meanwhile.
@@ -177,7 +179,7 @@ class History:
             return [
                 run.run_id
                 for run in orphans
-                if queries.interrupt(connection, run.run_id, run.status)
+                if queries.interrupt(connection, run.run_id, run.status, run.epochs_done)
             ]
 
     def open_runs(self) -> set[str]:
