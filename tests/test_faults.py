@@ -593,10 +593,11 @@ def seconds_to_stop(count: int, seed: int) -> tuple[list[float], list[float], in
             (worker,) = psutil.Process().children()
             began = time.monotonic()
             lab.stop(run_id)
-            assert lab.wait_idle(20)
+            assert until(lambda: history.card(run_id, steps=False).status.over, 20)  # noqa: B023
             waited.append(time.monotonic() - began)
             steps = history.card(run_id).steps.ms
             two_steps.append(2 * max(steps, default=0.0) / 1e3)
+            assert lab.wait_idle(20)
             assert history.card(run_id, steps=False).status == Status.STOPPED
             left += len(psutil.wait_procs([worker], timeout=10)[1])
             if number % 10 == 9:
