@@ -49,7 +49,8 @@ STRETCHES = 5
 STEADY_SPREAD = 0.02
 # Five stretches of a tenth of a second each: a clock that changes its speed is seen in them.
 STEADY_SECONDS = 0.5
-LEAST_STEPS = 4
+# One to warm up and one to count: a cell whose single steps outlast its share is over soon.
+LEAST_STEPS = 2
 # An epoch's first batches differ a little from the others: it should have many.
 STEPS_PER_EPOCH = 32
 LEAST_PICTURES = 2048

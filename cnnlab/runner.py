@@ -1,5 +1,7 @@
 """The queue, the background thread that works it off, and the live view of what it does.
 
+A run never waits for a whole sweep: it is trained between two of its cells.
+
 One `Lab` owns them all. Its thread launches each run in a worker process and carries the events
 into the live buffer, which pages read, and into the history, which outlives everything. Neither
 this module nor anything it imports loads Keras, torch or Streamlit.
@@ -17,7 +19,7 @@ import time
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -36,8 +38,11 @@ from cnnlab.spec import (
     RunResumed,
     RunStarted,
     Status,
+    SweepStatus,
     Window,
 )
+from cnnlab.sweep import CellRun
+from cnnlab.sweeping import Keeper, Record, SweepJob, SweepSnapshot, why_it_died
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +55,8 @@ STOP_PATIENCE_SECONDS = 10.0
 WATCH_SECONDS = 5.0
 
 
-class Recorder(checkpoints.Standing, Protocol):
+class Recorder(checkpoints.Standing, Keeper, Protocol):
     """What the lab needs of a history; `cnnlab.history.History` is one."""
-
-    def create(self, spec: ExperimentSpec, *, name: str, session: str) -> str: ...
-
-    def record(self, run_id: str, event: Event) -> None: ...
 
     def mark(self, run_id: str, status: Status, error: str | None = None) -> None: ...
 
@@ -221,16 +222,6 @@ class Worker:
         return code
 
 
-def _why_it_died(code: int) -> str:
-    if code == -9:
-        return (
-            "The training process was killed from outside, most often because the computer ran "
-            "out of memory: use a smaller batch, fewer pictures or filters, and start again."
-        )
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"The training process ended without a word ({how}); its log says more. Start again."
-
-
 PROBE_SECONDS = 60.0
 
 
@@ -293,8 +284,10 @@ class Lab:
         self._environments = environments
         self._changed = threading.Condition()
         self._queue: deque[_Job] = deque()
+        self._sweeps: deque[SweepJob] = deque()
         self._job: _Job | None = None
         self._worker: Worker | None = None
+        self._sweeping: SweepJob | None = None
         self._last: LiveRun | None = None
         self._hardware: dict[str, Any] | None = None
         self._closing = False
@@ -343,6 +336,45 @@ class Lab:
             self._queue.append(job)
             self._changed.notify_all()
 
+    def submit_sweep(self, record: Record, runs: Sequence[CellRun]) -> None:
+        """Queue a sweep, or what is left of one.
+
+        Args:
+            runs: the cells that were measured of it in earlier sittings.
+
+        Raises:
+            LabError: the lab is closing.
+        """
+        job = SweepJob(record, runs, self._history)
+        with self._changed:
+            if self._closing:
+                raise LabError("The lab is closing; start it again to sweep.")
+            self._sweeps.append(job)
+            self._changed.notify_all()
+
+    def sweeps(self) -> tuple[SweepSnapshot, ...]:
+        """The sweep under way, then those that wait."""
+        with self._changed:
+            jobs = tuple(self._sweeps)
+        return tuple(job.snapshot() for job in jobs)
+
+    def end_sweep(self, sweep_id: str, status: SweepStatus) -> None:
+        """Pause or stop a sweep; its finished cells stay. One that is over stays as it is."""
+        with self._changed:
+            job = next((job for job in self._sweeps if job.sweep_id == sweep_id), None)
+            waits = job is not None and job is not self._sweeping
+            if job:
+                job.ask(status)
+            if job and waits:
+                self._sweeps.remove(job)
+        if job and waits:
+            job.withdraw()
+
+    def busy(self) -> bool:
+        """Whether something is being timed."""
+        with self._changed:
+            return self._job is not None or bool(self._sweeps)
+
     def queued(self) -> tuple[str, ...]:
         """Ids of the waiting runs, next first."""
         with self._changed:
@@ -382,12 +414,10 @@ class Lab:
     def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is queued or running; whether that came to pass."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._queue and not self._job, timeout_seconds
-            )
+            return self._changed.wait_for(self._idle, timeout_seconds)
 
     def _idle(self) -> bool:
-        return not self._queue and not self._job
+        return not self._queue and not self._job and not self._sweeps
 
     def close(self) -> None:
         """Interrupt what runs, keep what waits as interrupted, end the worker and the thread."""
@@ -395,6 +425,10 @@ class Lab:
             self._closing = True
             waiting = list(self._queue)
             self._queue.clear()
+            sweeps = list(self._sweeps)
+            for sweep in sweeps:
+                sweep.ask(SweepStatus.INTERRUPTED)
+                sweep.kill()
             if self._worker:
                 self._worker.kill()
             self._changed.notify_all()
@@ -403,12 +437,17 @@ class Lab:
         self._closed.set()
         self._watcher.join(timeout=10)
         self._thread.join(timeout=10)
+        for sweep in sweeps:
+            sweep.withdraw()
 
     # What the background thread does.
 
     def _work(self) -> None:
         self._warm()
         while job := self._next():
+            if isinstance(job, SweepJob):
+                self._measure(job)
+                continue
             try:
                 self._train(job)
             except Exception as error:
@@ -430,16 +469,43 @@ class Lab:
         except (LabError, OSError):
             log.warning("the checkpoints could not be tidied", exc_info=True)
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> _Job | SweepJob | None:
         """Wait for a job; None when the lab closes."""
         with self._changed:
-            while not self._queue and not self._closing:
+            while not (self._queue or self._sweeps or self._closing):
                 self._changed.wait(timeout=60)
             if self._closing:
                 return None
+            if not self._queue:
+                self._sweeping = self._sweeps[0]
+                return self._sweeping
             self._job = self._queue.popleft()
             self._changed.notify_all()
             return self._job
+
+    def _measure(self, job: SweepJob) -> None:
+        """One cell of a sweep."""
+        try:
+            more = job.turn(self._sweep_worker)
+        except Exception as error:
+            log.exception("sweep %s was lost", job.sweep_id)
+            job.fail(error)
+            more = False
+        with self._changed:
+            self._sweeping = None
+            if not more:
+                self._sweeps.remove(job)
+            idle = self._idle() and not self._closing
+            self._changed.notify_all()
+        if idle:
+            self._warm()
+
+    def _sweep_worker(self) -> Worker | None:
+        """A worker that a sweep keeps for all its cells."""
+        worker = self._worker_for("none")
+        with self._changed:
+            self._worker = None
+        return worker
 
     def _warm(self) -> None:
         """Start the next run's worker and wait until it has imported what it needs."""
@@ -524,7 +590,7 @@ class Lab:
             return RunEnded(status=Status.INTERRUPTED, error=error)
         if job.stop_requested:
             return RunEnded(status=Status.STOPPED)
-        return RunEnded(status=Status.FAILED, error=_why_it_died(code))
+        return RunEnded(status=Status.FAILED, error=why_it_died(code))
 
     def _take(self, job: _Job, event: Event) -> None:
         job.live.apply(event)

@@ -1,7 +1,8 @@
-"""The training process: one run, told by JSON lines on stdin, answered by JSON lines on stdout.
+"""The training process: told what to do by JSON lines on stdin, answers by JSON lines on stdout.
 
 The runner starts it early, so that a run need not wait for the imports of torch and Keras. It says
-hello with the hardware, waits for a job, trains, and ends. When its stdin closes, the lab is gone
+hello with the hardware and waits for an order: one run, after which it ends, or any number of
+measurements, one after the other, until its stdin closes. When its stdin closes, the lab is gone
 and so is any reason to go on. It is started as `python -m cnnlab.worker GPU_OFF`, not through the
 command line, so that it imports no more than it needs.
 """
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def serve(gpu_off: GpuOff) -> None:
-    """Serve one run over this process's stdin and stdout.
+    """Serve one run, or the cells of a sweep, over this process's stdin and stdout.
 
     Args:
         gpu_off: the off-switch to throw before torch and Keras are imported.
@@ -33,7 +34,7 @@ def serve(gpu_off: GpuOff) -> None:
     out = _take_stdout()
     inbox = Inbox()
     devices.switch_off(gpu_off)
-    from cnnlab import training  # the slow import, done while nobody waits
+    from cnnlab import measuring, training  # the slow import, done while nobody waits
 
     def emit(event: Event) -> None:
         print(event.model_dump_json(), file=out, flush=True)
@@ -44,6 +45,19 @@ def serve(gpu_off: GpuOff) -> None:
         if inbox.job.empty():
             _prepare(prepare)
     job = inbox.job.get()
+    while job.get("kind") == "measure":
+        try:
+            measuring.measure(
+                parse_spec(job["spec"]),
+                emit,
+                inbox.stop.is_set,
+                seconds=job["seconds"],
+                until_steady=job["until_steady"],
+            )
+        except Exception as error:  # the next cell may work
+            log.exception("cell %s failed", job["run_id"])
+            emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
+        job = inbox.job.get()
     try:
         training.train(
             parse_spec(job["spec"]),

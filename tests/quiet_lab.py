@@ -38,6 +38,9 @@ class QuietLab(Lab):
         self.current, self.lives[run_id] = run_id, LiveRun(run_id, spec)
         return self.lives[run_id]
 
+    def busy(self) -> bool:
+        return self.current is not None
+
     def queued(self) -> tuple[str, ...]:
         return tuple(self.waiting)
 

@@ -90,8 +90,8 @@ def wait_for(process: subprocess.Popen[bytes], history: History, runs: int) -> N
 
 def kill_and_resume(cells: int, pause_seconds: float) -> None:
     """Kill a sweep that is under way, resume it, and count."""
-    process = begun(*GRID, "--devices", "cpu", "--budget", 20)
     history = History()
+    process = begun(*GRID, "--devices", "cpu", "--budget", 20)
     wait_for(process, history, cells)
     time.sleep(pause_seconds)
     process.kill()
@@ -121,8 +121,8 @@ def test_a_sweep_killed_at_any_moment_goes_on(seed):
 
 
 def test_ctrl_c_keeps_the_sweep_to_be_resumed():
-    process = begun(*GRID, "--devices", "cpu", "--budget", 30)
     history = History()
+    process = begun(*GRID, "--devices", "cpu", "--budget", 30)
     wait_for(process, history, 2)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130

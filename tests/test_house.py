@@ -32,7 +32,8 @@ ROOMS: dict[str, set[str]] = {
     "worker": {"spec", "checkpoints", "datasets", "devices", "training", "measuring"},
     "sweep": {"spec"},
     "sharing": {"spec"},
-    "runner": {"spec", "sweep", "checkpoints"},
+    "sweeping": {"spec", "sweep"},
+    "runner": {"spec", "sweep", "sweeping", "checkpoints"},
     "history": {"spec"},
     "analysis": {"spec", "words"},
     "charts": {"spec", "words", "analysis"},
@@ -140,10 +141,10 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
 
 # --- who may act ----------------------------------------------------------------------------
 
-GATE = PACKAGE / "ui" / "lab.py"
+GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "sweeps.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
-LOOKING |= {"queued", "running", "hardware", "live", "wait_idle"}
+LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}, "runner": {"probe", "Lab", "Worker"}}
 OPENERS = {"_open_history", "_open_lab"}
@@ -185,23 +186,24 @@ def imported_deeds(node: ast.ImportFrom | ast.Import) -> Iterator[str]:
 
 
 PAGE_FILES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
-PAGE_FILES += sorted(set((PACKAGE / "ui").rglob("*.py")) - {GATE})
+PAGE_FILES += sorted(set((PACKAGE / "ui").rglob("*.py")) - GATES)
 
 
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.name)
 def test_what_pages_change_they_change_through_the_gate(path):
     found = list(deeds(ast.parse(path.read_text(encoding="utf-8"))))
-    assert not found, f"{path.name} acts past the gate in cnnlab/ui/lab.py: {found}"
+    assert not found, f"{path.name} acts past the gate (cnnlab/ui/lab.py, sweeps.py): {found}"
 
 
 def test_the_gate_asks_for_the_presenter_before_it_changes_anything():
-    tree = ast.parse(GATE.read_text(encoding="utf-8"))
+    trees = [ast.parse(gate.read_text(encoding="utf-8")) for gate in GATES]
     acting = {
         node.name: [ast.unparse(mark) for mark in node.decorator_list]
-        for node in tree.body
+        for node in (node for tree in trees for node in tree.body)
         if isinstance(node, ast.FunctionDef) and node.name not in OPENERS and list(deeds(node))
     }
     assert {"start", "stop", "describe", "move", "delete", "restore", "bring_in"} <= set(acting)
+    assert {"begin", "pause", "stop_sweep", "go_on"} <= set(acting)
     unguarded = [name for name, marks in acting.items() if "presenters_only" not in marks]
     assert not unguarded, f"{unguarded} act without @presenters_only"
 

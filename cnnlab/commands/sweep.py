@@ -114,16 +114,10 @@ def _check(spec: ExperimentSpec) -> None:
 
 
 def _resume(history: History, sweep_id: str, budget: float | None) -> SweepRecord:
-    """Queue it again, with the time that its open cells need at the least.
-
-    What is left of its budget may be too little: it was killed near the end, say.
-    """
+    """Queue it again as this process's own."""
     found = history.sweeps.get(sweep_id)
-    grid = sweeps.cells(found.plan)
-    schedule = sweeps.schedule_after(grid, history.summaries(sweep_id=found.sweep_id))
-    least = found.seconds + sweeps.least_seconds(len(grid) - schedule.done)
-    wanted = found.plan.budget_seconds if budget is None else found.seconds + budget
-    return history.sweeps.resume(found.sweep_id, max(wanted, least))
+    runs = history.summaries(sweep_id=found.sweep_id)
+    return history.sweeps.resume(found.sweep_id, sweeps.budget_to_go_on(found, runs, budget))
 
 
 # --- measuring ------------------------------------------------------------------------------
@@ -137,7 +131,7 @@ def _run(history: History, record: SweepRecord, as_json: bool) -> int:
     history.sweeps.mark(record.sweep_id, SweepStatus.RUNNING)
     with stop_on_signal() as stop, SweepProgress(record, schedule) as progress:
         came_to_end = _measure_all(history, record, schedule, progress, stop)
-    status, error = _outcome(schedule, came_to_end)
+    status, error = sweeps.outcome(schedule) if came_to_end else (SweepStatus.STOPPED, None)
     history.sweeps.mark(record.sweep_id, status, error)
     found = sweeps.results(grid, history.summaries(sweep_id=record.sweep_id))
     record = history.sweeps.get(record.sweep_id)
@@ -150,20 +144,6 @@ def _run(history: History, record: SweepRecord, as_json: bool) -> int:
     if not came_to_end:
         return INTERRUPTED
     return 0 if status is SweepStatus.FINISHED else 1
-
-
-def _outcome(schedule: Schedule, came_to_end: bool) -> tuple[SweepStatus, str | None]:
-    left = len(schedule.cells) - schedule.done
-    if not came_to_end:
-        return SweepStatus.STOPPED, None
-    if left:
-        return SweepStatus.STOPPED, (
-            f"The budget ended with {left} of {len(schedule.cells)} cells not measured; "
-            "resume the sweep to measure them."
-        )
-    if all(schedule.figures[cell.number].step_ms is None for cell in schedule.cells):
-        return SweepStatus.FAILED, "No cell could be measured; the error of each says why."
-    return SweepStatus.FINISHED, None
 
 
 def _measure_all(

@@ -12,8 +12,15 @@ from cnnlab.sweep.grid import (
     run_name,
     said,
 )
-from cnnlab.sweep.results import CellResult, CellRun, results, schedule_after, verdict
-from cnnlab.sweep.schedule import Figure, Measured, Schedule, Turn, drive, measured, place
+from cnnlab.sweep.results import (
+    CellResult,
+    CellRun,
+    budget_to_go_on,
+    results,
+    schedule_after,
+    verdict,
+)
+from cnnlab.sweep.schedule import Figure, Measured, Schedule, Turn, drive, measured, outcome, place
 
 __all__ = [
     "AXES",
@@ -27,11 +34,13 @@ __all__ = [
     "Measured",
     "Schedule",
     "Turn",
+    "budget_to_go_on",
     "cells",
     "check_budget",
     "drive",
     "least_seconds",
     "measured",
+    "outcome",
     "parse_axis",
     "place",
     "plan",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cnnlab.spec import Disturbances, ModelFacts, Place, Status, Timing
-from cnnlab.sweep.grid import Cell
+from cnnlab.spec import Disturbances, ModelFacts, Place, Status, SweepPlan, Timing
+from cnnlab.sweep.grid import Cell, cells, least_seconds
 from cnnlab.sweep.schedule import Figure, Schedule, measured
 
 
@@ -91,6 +91,30 @@ def schedule_after(grid: Sequence[Cell], runs: Sequence[CellRun]) -> Schedule:
         for one in result.figure.measured:
             schedule.add(result.cell.number, one)
     return schedule
+
+
+class Standing(Protocol):
+    """What is asked of a sweep that is to go on; a record of the history has it."""
+
+    @property
+    def plan(self) -> SweepPlan: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+def budget_to_go_on(
+    sweep: Standing, runs: Sequence[CellRun], seconds: float | None = None
+) -> float:
+    """The budget of a sweep that is resumed, what it has used already included.
+
+    Args:
+        seconds: from now on; null: what is left. At least what the open cells need.
+    """
+    grid = cells(sweep.plan)
+    least = least_seconds(len(grid) - schedule_after(grid, runs).done)
+    return sweep.seconds + max(
+        sweep.plan.budget_seconds - sweep.seconds if seconds is None else seconds, least
+    )
 
 
 def verdict(found: Sequence[CellResult]) -> str | None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from cnnlab.spec import Disturbances, Place, Timing
+from cnnlab.spec import Disturbances, Place, SweepStatus, Timing
 from cnnlab.sweep.grid import LEAST_SECONDS_PER_CELL, Cell
 
 MOST_MEASUREMENTS = 3
@@ -173,3 +173,16 @@ def drive(
             return False
         schedule.add(turn.cell.number, found)
     return True
+
+
+def outcome(schedule: Schedule) -> tuple[SweepStatus, str | None]:
+    """What a sweep that was not stopped has come to, and what is wrong with that."""
+    left = len(schedule.cells) - schedule.done
+    if left:
+        return SweepStatus.STOPPED, (
+            f"The budget ended with {left} of {len(schedule.cells)} cells not measured; "
+            "resume the sweep to measure them."
+        )
+    if all(schedule.figures[cell.number].step_ms is None for cell in schedule.cells):
+        return SweepStatus.FAILED, "No cell could be measured; the error of each says why."
+    return SweepStatus.FINISHED, None

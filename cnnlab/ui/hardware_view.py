@@ -99,12 +99,12 @@ def off_switches() -> None:
 
 def _try_it(way: GpuOff) -> None:
     """Throw the switch in a process made for it, unless that would disturb a timed run."""
-    busy = lab().running() is not None
+    busy = lab().busy()
     asked = st.button(
         "Try it",
         key=f"try-{way}",
         icon=":material/science:",
-        **rights.limits(busy, "A run is being timed; try it afterwards." if busy else None),
+        **rights.limits(busy, "Something is being timed; try it afterwards." if busy else None),
     )
     if not asked:
         return

@@ -171,10 +171,10 @@ def try_switch(way: GpuOff) -> dict[str, Any]:
     """What torch and Keras see in a fresh process with an off-switch thrown.
 
     Raises:
-        LabError: as all of the gate; a run trains, which it would disturb; the process failed.
+        LabError: as all of the gate; something is timed, which it would disturb; the process failed.
     """
-    if lab().running() is not None:
-        raise LabError("A run is being timed; try the switch when it is over.")
+    if lab().busy():
+        raise LabError("Something is being timed; try the switch when it is over.")
     return probe(way, worker_environment(way))
 
 

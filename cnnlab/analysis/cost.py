@@ -1,0 +1,130 @@
+"""What a training step costs on a device: a model fitted to measured cells, with its own error.
+
+    ms per step = fixed + a x kernel calls + b x FLOP + c x bytes moved,  no coefficient below zero
+
+The time of a step is the host's work for every kernel it starts, the arithmetic, and the traffic
+between memory and arithmetic units (the roofline model's two limits, added up here: in a chain of
+layers some are bound by one and some by the other). A recurrent layer starts its kernels once for
+every element of a sequence, so its calls grow with the sequence.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+FEATURES = ("fixed", "calls", "flops", "bytes")
+LEAST_CELLS = 3
+"""Two points make any line: with three, one can be held out."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one training step does; `cnnlab.models.step_counts` counts it."""
+
+    calls: float
+    """Kernels that the host starts, in units of one layer's."""
+    flops: float
+    bytes: float
+
+    def row(self) -> tuple[float, float, float, float]:
+        """The features, in the order of `FEATURES`."""
+        return 1.0, self.calls, self.flops, self.bytes
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What must be alike for one model to hold."""
+
+    device: str
+    """As it is used, e.g. `cpu` or `cuda:0`."""
+    family: str
+    engine: str
+    precision: str
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measured cell."""
+
+    setting: Setting
+    work: Work
+    step_ms: float
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Coefficients in ms per unit of `FEATURES`; what they rest on and how wrong they are."""
+
+    coefficients: tuple[float, float, float, float]
+    cells: int
+    error: float
+    """Median, over the cells, of the relative error of each when the model is fitted without it."""
+
+    def predict(self, work: Work) -> float:
+        """Milliseconds per step."""
+        return float(np.dot(self.coefficients, work.row()))
+
+
+def fit_all(samples: Iterable[Sample]) -> dict[Setting, CostModel]:
+    """A model for every setting that has cells enough."""
+    grouped: dict[Setting, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        grouped[sample.setting].append(sample)
+    found = {setting: fit(group) for setting, group in grouped.items()}
+    return {setting: model for setting, model in found.items() if model}
+
+
+def fit(samples: Sequence[Sample]) -> CostModel | None:
+    """The model of cells that share a setting; None of fewer than `LEAST_CELLS` different ones."""
+    if len({sample.work for sample in samples}) < LEAST_CELLS:
+        return None
+    rows = np.array([sample.work.row() for sample in samples])
+    step_ms = np.array([sample.step_ms for sample in samples])
+    errors = held_out(rows, step_ms)
+    coefficients = _solve(rows, step_ms)
+    first, second, third, fourth = (float(value) for value in coefficients)
+    return CostModel((first, second, third, fourth), len(samples), float(np.median(errors)))
+
+
+def held_out(rows: np.ndarray, step_ms: np.ndarray) -> np.ndarray:
+    """The relative error of every cell by a model that was fitted without it.
+
+    Cells of the same work are held out together: a repetition would give the answer away.
+
+    Args:
+        rows: features, one row for each cell.
+        step_ms: what was measured, one for each cell.
+    """
+    errors = np.empty(len(rows))
+    for place, row in enumerate(rows):
+        others = (rows != row).any(axis=1)
+        coefficients = _solve(rows[others], step_ms[others])
+        errors[place] = abs(row @ coefficients - step_ms[place]) / step_ms[place]
+    return errors
+
+
+def _solve(rows: np.ndarray, step_ms: np.ndarray) -> np.ndarray:
+    """Non-negative least squares of the relative errors.
+
+    With four features the active ones can be tried: of all subsets whose plain solution has no
+    negative coefficient, the one with the least error is the solution. A subset has fewer
+    features than there are cells, so that something is left to tell a fit from chance.
+    """
+    scaled = rows / step_ms[:, None]
+    scale = np.where(scaled.any(axis=0), np.linalg.norm(scaled, axis=0), 1.0)
+    scaled = scaled / scale  # FLOP are counted in billions, kernels in tens
+    best, least = np.zeros(rows.shape[1]), np.inf
+    for count in range(1, max(min(len(rows) - 1, rows.shape[1]), 1) + 1):
+        for chosen in map(list, combinations(range(rows.shape[1]), count)):
+            part = np.linalg.lstsq(scaled[:, chosen], np.ones(len(rows)), rcond=None)[0]
+            error = float(((scaled[:, chosen] @ part - 1.0) ** 2).sum())
+            if (part >= 0).all() and error < least * (1 - 1e-9):
+                best, least = np.zeros(rows.shape[1]), error
+                best[chosen] = part
+    return best / scale

@@ -1,0 +1,85 @@
+"""Sweeps behind the pages: how they stand; and the gate for beginning, pausing and ending them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnnlab import sweep
+from cnnlab.history import SweepRecord
+from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus
+from cnnlab.sweep import CellResult
+from cnnlab.sweeping import SweepSnapshot
+from cnnlab.ui.lab import check, devices_here, history, lab, name_of, session_name
+from cnnlab.ui.rights import presenters_only
+
+
+@presenters_only
+def begin(
+    spec: ExperimentSpec,
+    axes: Sequence[Axis],
+    devices: Sequence[str],
+    budget_seconds: float,
+    name: str | None = None,
+) -> str:
+    """Check a sweep and queue it; its id.
+
+    Raises:
+        LabError: as all of the gate; the grid, a cell or a device cannot work here, the budget is too small, or the
+            history cannot be written.
+    """
+    plan = sweep.plan(spec, axes, devices, budget_seconds)
+    if missing := [device for device in devices if device not in devices_here()[1:]]:
+        raise LabError(f"There is no {missing[0]} here; choose {', '.join(devices_here()[1:])}.")
+    sweep.check_budget(plan, len(sweep.cells(plan, check)))
+    title = name or f"Sweep: {name_of(spec)}"[:120]
+    sweep_id = history().sweeps.create(plan, name=title, session=session_name())
+    lab().submit_sweep(history().sweeps.get(sweep_id), ())
+    return sweep_id
+
+
+@presenters_only
+def pause(sweep_id: str) -> None:
+    """Break off the cell under way and leave the rest for later; finished cells stay."""
+    lab().end_sweep(sweep_id, SweepStatus.PAUSED)
+
+
+@presenters_only
+def stop_sweep(sweep_id: str) -> None:
+    """End a sweep; finished cells stay."""
+    lab().end_sweep(sweep_id, SweepStatus.STOPPED)
+
+
+@presenters_only
+def go_on(sweep_id: str) -> None:
+    """Let a sweep go on that was paused, stopped or interrupted, also before the lab was restarted.
+
+    It has what is left of its budget, and at least what its open cells need.
+
+    Raises:
+        LabError: as all of the gate; it is under way, or finished.
+    """
+    record = history().sweeps.get(sweep_id)
+    runs = history().summaries(sweep_id=record.sweep_id)
+    record = history().sweeps.resume(record.sweep_id, sweep.budget_to_go_on(record, runs))
+    lab().submit_sweep(record, runs)
+
+
+def under_way() -> tuple[SweepSnapshot, ...]:
+    """The sweep that is being measured, then those that wait; for a page to poll."""
+    return lab().sweeps()
+
+
+def snapshot(sweep_id: str) -> SweepSnapshot | None:
+    """How a sweep of this lab's queue stands; None where it is not in it."""
+    return next((one for one in under_way() if one.sweep_id == sweep_id), None)
+
+
+def kept() -> list[SweepRecord]:
+    """All sweeps of the history, newest first."""
+    return history().sweeps.all()
+
+
+def results(record: SweepRecord) -> list[CellResult]:
+    """What the cells of a sweep came to so far."""
+    runs = history().summaries(sweep_id=record.sweep_id)
+    return sweep.results(sweep.cells(record.plan), runs)
