@@ -33,7 +33,7 @@ from cnnlab.commands.shared import (
     spec_options,
     stop_on_signal,
 )
-from cnnlab.commands.sweep import sweep
+from cnnlab.commands.sweep import calibrate, sweep
 from cnnlab.history import History
 from cnnlab.progress import TrainingProgress
 from cnnlab.spec import (
@@ -279,9 +279,12 @@ runs.add_command(import_runs)
 
 
 @cli.command("devices")
+@click.option("--calibrate", "calibrating", is_flag=True, help="Time some steps on each of them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-def list_devices(as_json: bool) -> int:
+def list_devices(calibrating: bool, as_json: bool) -> int:
     """Say what this machine has to train on."""
+    if calibrating:
+        return calibrate(as_json)
     hardware = devices.describe()
     if as_json:
         emit_json(hardware.model_dump(mode="json"))

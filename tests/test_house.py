@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "sweeping": {"spec", "sweep"},
     "runner": {"spec", "sweep", "sweeping", "checkpoints"},
     "history": {"spec"},
-    "analysis": {"spec", "words"},
+    "analysis": {"spec", "words", "models"},
     "charts": {"spec", "words", "analysis"},
     "report": {"spec", "words", "analysis", "charts", "published"},
     "published": {"spec"},

@@ -13,9 +13,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
+
+from cnnlab.models import layer_table, step_counts
+from cnnlab.spec import DatasetFacts, DeviceFacts, ExperimentSpec, Place, Status, Timing
 
 FEATURES = ("fixed", "calls", "flops", "bytes")
 LEAST_CELLS = 3
@@ -69,6 +74,58 @@ class CostModel:
     def predict(self, work: Work) -> float:
         """Milliseconds per step."""
         return float(np.dot(self.coefficients, work.row()))
+
+
+class CellRun(Protocol):
+    """What is asked of a run: a summary of the history has it, and so has a run card."""
+
+    @property
+    def status(self) -> Status: ...
+    @property
+    def spec(self) -> ExperimentSpec: ...
+    @property
+    def dataset(self) -> DatasetFacts | None: ...
+    @property
+    def device(self) -> DeviceFacts | None: ...
+    @property
+    def timing(self) -> Timing: ...
+    @property
+    def sweep(self) -> Place | None: ...
+
+
+def samples(runs: Iterable[CellRun]) -> tuple[Sample, ...]:
+    """The measured cells among runs, one for each: its lowest median, see `cnnlab.sweep.Figure`.
+
+    Compiled ones are left out: what compilation fuses is not counted in layers.
+    """
+    best: dict[tuple[str, int], Sample] = {}
+    for run in runs:
+        found = _sample(run)
+        if found and run.sweep:
+            key = run.sweep.sweep_id, run.sweep.cell
+            best[key] = min(found, best.get(key, found), key=lambda sample: sample.step_ms)
+    return tuple(best.values())
+
+
+def _sample(run: CellRun) -> Sample | None:
+    step_ms = run.timing.step_ms_median
+    if not (run.device and run.dataset) or run.spec.compile:
+        return None
+    if run.status is not Status.FINISHED or step_ms is None:
+        return None
+    work = work_of(run.spec, run.dataset.image_shape, run.dataset.classes)
+    return Sample(setting_of(run.spec, run.device.used), work, step_ms)
+
+
+@lru_cache(maxsize=4096)
+def work_of(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> Work:
+    """What a step of `spec` does on pictures of a shape (height, width, channels)."""
+    return Work(*step_counts(spec, layer_table(spec.model, shape, classes)))
+
+
+def setting_of(spec: ExperimentSpec, device: str) -> Setting:
+    """The setting of a spec on the device that it uses."""
+    return Setting(device, spec.model.family, spec.engine, spec.precision, spec.threads)
 
 
 def fit_all(samples: Iterable[Sample]) -> dict[Setting, CostModel]:

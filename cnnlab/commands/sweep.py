@@ -8,7 +8,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from cnnlab import datasets, devices, models, words
 from cnnlab import sweep as sweeps
+from cnnlab.analysis import cost
 from cnnlab.commands.shared import (
     INTERRUPTED,
     default_name,
@@ -49,7 +51,7 @@ BUDGET_SECONDS = 60.0
 
 @click.command()
 @spec_options
-@click.option("--axis", "axes", multiple=True, help=f"name=v1,v2 of {', '.join(sweeps.AXES)}.")
+@click.option("--axis", "axes", multiple=True, help=f"name=v1,v2 of {', '.join(sweeps.OFFERED)}.")
 @click.option("--devices", "named", help="Such as cpu,cuda:0.  [default: all kinds that are here]")
 @click.option(
     "--budget",
@@ -86,6 +88,15 @@ def sweep(
     with open_history() as history:
         title = name or f"Sweep: {default_name(plan.spec, options['preset'])}"
         sweep_id = history.sweeps.create(plan, name=title, session=session)
+        return _run(history, history.sweeps.get(sweep_id), as_json)
+
+
+def calibrate(as_json: bool) -> int:
+    """Measure the built-in cells on the CPU and every accelerator; the exit code."""
+    here = ("cpu", *(card.key for card in devices.describe().accelerators))
+    plan = sweeps.calibration(here)
+    with open_history() as history:
+        sweep_id = history.sweeps.create(plan, name=sweeps.CALIBRATION, session="sweep")
         return _run(history, history.sweeps.get(sweep_id), as_json)
 
 
@@ -133,10 +144,11 @@ def _run(history: History, record: SweepRecord, as_json: bool) -> int:
         came_to_end = _measure_all(history, record, schedule, progress, stop)
     status, error = sweeps.outcome(schedule) if came_to_end else (SweepStatus.STOPPED, None)
     history.sweeps.mark(record.sweep_id, status, error)
-    found = sweeps.results(grid, history.summaries(sweep_id=record.sweep_id))
+    runs = history.summaries(sweep_id=record.sweep_id)
+    found = sweeps.results(grid, runs)
     record = history.sweeps.get(record.sweep_id)
     if as_json:
-        emit_json(document(record, found))
+        emit_json(document(record, found, cost.fit_all(cost.samples(runs))))
     else:
         _print(record, found)
     if error:
@@ -266,7 +278,11 @@ class SweepProgress:
 # --- what it came to ------------------------------------------------------------------------
 
 
-def document(record: SweepRecord, found: Sequence[CellResult]) -> dict[str, Any]:
+def document(
+    record: SweepRecord,
+    found: Sequence[CellResult],
+    fitted: Mapping[cost.Setting, cost.CostModel],
+) -> dict[str, Any]:
     """What `sweep --json` prints."""
     return {
         "schema": "cnnlab.sweep/1",
@@ -278,7 +294,19 @@ def document(record: SweepRecord, found: Sequence[CellResult]) -> dict[str, Any]
         "plan": record.plan.model_dump(mode="json"),
         "seconds": record.seconds,
         "cells": [_cell(result) for result in found],
+        "cost_models": [_model(setting, model) for setting, model in fitted.items()],
+        "gains": sweeps.gains(found),
         "verdict": sweeps.verdict(found),
+    }
+
+
+def _model(setting: cost.Setting, model: cost.CostModel) -> dict[str, Any]:
+    """Coefficients in ms: of a step, a kernel call, a FLOP, a byte."""
+    return {
+        **asdict(setting),
+        "ms_per": dict(zip(cost.FEATURES, model.coefficients, strict=True)),
+        "cells": model.cells,
+        "held_out_error": model.error,
     }
 
 
@@ -316,6 +344,9 @@ def _print(record: SweepRecord, found: Sequence[CellResult]) -> None:
     out.print(table)
     if said := sweeps.verdict(found):
         click.echo(said)
+    for device, each in sweeps.gains(found).items():
+        told = (f"{precision} {words.number(gain)}" for precision, gain in each.items())
+        click.echo(f"Times as fast as float32 on {device}: {', '.join(told)}.")
     click.echo(f"{record.sweep_id} {record.status} after {words.duration(record.seconds)}.")
 
 

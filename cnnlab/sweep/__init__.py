@@ -1,6 +1,8 @@
 """Sweeps: the grid that a plan means, what is measured next, and what the runs came to. Pure."""
 
-from cnnlab.sweep.axes import AXES, AxisKind, parse_axis
+from cnnlab.sweep.axes import AXES, OFFERED, AxisKind, parse_axis
+from cnnlab.sweep.calibration import NAME as CALIBRATION
+from cnnlab.sweep.calibration import calibration
 from cnnlab.sweep.grid import (
     MOST_AXES,
     MOST_CELLS,
@@ -16,6 +18,7 @@ from cnnlab.sweep.results import (
     CellResult,
     CellRun,
     budget_to_go_on,
+    gains,
     results,
     schedule_after,
     verdict,
@@ -24,8 +27,10 @@ from cnnlab.sweep.schedule import Figure, Measured, Schedule, Turn, drive, measu
 
 __all__ = [
     "AXES",
+    "CALIBRATION",
     "MOST_AXES",
     "MOST_CELLS",
+    "OFFERED",
     "AxisKind",
     "Cell",
     "CellResult",
@@ -35,9 +40,11 @@ __all__ = [
     "Schedule",
     "Turn",
     "budget_to_go_on",
+    "calibration",
     "cells",
     "check_budget",
     "drive",
+    "gains",
     "least_seconds",
     "measured",
     "outcome",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from cnnlab.spec import PRESETS, Axis, Engine, ExperimentSpec, LabError, Precision, RnnModel, Value
+from cnnlab.sweep.calibration import PROBES
 
 Raw = dict[str, Any]
 
@@ -40,6 +41,11 @@ def _preset(raw: Raw, value: Value) -> None:
     raw |= {"model": preset["model"], "dataset": preset["dataset"]}
 
 
+def _probe(raw: Raw, value: Value) -> None:
+    probe = PROBES[str(value)].model_dump(mode="json")
+    raw |= {name: probe[name] for name in ("model", "dataset", "batch_size", "precision")}
+
+
 def _plain(name: str) -> Callable[[Raw, Value], None]:
     def put(raw: Raw, value: Value) -> None:
         raw[name] = value
@@ -59,9 +65,12 @@ class AxisKind:
     needs: str = ""
     """What a network of a right family may still lack, in words."""
     fits: Callable[[ExperimentSpec], bool] = lambda spec: True
+    offered: bool = True
+    """Whether a person chooses it; the calibration's own axis is not."""
 
 
 AXES: dict[str, AxisKind] = {
+    "probe": AxisKind("Probe", _probe, words=tuple(PROBES), offered=False),
     "preset": AxisKind("Preset", _preset, words=tuple(PRESETS)),
     "filters": AxisKind("Filters", _filters, families=("cnn",)),
     "depth": AxisKind(
@@ -91,6 +100,8 @@ AXES: dict[str, AxisKind] = {
 }
 """What a sweep may vary, by name; `train_limit` may be called `pictures` too."""
 
+OFFERED = tuple(name for name, kind in AXES.items() if kind.offered)
+
 _ALIASES = {"pictures": "train_limit"}
 
 
@@ -103,8 +114,8 @@ def parse_axis(text: str) -> Axis:
     name, equals, listed = text.partition("=")
     name = name.strip()
     name = _ALIASES.get(name, name)
-    if name not in AXES:
-        raise LabError(f"There is no axis {name[:40]!r}; choose one of {', '.join(AXES)}.")
+    if name not in OFFERED:
+        raise LabError(f"There is no axis {name[:40]!r}; choose one of {', '.join(OFFERED)}.")
     example = ",".join((AXES[name].words or ("32", "128"))[:2])
     found = [value.strip() for value in listed.split(",")] if listed.strip() else []
     if not equals or not found or "" in found:

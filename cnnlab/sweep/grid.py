@@ -19,7 +19,7 @@ from cnnlab.spec import (
     parse_spec,
     problems_of,
 )
-from cnnlab.sweep.axes import AXES
+from cnnlab.sweep.axes import AXES, OFFERED
 
 MOST_AXES = 2
 MOST_CELLS = 400
@@ -83,7 +83,7 @@ def _check_size(plan: SweepPlan) -> str:
     """The size asked for, in words."""
     names = [axis.name for axis in plan.axes]
     if not names:
-        raise LabError(f"A sweep needs an axis; choose one or two of {', '.join(AXES)}.")
+        raise LabError(f"A sweep needs an axis; choose one or two of {', '.join(OFFERED)}.")
     if len(names) > MOST_AXES:
         raise LabError(f"A sweep has one or two axes, but {len(names)} were given; leave some out.")
     if len(set(names)) < len(names):

@@ -8,10 +8,8 @@ what the lab holds (`tests/test_house.py`).
 from __future__ import annotations
 
 import atexit
-import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -21,9 +19,9 @@ import streamlit as st
 from cnnlab import checkpoints, datasets
 from cnnlab.devices import Accelerator, Hardware, worker_environment
 from cnnlab.devices.cpu import cpu_name as read_cpu_name
-from cnnlab.history import History, RunSummary
+from cnnlab.history import History
 from cnnlab.history.rows import checked_session
-from cnnlab.models import Layer, flops_per_image, layer_table, split
+from cnnlab.models import Layer
 from cnnlab.models import check as check_layers
 from cnnlab.report.cards import imported_from, read
 from cnnlab.runner import Lab, probe
@@ -171,7 +169,8 @@ def try_switch(way: GpuOff) -> dict[str, Any]:
     """What torch and Keras see in a fresh process with an off-switch thrown.
 
     Raises:
-        LabError: as all of the gate; something is timed, which it would disturb; the process failed.
+        LabError: as all of the gate; something is timed, which it would disturb; the process
+            failed.
     """
     if lab().busy():
         raise LabError("Something is being timed; try the switch when it is over.")
@@ -280,79 +279,3 @@ def name_of(spec: ExperimentSpec) -> str:
     entry = datasets.REGISTRY.get(spec.dataset)
     data = entry.title if entry else Path(spec.dataset).name
     return f"{network(spec.model)} on {data}"[:120]
-
-
-# --- how long it may take -------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A guess at the duration of a fit."""
-
-    seconds: float
-    runs: int
-    """How many earlier runs it rests on."""
-
-
-def estimate(
-    spec: ExperimentSpec,
-    layers: Sequence[Layer],
-    images: int,
-    device: str,
-    runs: Sequence[RunSummary],
-) -> Estimate | None:
-    """How long a spec may take on a device, judging by the earlier runs most like it.
-
-    A training step takes about three times the FLOPs of a forward pass, validation one. The rate
-    in FLOP/s is that of up to three finished runs of the same family, device, engine and precision
-    whose networks are nearest in FLOPs, within a factor of ten: small networks reach only a small
-    part of a device's speed.
-
-    Args:
-        images: pictures in the training set.
-        device: as it is used, e.g. `cpu` or `cuda:0`.
-        runs: the history; what was measured elsewhere is left out.
-    """
-    flops = flops_per_image(list(layers))
-    rates = sorted(
-        (abs(run.model.flops_per_image - flops), _rate(run))
-        for run in runs
-        if run.model
-        and flops / 10 <= run.model.flops_per_image <= flops * 10
-        and _alike(run, spec, device)
-    )[:3]
-    if not rates:
-        return None
-    train, validation = split(spec, images)
-    work = spec.epochs * flops * (3 * train + validation)
-    return Estimate(work / statistics.median(rate for _, rate in rates), len(rates))
-
-
-def estimate_before(card: RunCard) -> Estimate | None:
-    """What `estimate` would have said of a run that is over, before it began."""
-    if card.status is not Status.FINISHED or not (card.dataset and card.device):
-        return None
-    facts = card.dataset
-    layers = layer_table(card.spec.model, facts.image_shape, facts.classes)
-    earlier = [run for run in history().summaries() if run.created_at < card.created_at]
-    images = facts.train_images + facts.validation_images
-    return estimate(card.spec, layers, images, card.device.used, earlier)
-
-
-def _alike(run: RunSummary, spec: ExperimentSpec, device: str) -> bool:
-    return (
-        run.status is Status.FINISHED
-        and run.origin is None
-        and run.device is not None
-        and run.device.used == device
-        and run.spec.model.family == spec.model.family
-        and (run.spec.engine, run.spec.precision) == (spec.engine, spec.precision)
-        and bool(run.timing.images_per_second)
-    )
-
-
-def _rate(run: RunSummary) -> float:
-    """FLOP/s of training, from the measured images per second."""
-    assert run.model
-    assert run.timing.images_per_second
-    return run.timing.images_per_second * 3 * run.model.flops_per_image

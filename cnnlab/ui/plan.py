@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
-from cnnlab.ui import lab, link, network, recipe, rights, tables
+from cnnlab.ui import estimates, lab, link, network, recipe, rights, tables
 from cnnlab.ui.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"
@@ -127,16 +127,15 @@ def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     labels = lab.device_labels()
     said = []
     for device in lab.devices_here()[1:]:
-        guess = lab.estimate(spec, layers, images, device, runs)
+        guess = estimates.estimate(spec, layers, images, device, runs)
         said.append(f"**{tables.plain(labels[device])}**: {_guessed(guess)}.")
     st.caption("  \n".join(said))
 
 
-def _guessed(guess: lab.Estimate | None) -> str:
+def _guessed(guess: estimates.Estimate | None) -> str:
     if guess is None:
         return "no earlier run like it on this device to judge by"
-    earlier = "one earlier run" if guess.runs == 1 else f"{guess.runs} earlier runs"
-    return f"about {tables.about(guess.seconds)}, judging by {earlier}"
+    return f"about {tables.about(guess.seconds)}, judging by {guess.basis}"
 
 
 def _show_table(layers: Sequence[Layer]) -> None:

@@ -15,7 +15,8 @@ from cnnlab.analysis import Axis
 from cnnlab.spec import LabError, RunCard, Status, warmup_steps
 from cnnlab.ui import link, rights, tables
 from cnnlab.ui.colours import palette
-from cnnlab.ui.lab import can_resume, estimate_before, history, resume, stop
+from cnnlab.ui.estimates import estimate_before
+from cnnlab.ui.lab import can_resume, history, resume, stop
 from cnnlab.ui.run_state import RunState, read, runs_ahead
 
 REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
@@ -369,9 +370,8 @@ def _where_time_went(card: RunCard) -> None:
         st.write(tables.plain(sentence))
     if guess := estimate_before(card):
         st.write(
-            f"Judging by {guess.runs} earlier {'run' if guess.runs == 1 else 'runs'}, the training "
-            f"was to take {words.duration(guess.seconds)}; it took "
-            f"{words.duration(card.timing.fit_seconds)}."
+            f"Judging by {guess.basis}, the training was to take {words.duration(guess.seconds)}; "
+            f"it took {words.duration(card.timing.fit_seconds)}."
         )
 
 

@@ -24,8 +24,8 @@ def begin(
     """Check a sweep and queue it; its id.
 
     Raises:
-        LabError: as all of the gate; the grid, a cell or a device cannot work here, the budget is too small, or the
-            history cannot be written.
+        LabError: as all of the gate; the grid, a cell or a device cannot work here, the budget is
+            too small, or the history cannot be written.
     """
     plan = sweep.plan(spec, axes, devices, budget_seconds)
     if missing := [device for device in devices if device not in devices_here()[1:]]:

@@ -1,0 +1,136 @@
+"""How long a run may take: by the cost model of measured cells, or by earlier runs most like it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cnnlab import words
+from cnnlab.analysis import cost
+from cnnlab.analysis.pace import FORWARD_SHARE
+from cnnlab.history import RunSummary
+from cnnlab.models import Layer, flops_per_image, layer_table, split, step_counts
+from cnnlab.spec import ExperimentSpec, RunCard, Status
+from cnnlab.ui.lab import history
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A guess at the duration of a fit."""
+
+    seconds: float
+    basis: str
+    """What it rests on, after "judging by"."""
+
+
+def estimate(
+    spec: ExperimentSpec,
+    layers: Sequence[Layer],
+    images: int,
+    device: str,
+    runs: Sequence[RunSummary],
+) -> Estimate | None:
+    """How long a spec may take on a device; None where nothing like it was measured here.
+
+    Args:
+        images: pictures in the training set.
+        device: as it is used, e.g. `cpu` or `cuda:0`.
+        runs: the history; what was measured elsewhere is left out.
+    """
+    return _by_cells(spec, layers, images, device, runs) or _by_runs(
+        spec, layers, images, device, runs
+    )
+
+
+def estimate_before(card: RunCard) -> Estimate | None:
+    """What `estimate` would have said of a run that is over, before it began."""
+    if card.status is not Status.FINISHED or not (card.dataset and card.device) or card.sweep:
+        return None
+    facts = card.dataset
+    layers = layer_table(card.spec.model, facts.image_shape, facts.classes)
+    earlier = [run for run in history().summaries() if run.created_at < card.created_at]
+    images = facts.train_images + facts.validation_images
+    return estimate(card.spec, layers, images, card.device.used, earlier)
+
+
+# --- by measured cells ----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _model(found: tuple[cost.Sample, ...]) -> cost.CostModel | None:
+    return cost.fit(found)
+
+
+def _by_cells(
+    spec: ExperimentSpec,
+    layers: Sequence[Layer],
+    images: int,
+    device: str,
+    runs: Sequence[RunSummary],
+) -> Estimate | None:
+    setting = cost.setting_of(spec, device)
+    here = cost.samples(run for run in runs if run.origin is None)
+    found = tuple(sample for sample in here if sample.setting == setting)
+    model = _model(found)
+    if model is None or spec.compile:
+        return None
+    step_ms = model.predict(cost.Work(*step_counts(spec, list(layers))))
+    train, validation = split(spec, images)
+    steps = math.ceil(train / spec.batch_size) + FORWARD_SHARE * validation / spec.batch_size
+    basis = f"{model.cells} measured cells, which are off by {words.percent(model.error)} as a rule"
+    return Estimate(spec.epochs * steps * step_ms / 1e3, basis)
+
+
+# --- by earlier runs ------------------------------------------------------------------------
+
+
+def _by_runs(
+    spec: ExperimentSpec,
+    layers: Sequence[Layer],
+    images: int,
+    device: str,
+    runs: Sequence[RunSummary],
+) -> Estimate | None:
+    """By the rate in FLOP/s of those most like it.
+
+    A training step takes about three times the FLOPs of a forward pass, validation one. The rate
+    is that of up to three finished runs of the same family, device, engine and precision whose
+    networks are nearest in FLOPs, within a factor of ten: small networks reach only a small part
+    of a device's speed.
+    """
+    flops = flops_per_image(list(layers))
+    rates = sorted(
+        (abs(run.model.flops_per_image - flops), _rate(run))
+        for run in runs
+        if run.model
+        and flops / 10 <= run.model.flops_per_image <= flops * 10
+        and _alike(run, spec, device)
+    )[:3]
+    if not rates:
+        return None
+    train, validation = split(spec, images)
+    work = spec.epochs * flops * (3 * train + validation)
+    basis = "one earlier run" if len(rates) == 1 else f"{len(rates)} earlier runs"
+    return Estimate(work / statistics.median(rate for _, rate in rates), basis)
+
+
+def _alike(run: RunSummary, spec: ExperimentSpec, device: str) -> bool:
+    return (
+        run.status is Status.FINISHED
+        and run.origin is None
+        and run.device is not None
+        and run.device.used == device
+        and run.spec.model.family == spec.model.family
+        and (run.spec.engine, run.spec.precision) == (spec.engine, spec.precision)
+        and bool(run.timing.images_per_second)
+    )
+
+
+def _rate(run: RunSummary) -> float:
+    """FLOP/s of training, from the measured images per second."""
+    assert run.model
+    assert run.timing.images_per_second
+    return run.timing.images_per_second * 3 * run.model.flops_per_image
