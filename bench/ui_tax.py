@@ -1,0 +1,191 @@
+"""What watching costs: the same training without a page, and in the lab with two tabs open.
+
+Each arm is a run in a process of its own: the command line's, or the lab's, started and watched in
+a real browser whose two tabs refresh once a second. A third arm trains in the process that draws
+the pages, which the lab does not do; its figure stands beneath the table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from bench.measure import paired, save
+from cnnlab.history import History, default_url
+from cnnlab.spec import PRESETS, ExperimentSpec, change
+from cnnlab.ui import link
+
+PAIRS = 5
+TABS = 2
+# About 20 seconds each on two cores; `shapes` needs no download.
+SPECS = {
+    "article CNN": change(PRESETS["article"].spec, dataset="shapes", train_limit=6000, epochs=1),
+    "dense": change(PRESETS["dense"].spec, dataset="shapes", train_limit=40_000, epochs=8),
+}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+TRAINING_MS = 600_000
+
+
+def headless(spec: ExperimentSpec) -> float:
+    """Milliseconds of a step, warm-up left out, trained from the command line."""
+    return _trained("cnnlab", "train", "--json", "--spec", spec=spec)
+
+
+def drawn_inside(spec: ExperimentSpec) -> float:
+    """The same in a process that draws the pages of two tabs as well."""
+    return _trained("bench.ui_tax", spec=spec)
+
+
+def _trained(*command: str, spec: ExperimentSpec) -> float:
+    """Run a module that takes a spec's file as its last argument and prints the run's timing."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(spec.model_dump_json())
+        file.flush()
+        whole = [sys.executable, "-m", *command, file.name]
+        done = subprocess.run(whole, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["timing"]["step_ms_mean"]
+
+
+def watched(spec: ExperimentSpec, browser: Browser, url: str) -> float:
+    """The same in the lab, begun in a tab and watched in two."""
+    with ExitStack() as tabs:
+        pages = []
+        for _ in range(TABS):
+            context = tabs.enter_context(browser.new_context(base_url=url))
+            context.set_default_timeout(60_000)
+            pages.append(context.new_page())
+        pages[0].goto(f"/?{urlencode(link.encode(spec))}")
+        pages[0].get_by_role("button", name="Start training").click()
+        pages[0].wait_for_url(re.compile("run="))
+        for page in pages[1:]:
+            page.goto(pages[0].url)
+        for page in pages:
+            expect(page.get_by_text(re.compile("^Finished in"))).to_be_visible(timeout=TRAINING_MS)
+        run_id = pages[0].url.partition("run=")[2].partition("&")[0]
+    history = History(default_url())
+    try:
+        timing = history.card(run_id, steps=False).timing
+    finally:
+        history.close()
+    assert timing.step_ms_mean
+    return timing.step_ms_mean
+
+
+@contextmanager
+def lab() -> Iterator[str]:
+    """The app in a process of its own; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--server.headless", "true", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/_stcore/health")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _wait_for(url: str) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def train_and_draw(spec: ExperimentSpec) -> None:
+    """Train here, and draw the run's page twice a second beside it; prints the timing as JSON."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    from bench import refresh
+    from cnnlab import training
+    from cnnlab.runner import LiveRun
+
+    live = LiveRun(refresh.RUN_ID, spec)
+    pages = [refresh.Arm(refresh.whole_page, live) for _ in range(TABS)]
+    over = threading.Event()
+
+    def draw() -> None:
+        while not over.wait(1.0):
+            snapshot = live.snapshot()
+            if len(snapshot.columns["step"]):
+                for page in pages:
+                    page()
+
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    try:
+        ended = training.train(spec, live.apply, lambda: False, launched_at=time.monotonic())
+    finally:
+        over.set()
+        drawing.join()
+    print(json.dumps({"timing": {"step_ms_mean": ended.timing.step_ms_mean}}))
+
+
+def main() -> list[dict[str, Any]]:
+    """Measure, keep and return the results; nothing where there is no browser."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        print("No Chromium is installed, so the cost of watching is not measured.")
+        return []
+    results = []
+    with ExitStack() as stack:
+        os.environ["CNNLAB_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())
+        url = stack.enter_context(lab())
+        driver = stack.enter_context(sync_playwright())
+        browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+        stack.callback(browser.close)
+        for name, spec in SPECS.items():
+            results.append(_measured(name, spec, browser, url))
+    save("ui_tax", results)
+    return results
+
+
+def _measured(name: str, spec: ExperimentSpec, browser: Browser, url: str) -> dict[str, Any]:
+    result = paired(lambda: watched(spec, browser, url), lambda: headless(spec), PAIRS)
+    inside = [drawn_inside(spec) for _ in range(3)]
+    tax = 1 / result["ratio"]["median"] - 1
+    beside = sorted(inside)[1] / result["b"]["median"] - 1
+    note = (
+        f"Two tabs that watch make a step of {name} {tax:+.1%} longer; drawing their pages in the "
+        f"training process would make it {beside:+.1%} longer."
+    )
+    return result | {
+        "name": f"Step of {name}, batch 32",
+        "unit": "ms",
+        "arms": {"a": f"in the lab, {TABS} tabs open", "b": "command line"},
+        "drawn_inside": inside,
+        "notes": [note],
+    }
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        train_and_draw(ExperimentSpec.model_validate_json(Path(sys.argv[1]).read_text()))
+    else:
+        print(json.dumps(main(), indent=2))
