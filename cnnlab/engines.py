@@ -122,6 +122,23 @@ def optimizer_state(model: keras.Model) -> list[np.ndarray]:
     return [np.array(variable.numpy()) for variable in model.optimizer.variables]
 
 
+# Below this many floating-point operations in a step its kernels are so short that threads spend
+# about as long waiting for each other as they save, and many times as long where they must share
+# their cores with anything else, such as the browser that watches.
+SMALL_STEP_FLOPS = 150e6
+DEFAULT_THREADS = torch.get_num_threads()
+
+
+def threads_for(spec: ExperimentSpec, flops_per_image: int) -> int:
+    """CPU threads of a step: as the spec says, else one for a small step of the fast engine.
+
+    Every other step has as many as torch takes by itself, as on the published path.
+    """
+    step = 3 * flops_per_image * spec.batch_size  # forward, and backward at twice the cost
+    small = spec.engine == "fast" and step < SMALL_STEP_FLOPS
+    return spec.threads or (1 if small else DEFAULT_THREADS)
+
+
 # --- stock ----------------------------------------------------------------------------------
 
 
@@ -414,18 +431,26 @@ class _FusedUpdate:
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
+def _glibc(function: str, *arguments: int) -> None:
+    """Call one of glibc's own functions; nothing where the C library is another."""
+    found = getattr(ctypes.CDLL(None), function, None) if sys.platform == "linux" else None
+    if found:
+        found(*arguments)
+
+
 def _keep_memory() -> None:
     """Let this process keep what it frees, for the next step to use again.
 
     Else glibc gives the activations of each step back to the system, which clears page after page
-    for the next: a few thousand page faults a step. Other C libraries have no such switch.
+    for the next: a few thousand page faults a step.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_MMAP_MAX, 0)
-        mallopt(_TRIM_THRESHOLD, -1)
+    _glibc("mallopt", _MMAP_MAX, 0)
+    _glibc("mallopt", _TRIM_THRESHOLD, -1)
+
+
+def give_memory_back() -> None:
+    """Return what this process has kept, before it trains something else."""
+    _glibc("malloc_trim", 0)
 
 
 def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:

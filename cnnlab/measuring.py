@@ -10,8 +10,6 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +19,7 @@ import psutil
 import torch
 
 from cnnlab import datasets, devices, models, words
-from cnnlab.engines import Job, Pictures
+from cnnlab.engines import Job, Pictures, give_memory_back
 from cnnlab.spec import (
     DatasetFacts,
     ExperimentSpec,
@@ -141,7 +139,7 @@ def measure(
     ledger = Ledger(launched_at or time.monotonic())
     device = devices.resolve(spec.device, spec.gpu_off)
     try:
-        with keras.device(device), _threads(spec.threads):
+        with keras.device(device):
             emit(PhaseChanged(phase="building"))
             pictures, facts = noise(spec)
             _check_room(spec, pictures, device)
@@ -194,20 +192,10 @@ def _training_only(job: Job, train_images: int) -> dict[str, Any]:
     return fit | {name: array[:train_images] for name, array in arrays.items()}
 
 
-@contextmanager
-def _threads(wanted: int | None) -> Iterator[None]:
-    """So many threads for a step, and as many as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(wanted or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _free(device: str) -> None:
     """Let go of what a measurement held; models refer to themselves in circles."""
     gc.collect()
+    give_memory_back()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
 

@@ -24,6 +24,7 @@ from cnnlab.engines import (
     initial_weights,
     optimizer_state,
     seed_epoch,
+    threads_for,
 )
 from cnnlab.spec import (
     PRESETS,
@@ -350,8 +351,6 @@ def train(
     """
     ledger = Ledger(launched_at)
     device = devices.resolve(spec.device, spec.gpu_off)
-    if spec.threads:
-        torch.set_num_threads(spec.threads)
     with keras.device(device):
         try:
             pictures, facts = _load(spec, emit, stop)
@@ -421,8 +420,10 @@ def build(
     spec: ExperimentSpec, pictures: Pictures, resume: Checkpoint | None = None
 ) -> tuple[Job, list[np.ndarray]]:
     """The model on the device of the scope, ready to fit, and the weights that the run began with,
-    resumed or not.
+    resumed or not. Sets the threads of a step.
     """
+    layers = models.layer_table(spec.model, pictures.images.shape[1:], pictures.classes)
+    torch.set_num_threads(threads_for(spec, models.flops_per_image(layers)))
     weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)
     start = Start(resume.weights, resume.optimizer) if resume else Start(weights)
     return ENGINES[spec.engine](spec, pictures, start), weights

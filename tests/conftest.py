@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,14 @@ settings.register_profile("lab", deadline=None)
 settings.load_profile("lab")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a CUDA device where there is none; torch is loaded only to ask."""
+    needy = [item for item in items if item.get_closest_marker("gpu")]
+    if needy and not importlib.import_module("torch").cuda.is_available():
+        for item in needy:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cnnlab.engines import (
+    DEFAULT_THREADS,
     ENGINES,
     Batches,
     Pictures,
@@ -13,9 +14,11 @@ from cnnlab.engines import (
     fingerprint,
     initial_weights,
     seed_epoch,
+    threads_for,
 )
 from cnnlab.kernels import fused
 from cnnlab.spec import (
+    PRESETS,
     Block,
     CnnModel,
     Conv,
@@ -23,6 +26,7 @@ from cnnlab.spec import (
     ExperimentSpec,
     ModelSpec,
     RnnModel,
+    change,
 )
 
 CNN = CnnModel(
@@ -214,3 +218,12 @@ def test_a_model_of_either_engine_exports_ordinary_weights() -> None:
         for name in ENGINES
     ]
     assert shapes[0] == shapes[1] == [w.shape for w in weights]
+
+
+def test_a_small_step_has_one_thread_unless_it_is_stock_or_the_spec_says_otherwise() -> None:
+    small, large = 1_000, 100_000_000
+    tiny = PRESETS["tiny"].spec
+    assert threads_for(tiny, small) == 1
+    assert threads_for(tiny, large) == DEFAULT_THREADS
+    assert threads_for(change(tiny, engine="stock"), small) == DEFAULT_THREADS
+    assert threads_for(change(tiny, threads=3), small) == 3

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cnnlab import measuring
+from cnnlab.engines import DEFAULT_THREADS
 from cnnlab.measuring import measure, noise, spread
 from cnnlab.spec import PRESETS, LabError, RunEnded, RunStarted, Status, Window, change
 
@@ -55,11 +56,11 @@ def test_a_few_steps_are_taken_however_short_the_time():
     assert sum(len(window.step_ms) for window in of(Window, events)) >= measuring.LEAST_STEPS
 
 
-def test_threads_are_as_before_afterwards():
-    before = torch.get_num_threads()
-    _, events = measured(change(DENSE, threads=before + 1), 0.1)
-    assert of(RunStarted, events)[0].environment["threads"] == before + 1
-    assert torch.get_num_threads() == before
+def test_each_measurement_has_its_own_threads():
+    many = DEFAULT_THREADS + 1
+    for threads, had in ((many, many), (None, 1)):
+        _, events = measured(change(DENSE, threads=threads), 0.1)
+        assert of(RunStarted, events)[0].environment["threads"] == had
 
 
 def test_a_stop_ends_a_cell():

@@ -181,7 +181,8 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "threads",
         "CPU threads",
-        "Threads that one operation may use; left empty, torch decides.",
+        "Threads that one operation may use. Left empty, the fast engine takes one for a step so "
+        "small that sharing it does not pay; torch decides on all others.",
         "device",
         folded=True,
     ),
