@@ -12,6 +12,7 @@ from cnnlab.ui import tables, top
 PAGES = (
     ("train", "Train", ":material/model_training:"),
     ("race", "Race", ":material/flag:"),
+    ("explore", "Explore", ":material/grid_view:"),
     ("history", "History", ":material/history:"),
     ("compare", "Compare", ":material/compare_arrows:"),
     ("data", "Data", ":material/photo_library:"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.history import History
+from cnnlab.history import History, SweepRecord
 from cnnlab.runner import Lab, LiveRun, Snapshot
-from cnnlab.spec import ExperimentSpec
+from cnnlab.spec import ExperimentSpec, SweepStatus
+from cnnlab.sweep import CellRun, cells
+from cnnlab.sweeping import SweepSnapshot
 
 APP = Path(__file__).parents[1] / "app.py"
 
@@ -28,6 +30,8 @@ class QuietLab(Lab):
         self.found: dict[str, Any] | None = None
         self.stopped: list[str] = []
         self.resumed: list[str] = []
+        self.swept: list[SweepSnapshot] = []
+        self.sweeps_ended: list[tuple[str, SweepStatus]] = []
         super().__init__(History(), {})
 
     def _warm(self) -> None:
@@ -40,6 +44,17 @@ class QuietLab(Lab):
 
     def busy(self) -> bool:
         return self.current is not None
+
+    def sweeps(self) -> tuple[SweepSnapshot, ...]:
+        return tuple(self.swept)
+
+    def submit_sweep(self, record: SweepRecord, runs: Sequence[CellRun]) -> None:
+        total = len(cells(record.plan))
+        facts = (record.sweep_id, record.name, SweepStatus.QUEUED, len(runs), total)
+        self.swept.append(SweepSnapshot(*facts, 30.0, None, False))
+
+    def end_sweep(self, sweep_id: str, status: SweepStatus) -> None:
+        self.sweeps_ended.append((sweep_id, status))
 
     def queued(self) -> tuple[str, ...]:
         return tuple(self.waiting)

@@ -1,5 +1,15 @@
 """Pure analysis: columns and cards in, frames, figures and sentences out."""
 
+from cnnlab.analysis.crossover import (
+    Grid,
+    Point,
+    Side,
+    border_frame,
+    place_text,
+    ratio_frame,
+    summary,
+    times_frame,
+)
 from cnnlab.analysis.outcomes import BEST, best_of, by_heart, past_its_best, results, seconds_to
 from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
 from cnnlab.analysis.pairs import Pairing, Spread, pairings, unpaired, worth_pairing
@@ -50,12 +60,15 @@ __all__ = [
     "PHASES",
     "Axis",
     "DeviceKind",
+    "Grid",
     "Line",
     "Measure",
     "Metric",
     "Pairing",
+    "Point",
     "Progress",
     "Series",
+    "Side",
     "SpeedUp",
     "Split",
     "Spread",
@@ -63,6 +76,7 @@ __all__ = [
     "Summary",
     "agreements",
     "best_of",
+    "border_frame",
     "by_heart",
     "comparability",
     "curves",
@@ -82,7 +96,9 @@ __all__ = [
     "overlay",
     "pairings",
     "past_its_best",
+    "place_text",
     "progress",
+    "ratio_frame",
     "results",
     "seconds_to",
     "speed_up",
@@ -90,7 +106,9 @@ __all__ = [
     "step_histogram",
     "step_lines",
     "step_times",
+    "summary",
     "throughput",
+    "times_frame",
     "unpaired",
     "verdict",
     "worth_pairing",

@@ -27,6 +27,7 @@ from cnnlab.charts.dress import (
     spec_of,
     with_data,
 )
+from cnnlab.charts.grid import SELECTED, ratio_spec, times_spec
 from cnnlab.charts.one_run import (
     curve_spec,
     gap_spec,
@@ -53,6 +54,7 @@ __all__ = [
     "MEASURES",
     "NAMED_RUNS",
     "REFERENCE",
+    "SELECTED",
     "SHADES",
     "SOURCE",
     "TALLEST",
@@ -67,10 +69,12 @@ __all__ = [
     "memory_spec",
     "overlay_spec",
     "packed",
+    "ratio_spec",
     "run_colours",
     "spec_of",
     "step_histogram_spec",
     "step_times_spec",
     "throughput_spec",
+    "times_spec",
     "with_data",
 ]

@@ -1,0 +1,289 @@
+"""A measured grid: where one device is faster than another, in frames and in one sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pandas as pd
+
+from cnnlab import words
+from cnnlab.spec import Value
+
+
+@dataclass(frozen=True)
+class Side:
+    """One axis of a grid."""
+
+    title: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell of a grid on one device."""
+
+    place: tuple[Value, ...]
+    """A value of each axis, in their order."""
+    device: str
+    """Its name, as it is shown."""
+    us_per_image: float | None
+    """Microseconds; null where the cell was not measured, or cannot work."""
+    noisy: bool = False
+    parameters: int | None = None
+    batch_size: int = 1
+    run_ids: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What was asked for, and what is known of it so far."""
+
+    sides: tuple[Side, ...]
+    """One or two: along the bottom, then upwards."""
+    points: tuple[Point, ...]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """In the order in which they were measured."""
+        return tuple(dict.fromkeys(point.device for point in self.points))
+
+    def at(self, device: str) -> dict[tuple[Value, ...], Point]:
+        """The measured cells of a device, by their place."""
+        return {
+            point.place: point
+            for point in self.points
+            if point.device == device and point.us_per_image
+        }
+
+
+# --- frames ---------------------------------------------------------------------------------
+
+
+def times_frame(grid: Grid, device: str) -> pd.DataFrame:
+    """A row for each cell of a device: where it lies, its time as a colour and in words.
+
+    `level` goes from 0, the shortest time on any device, to 1, the longest, by its logarithm.
+    """
+    times = [math.log(point.us_per_image) for point in grid.points if point.us_per_image]
+    low, high = (min(times), max(times)) if times else (0.0, 0.0)
+    rows = []
+    for point in grid.points:
+        if point.device == device:
+            us = point.us_per_image
+            level = (math.log(us) - low) / (high - low) if us and high > low else 0.0
+            text = _time(us) if us else ("×" if point.error else "…")
+            rows.append(
+                _row(grid, point, text, point.noisy)
+                | {"level": level if us else None, "dark": level < 0.55}
+            )
+    return pd.DataFrame(rows)
+
+
+def ratio_frame(grid: Grid, first: str, second: str) -> pd.DataFrame:
+    """A row for each cell measured on both devices: how many times as fast the second one is.
+
+    `doublings` is the logarithm of that to the base 2: below 0 the first device is faster.
+    """
+    one, other = grid.at(first), grid.at(second)
+    rows = []
+    for place, point in one.items():
+        if place in other:
+            ratio = _ratio(point, other[place])
+            noisy = point.noisy or other[place].noisy
+            row = _row(grid, point, f"{words.number(ratio, 2)}×", noisy)
+            rows.append(row | {"ratio": ratio, "doublings": math.log2(ratio)})
+    return pd.DataFrame(rows)
+
+
+def border_frame(ratios: pd.DataFrame) -> pd.DataFrame:
+    """The break-even line: a piece between every two neighbours of which one is above 1, one not.
+
+    Args:
+        ratios: as `ratio_frame` gives it.
+    """
+    above = {(row.column, row.row): row.ratio > 1 for row in ratios.itertuples()}
+    pieces = []
+    for (x, y), wins in above.items():
+        if above.get((x + 1, y), wins) != wins:
+            pieces.append((x + 0.5, x + 0.5, y - 0.5, y + 0.5))
+        if above.get((x, y + 1), wins) != wins:
+            pieces.append((x - 0.5, x + 0.5, y + 0.5, y + 0.5))
+    return pd.DataFrame(pieces, columns=["x", "x2", "y", "y2"], dtype=float)
+
+
+def _row(grid: Grid, point: Point, text: str, noisy: bool) -> dict[str, object]:
+    column, row = _spot(grid, point.place)
+    return {
+        "column": column,
+        "row": row,
+        "left": column - 0.5,
+        "right": column + 0.5,
+        "low": row - 0.5,
+        "high": row + 0.5,
+        "text": text + (" ~" if noisy else ""),
+        "noisy": "yes" if noisy else "no",
+        "cell": place_text(grid, point.place),
+        "parameters": words.count(point.parameters),
+        "time": f"{words.number(point.us_per_image)} µs" if point.us_per_image else words.UNKNOWN,
+    }
+
+
+def _spot(grid: Grid, place: tuple[Value, ...]) -> tuple[int, int]:
+    """Column and row of a place, from 0."""
+    spots = [side.values.index(value) for side, value in zip(grid.sides, place, strict=True)]
+    return spots[0], spots[1] if len(spots) > 1 else 0
+
+
+def place_text(grid: Grid, place: tuple[Value, ...]) -> str:
+    """A place in words: "batch size 32, units 512"."""
+    pairs = zip(grid.sides, place, strict=True)
+    return ", ".join(f"{side.title.lower()} {_value(value)}" for side, value in pairs)
+
+
+def _value(value: Value) -> str:
+    return words.count(value) if isinstance(value, int) else value
+
+
+def _time(us: float) -> str:
+    """Microseconds, short enough for a cell."""
+    return f"{words.number(us, 3)} µs" if us < 1000 else f"{words.number(us / 1000, 3)} ms"
+
+
+def _ratio(first: Point, second: Point) -> float:
+    assert first.us_per_image
+    assert second.us_per_image
+    return first.us_per_image / second.us_per_image
+
+
+# --- in one sentence ------------------------------------------------------------------------
+
+
+def summary(grid: Grid, first: str, second: str | None = None) -> str:
+    """What a grid comes to, in a sentence: two devices against each other, or one alone."""
+    if second is None:
+        return _alone(grid, first)
+    one, other = grid.at(first), grid.at(second)
+    ratios = {place: _ratio(point, other[place]) for place, point in one.items() if place in other}
+    if not ratios:
+        return f"No cell has been measured on both {first} and {second} yet."
+    wins = [place for place, ratio in ratios.items() if ratio > 1]
+    low, high = words.number(min(ratios.values())), words.number(max(ratios.values()))
+    if len(wins) == len(ratios):
+        much = f"{low} to {high} times as fast as {first}"
+        return f"{second} is the faster one in every cell: {much}."
+    if not wins:
+        low, high = (words.number(1 / pick(ratios.values())) for pick in (max, min))
+        much = f"{low} to {high} times as fast as {second}"
+        return f"{first} is the faster one in every cell: {much}."
+    borders = _borders(grid, one, ratios)
+    most = words.number(1 / min(ratios.values()))
+    extremes = f"at best {high} times as fast, at worst {first} is {most} times as fast"
+    if not borders:
+        return (
+            f"{second} wins in {len(wins)} of {len(ratios)} cells, without a clear border: "
+            f"{extremes}."
+        )
+    return f"{second} wins {_joined(borders)}; {extremes}."
+
+
+def _joined(borders: Sequence[str]) -> str:
+    if len(borders) == 1:
+        return borders[0]
+    return f"{', '.join(borders[:-1])} and {borders[-1]}"
+
+
+def _borders(
+    grid: Grid, one: dict[tuple[Value, ...], Point], ratios: dict[tuple[Value, ...], float]
+) -> list[str]:
+    """Where the ratio crosses 1, for each line of the grid that it crosses once, and the lines in
+    which it is above 1 throughout; empty where there is no crossing."""
+    along = _size_side(grid, one)
+    by_parameters = _by_parameters(grid, one, along)
+    across = [side for side in range(len(grid.sides)) if side != along]
+    lines: dict[tuple[Value, ...], list[tuple[float, float]]] = {}
+    for place, ratio in ratios.items():
+        size = _size(grid, one[place], along, by_parameters=by_parameters)
+        lines.setdefault(tuple(place[side] for side in across), []).append((size, ratio))
+    said: list[str] = []
+    whole: list[str] = []
+    for others, line in lines.items():
+        at = _at(grid, across, others)
+        if all(ratio > 1 for _, ratio in line):
+            whole.append(at)
+        elif border := _crossing(sorted(line)):
+            what = _what(grid, along, border[0], by_parameters=by_parameters)
+            said.append(f"{'above' if border[1] else 'below'} about {what}{at}")
+    return [*said, f"everywhere{_joined(whole)}"] if said and whole else said
+
+
+def _at(grid: Grid, across: Sequence[int], others: tuple[Value, ...]) -> str:
+    """Which line of the grid is meant: " at batch size 32"; empty where there is only one."""
+    pairs = zip(across, others, strict=True)
+    return "".join(f" at {grid.sides[side].title.lower()} {_value(value)}" for side, value in pairs)
+
+
+def _what(grid: Grid, along: int, size: float, *, by_parameters: bool) -> str:
+    shown = words.number(size, 2)
+    return f"{shown} parameters" if by_parameters else f"{grid.sides[along].title.lower()} {shown}"
+
+
+def _size_side(grid: Grid, one: dict[tuple[Value, ...], Point]) -> int:
+    """The axis along which the network grows; else the first one that counts something."""
+    for side in range(len(grid.sides)):
+        if _by_parameters(grid, one, side):
+            return side
+    for side, values in enumerate(side.values for side in grid.sides):
+        if all(isinstance(value, int) for value in values):
+            return side
+    return 0
+
+
+def _by_parameters(grid: Grid, one: dict[tuple[Value, ...], Point], side: int) -> bool:
+    """Whether another value of this axis means another number of parameters."""
+    counts: dict[Value, set[int | None]] = {}
+    for place, point in one.items():
+        counts.setdefault(place[side], set()).add(point.parameters)
+    known = [next(iter(found)) for found in counts.values() if len(found) == 1]
+    return None not in known and len(known) == len(counts) == len(set(known)) > 1
+
+
+def _size(grid: Grid, point: Point, along: int, *, by_parameters: bool) -> float:
+    if by_parameters and point.parameters:
+        return float(point.parameters)
+    value = point.place[along]
+    return float(value) if isinstance(value, int) else float(grid.sides[along].values.index(value))
+
+
+def _crossing(line: Sequence[tuple[float, float]]) -> tuple[float, bool] | None:
+    """Where a line of (size, ratio), by size, crosses 1, and whether upwards; null if not once.
+
+    Between two sizes the logarithms are taken to run straight.
+    """
+    crossings = [(one, other) for one, other in pairwise(line) if (one[1] > 1) != (other[1] > 1)]
+    if len(crossings) != 1:
+        return None
+    (size, ratio), (next_size, next_ratio) = crossings[0]
+    share = math.log(ratio) / (math.log(ratio) - math.log(next_ratio))
+    if size <= 0:
+        return size + share * (next_size - size), next_ratio > 1
+    return size * (next_size / size) ** share, next_ratio > 1
+
+
+def _alone(grid: Grid, device: str) -> str:
+    """Which cell of a device is the fastest, and by how much."""
+    found = sorted(grid.at(device).values(), key=lambda point: point.us_per_image or 0.0)
+    if not found:
+        return f"Nothing has been measured on {device} yet."
+    best, worst = found[0], found[-1]
+    said = (
+        f"On {device}, {place_text(grid, best.place)} is the fastest: "
+        f"{_time(best.us_per_image or 0.0)} per image"
+    )
+    if best is worst:
+        return f"{said}, the only cell so far."
+    much = words.number(_ratio(worst, best))
+    return f"{said}, {much} times as fast as {place_text(grid, worst.place)}."

@@ -1,0 +1,124 @@
+"""Heat maps of a measured grid: time per image on a device, and the ratio of two devices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import altair as alt
+
+from cnnlab.charts.colours import ACCELERATOR, CPU
+from cnnlab.charts.dress import SOURCE, once
+
+CELL, SELECTED = "cell", "chosen"
+ROW_HEIGHT = 84  # pixels
+BORDER = alt.NamedData("border")
+DEEPEST = 3.0
+"""Doublings from which on a colour gets no stronger: eight times as fast."""
+# Blue - white - orange, as the devices have them everywhere; told apart by colour-blind eyes too.
+DIVERGING = (CPU, "#9CC7E0", "#F4F4F2", "#F5D08A", ACCELERATOR)
+
+
+def _axis(title: str, labels: Sequence[str]) -> alt.Axis:
+    return alt.Axis(
+        title=title,
+        values=list(range(len(labels))),
+        labelExpr=f"{json.dumps(list(labels))}[datum.value]",
+        labelAngle=0,
+        grid=False,
+        ticks=False,
+        domain=False,
+    )
+
+
+def _base(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt.Chart:
+    def scale(labels: Sequence[str]) -> alt.Scale:
+        return alt.Scale(domain=[-0.5, len(labels) - 0.5], nice=False, zero=False)
+
+    return alt.Chart().encode(
+        x=alt.X("left:Q", scale=scale(x[1]), axis=_axis(*x)),
+        x2="right:Q",
+        y=alt.Y("low:Q", scale=scale(y[1]), axis=_axis(*y)),
+        y2="high:Q",
+    )
+
+
+def _written(colour: alt.Color | alt.Value) -> alt.Chart:
+    """The value in the middle of each cell."""
+    return (
+        alt.Chart()
+        .mark_text(fontSize=14, fontWeight=500)
+        .encode(x=alt.X("column:Q"), y=alt.Y("row:Q"), text="text:N", color=colour)
+    )
+
+
+def _layered(rows: int, *layers: alt.Chart) -> alt.LayerChart:
+    return alt.LayerChart(layer=list(layers), data=SOURCE, height=max(ROW_HEIGHT * rows, 150))
+
+
+@once
+def times_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt.LayerChart:
+    """Time per image of each cell, from `analysis.times_frame`.
+
+    Args:
+        x: title and labels of the axis along the bottom; `y` of the one upwards.
+    """
+    chosen = alt.selection_point(name=SELECTED, fields=[CELL])
+    cells = (
+        _base(x, y)
+        .mark_rect(stroke="white", strokeWidth=2, cursor="pointer")
+        .encode(
+            # Cividis is made for colour-blind eyes; one scale for all devices of a sweep.
+            color=alt.Color(
+                "level:Q",
+                scale=alt.Scale(scheme="cividis", domain=[0, 1]),
+                legend=None,
+            ),
+            tooltip=[
+                alt.Tooltip("cell:N", title="Cell"),
+                alt.Tooltip("time:N", title="Time per image"),
+                alt.Tooltip("parameters:N", title="Parameters"),
+                alt.Tooltip("noisy:N", title="Noisy"),
+            ],
+        )
+        .add_params(chosen)
+    )
+    ink = alt.when(alt.datum.dark).then(alt.value("white")).otherwise(alt.value("#12171d"))
+    return _layered(len(y[1]), cells, _written(ink))
+
+
+@once
+def ratio_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt.LayerChart:
+    """How many times as fast the second device is, from `analysis.ratio_frame`; the break-even
+    line from `analysis.border_frame` as the data set "border"."""
+    chosen = alt.selection_point(name=SELECTED, fields=[CELL])
+    cells = (
+        _base(x, y)
+        .mark_rect(stroke="white", strokeWidth=2, cursor="pointer")
+        .encode(
+            color=alt.Color(
+                "doublings:Q",
+                scale=alt.Scale(
+                    domain=[-DEEPEST, -DEEPEST / 3, 0, DEEPEST / 3, DEEPEST],
+                    range=list(DIVERGING),
+                    clamp=True,
+                ),
+                legend=None,
+            ),
+            tooltip=[
+                alt.Tooltip("cell:N", title="Cell"),
+                alt.Tooltip("ratio:Q", title="Times as fast", format=",.3~g"),
+                alt.Tooltip("parameters:N", title="Parameters"),
+                alt.Tooltip("noisy:N", title="Noisy"),
+            ],
+        )
+        .add_params(chosen)
+    )
+    deep = "datum.doublings < -1.5"
+    ink = alt.when(deep).then(alt.value("white")).otherwise(alt.value("#12171d"))
+    line = (
+        alt.Chart(BORDER)
+        .mark_rule(strokeWidth=4, color="#12171d", strokeCap="round")
+        .encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
+    )
+    return _layered(len(y[1]), cells, _written(ink), line)

@@ -1,0 +1,236 @@
+"""A new sweep: what varies over what, on which devices, for how long."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from cnnlab import sweep, words
+from cnnlab.history import RunSummary
+from cnnlab.spec import PRESETS, Axis, ExperimentSpec, LabError, Status
+from cnnlab.sweep import AXES
+from cnnlab.ui import lab, rights, sweeps, tables
+
+KEY, OFFER = "sweep.", "sweep.offer"
+NONE = ""
+RUNS = 20
+"""Finished runs that are offered as a base, the newest first."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A sweep that is worth making, and one line on what it shows."""
+
+    title: str
+    shows: str
+    base: str
+    axes: tuple[str, ...]
+    """As `sweep.parse_axis` reads them."""
+    cpu_alone: bool = False
+
+
+def _threads() -> str:
+    most = os.cpu_count() or 1
+    return ",".join(map(str, sorted({n for n in (1, 2, 4, 8, 16, 32, 64) if n < most} | {most})))
+
+
+OFFERS: dict[str, Offer] = {
+    "dense": Offer(
+        "Dense: batch × units",
+        "From how many weights on a GPU pays for a plain network.",
+        "dense",
+        ("batch_size=32,128,512", "units=64,256,1024"),
+    ),
+    "lstm": Offer(
+        "LSTM: batch × length",
+        "Whether a small LSTM is worth a GPU, and from which sequence length on.",
+        "lstm",
+        ("batch_size=16,64,256", "sequence_length=16,64,128"),
+    ),
+    "cnn": Offer(
+        "CNN: filters × batch",
+        "From how many filters on a GPU pays for a small CNN.",
+        "tiny",
+        ("batch_size=32,128,512", "filters=8,32,128"),
+    ),
+    "threads": Offer(
+        "Threads on this CPU",
+        "How many threads a small network is quickest with here.",
+        "tiny",
+        (f"threads={_threads()}", "batch_size=32,256"),
+        cpu_alone=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The form as it stands."""
+
+    spec: ExperimentSpec
+    axes: tuple[Axis, ...]
+    devices: tuple[str, ...]
+    budget_seconds: float
+    cells: int
+
+
+def show() -> str | None:
+    """Draw the form; the id of the sweep that was started just now."""
+    _begin()
+    st.pills(
+        "Begin with",
+        list(OFFERS),
+        format_func=lambda key: OFFERS[key].title,
+        key=OFFER,
+        on_change=_take_offer,
+    )
+    offer = OFFERS.get(st.session_state[OFFER] or "")
+    st.caption(offer.shows if offer else "Your own sweep.")
+    _show_base()
+    for number, label in enumerate(("Along", "And along")):
+        _show_axis(number, label)
+    _show_devices()
+    return _show_start()
+
+
+def _begin() -> None:
+    """Widgets of a page end with it: a first visit, or a new one, begins with the first offer."""
+    if OFFER not in st.session_state:
+        st.session_state[OFFER] = next(iter(OFFERS))
+        _take_offer()
+
+
+def _take_offer() -> None:
+    offer = OFFERS.get(st.session_state[OFFER] or "")
+    if offer is None:
+        return
+    st.session_state[f"{KEY}base"] = offer.base
+    for number in range(sweep.MOST_AXES):
+        name, _, values = (
+            offer.axes[number].partition("=") if number < len(offer.axes) else ("",) * 3
+        )
+        st.session_state[f"{KEY}axis{number}"] = name
+        st.session_state[f"{KEY}values{number}"] = values
+    here = lab.devices_here()[1:]
+    st.session_state[f"{KEY}devices"] = here[:1] if offer.cpu_alone else here
+    st.session_state[f"{KEY}budget"] = 30 * len(st.session_state[f"{KEY}devices"]) + 30
+
+
+# --- fields ---------------------------------------------------------------------------------
+
+
+def _show_base() -> None:
+    runs = _runs()
+    labels = {name: preset.title for name, preset in PRESETS.items()}
+    labels |= {run.run_id: f"Run: {run.name} ({run.run_id})" for run in runs}
+    st.selectbox(
+        "Network and data",
+        list(labels),
+        format_func=labels.__getitem__,
+        key=f"{KEY}base",
+        help="Everything that does not vary: a preset, or the recipe of a run.",
+    )
+
+
+def _runs() -> list[RunSummary]:
+    """Runs that may be a base: finished ones, which are no cells of a sweep themselves."""
+    finished = [run for run in lab.history().summaries() if run.status is Status.FINISHED]
+    return [run for run in finished if run.sweep is None and run.origin is None][:RUNS]
+
+
+def _show_axis(number: int, label: str) -> None:
+    names = list(AXES) if number == 0 else [NONE, *AXES]
+    left, right = st.columns([2, 3], wrap=False)
+    left.selectbox(
+        label,
+        names,
+        format_func=lambda name: AXES[name].title if name else "Nothing else",
+        key=f"{KEY}axis{number}",
+    )
+    chosen = st.session_state[f"{KEY}axis{number}"]
+    if chosen:
+        known = AXES[chosen].words
+        right.text_input(
+            "Values",
+            key=f"{KEY}values{number}",
+            max_chars=200,
+            help=f"Separated by commas: {', '.join(known)}." if known else "Separated by commas.",
+        )
+
+
+def _show_devices() -> None:
+    labels = lab.device_labels()
+    left, right = st.columns([3, 2], wrap=False)
+    left.multiselect(
+        "Devices",
+        lab.devices_here()[1:],
+        format_func=labels.__getitem__,
+        key=f"{KEY}devices",
+    )
+    right.number_input(
+        "Budget (s)",
+        1,
+        86_400,
+        step=10,
+        key=f"{KEY}budget",
+        help="The sweep takes so long; what is left after every cell goes into measuring again.",
+    )
+
+
+# --- start ----------------------------------------------------------------------------------
+
+
+def _filled() -> Filled:
+    """What the form says.
+
+    Raises:
+        LabError: it makes no sweep.
+    """
+    state = st.session_state
+    chosen = state[f"{KEY}base"]
+    spec = (
+        PRESETS[chosen].spec
+        if chosen in PRESETS
+        else next(run.spec for run in _runs() if run.run_id == chosen)
+    )
+    axes = tuple(
+        sweep.parse_axis(f"{name}={state.get(f'{KEY}values{number}', '')}")
+        for number in range(sweep.MOST_AXES)
+        if (name := state[f"{KEY}axis{number}"])
+    )
+    devices: Sequence[str] = state[f"{KEY}devices"]
+    if not devices:
+        raise LabError("A sweep needs a device; choose one.")
+    plan = sweep.plan(spec, axes, devices, float(state[f"{KEY}budget"]))
+    cells = len(sweep.cells(plan))
+    sweep.check_budget(plan, cells)
+    return Filled(spec, axes, tuple(devices), plan.budget_seconds, cells)
+
+
+def _show_start() -> str | None:
+    try:
+        filled, wrong = _filled(), ""
+    except LabError as error:
+        filled, wrong = None, str(error)
+    pressed = st.button(
+        "Start the sweep",
+        type="primary",
+        icon=":material/grid_view:",
+        key=f"{KEY}start",
+        **rights.limits(disabled=filled is None),
+    )
+    if filled is None:
+        st.error(tables.plain(wrong), icon=":material/error:")
+        return None
+    cells = "1 cell" if filled.cells == 1 else f"{words.count(filled.cells)} cells"
+    st.caption(f"{cells} in {words.duration(filled.budget_seconds)}.")
+    if not pressed:
+        return None
+    try:
+        return sweeps.begin(filled.spec, filled.axes, filled.devices, filled.budget_seconds)
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+    return None

@@ -1,0 +1,131 @@
+"""Sweeps as grids: those of this lab, and those whose cells were brought in as run cards."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cnnlab import sweep
+from cnnlab.analysis import Grid, Point, Side, device_kind
+from cnnlab.history import RunSummary, SweepRecord
+from cnnlab.spec import Value
+from cnnlab.sweep import AXES, Cell, CellResult
+from cnnlab.ui import lab
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep on a page."""
+
+    sweep_id: str
+    name: str
+    kept: SweepRecord | None
+    """Null where its cells were brought in: then nothing can be measured any more."""
+    origin: str | None
+    """Where its cells were brought in from; null: they were measured here."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, {self.origin}" if self.origin else self.name
+
+
+def known() -> dict[str, Sweep]:
+    """All sweeps by id, those of this lab first, newest first."""
+    records = lab.history().sweeps.all()
+    found = {item.sweep_id: Sweep(item.sweep_id, item.name, item, None) for item in records}
+    for run in lab.history().summaries():
+        if run.sweep and run.origin and run.sweep.sweep_id not in found:
+            place = run.sweep
+            found[place.sweep_id] = Sweep(place.sweep_id, place.sweep, None, run.origin)
+    return found
+
+
+def grid(shown: Sweep) -> Grid:
+    """What the cells of a sweep came to so far.
+
+    Raises:
+        LabError: the plan was made by a lab that knew other axes.
+    """
+    runs = lab.history().summaries(sweep_id=shown.sweep_id)
+    if shown.kept:
+        plan = shown.kept.plan
+        cells = sweep.cells(plan)
+        axes = {axis.name: axis.values for axis in plan.axes}
+    else:
+        cells = _cells_of(runs)
+        axes = _axes_of(cells)
+    sides = tuple(Side(_title(name), values) for name, values in axes.items())
+    names = _device_names(cells, runs)
+    found = sweep.results(cells, runs)
+    # The CPU comes first, whatever was measured first: it is what others are held against.
+    found.sort(key=lambda result: device_kind(result.cell.device) != "cpu")
+    return Grid(sides, tuple(_point(result, tuple(axes), names) for result in found))
+
+
+def beside(own: Grid, other: Grid, name: str) -> Grid:
+    """A grid with the cells of another sweep in the same places, as devices of their own."""
+    places = {point.place for point in own.points}
+    guests = [
+        replace(point, device=f"{point.device} ({name})")
+        for point in other.points
+        if point.place in places
+    ]
+    return Grid(own.sides, (*own.points, *guests))
+
+
+def alike(own: Grid, other: Grid) -> bool:
+    """Whether two grids have the same axes and a place in common."""
+    titles = [side.title for side in own.sides]
+    places = {point.place for point in own.points}
+    return titles == [side.title for side in other.sides] and any(
+        point.place in places for point in other.points
+    )
+
+
+def _cells_of(runs: Sequence[RunSummary]) -> list[Cell]:
+    """The cells that some runs were measured in; there is no plan to ask."""
+    cells = {
+        run.sweep.cell: Cell(run.sweep.cell, run.sweep.values, run.spec.device, run.spec)
+        for run in runs
+        if run.sweep
+    }
+    return [cells[number] for number in sorted(cells)]
+
+
+def _axes_of(cells: Sequence[Cell]) -> dict[str, tuple[Value, ...]]:
+    axes: dict[str, dict[Value, None]] = defaultdict(dict)
+    for cell in cells:
+        for name, value in cell.values.items():
+            axes[name][value] = None
+    return {name: tuple(values) for name, values in axes.items()}
+
+
+def _title(axis: str) -> str:
+    return AXES[axis].title if axis in AXES else axis.replace("_", " ").capitalize()
+
+
+def _device_names(cells: Sequence[Cell], runs: Sequence[RunSummary]) -> dict[str, str]:
+    """What each device is called; two of one name are told apart by what was asked for."""
+    asked = dict.fromkeys(cell.device for cell in cells)
+    found = {run.spec.device: run.device.name for run in runs if run.device}
+    here = {key: label.partition(": ")[2] for key, label in lab.device_labels().items()}
+    names = {device: found.get(device) or here.get(device) or device for device in asked}
+    often = Counter(names.values())
+    return {
+        device: name if often[name] == 1 else f"{name} ({device})" for device, name in names.items()
+    }
+
+
+def _point(result: CellResult, axes: tuple[str, ...], names: dict[str, str]) -> Point:
+    best = (result.run_id,) if result.run_id else ()
+    return Point(
+        place=tuple(result.cell.values[name] for name in axes),
+        device=names[result.cell.device],
+        us_per_image=result.us_per_image,
+        noisy=result.figure.noisy,
+        parameters=result.model.parameters if result.model else None,
+        batch_size=result.cell.spec.batch_size,
+        run_ids=tuple(dict.fromkeys((*best, *result.run_ids))),
+        error=result.error,
+    )

@@ -1,0 +1,304 @@
+"""Sweeps on a page: choose one, watch it, and read where which device pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import streamlit as st
+
+from cnnlab import analysis, charts, words
+from cnnlab.analysis import Grid
+from cnnlab.history import SweepRecord
+from cnnlab.spec import LabError, SweepStatus
+from cnnlab.sweeping import SweepSnapshot
+from cnnlab.ui import explore_form, explore_grid, rights, sweeps, tables
+from cnnlab.ui.explore_grid import Sweep
+
+SWEEP, AGAINST = "sweep", "against"
+REFRESH_SECONDS = 1.0
+SIGNS = {
+    SweepStatus.QUEUED: "waits for its turn",
+    SweepStatus.RUNNING: "is being measured",
+    SweepStatus.PAUSED: "is paused",
+    SweepStatus.FINISHED: "is finished",
+    SweepStatus.STOPPED: "was stopped",
+    SweepStatus.FAILED: "failed",
+    SweepStatus.INTERRUPTED: "was interrupted",
+}
+
+
+def show() -> None:
+    """Everything on the page."""
+    known = explore_grid.known()
+    if not known:
+        st.info(
+            "Nothing has been swept yet. A sweep measures many short runs over a grid, on each "
+            "device: here its heat maps appear cell by cell, with the line at which one device "
+            "overtakes the other, and that line in one sentence.",
+            icon=":material/grid_view:",
+        )
+    chosen = _choose(known) if known else None
+    with st.expander("A new sweep", icon=":material/add:", expanded=not known):
+        started = explore_form.show()
+    if started:
+        st.query_params[SWEEP] = started
+        st.rerun()
+    if chosen:
+        status = chosen.kept.status if chosen.kept else None
+        going = status is not None and not status.over
+        st.fragment(_sweep, run_every=REFRESH_SECONDS if going else None)(chosen.sweep_id, status)
+
+
+def _choose(known: dict[str, Sweep]) -> Sweep:
+    """Let the reader choose a sweep; the address keeps the choice."""
+    linked = st.query_params.get(SWEEP)
+    if linked and linked not in known:
+        st.warning(
+            f"There is no sweep {tables.plain(linked[:40])} here.", icon=":material/link_off:"
+        )
+    names = list(known)
+    # Not bound by a key alone: a sweep that was just started is chosen by its address.
+    found = st.selectbox(
+        "Sweep",
+        names,
+        index=names.index(linked) if linked in known else 0,
+        format_func=lambda key: f"{known[key].title} ({key})",
+    )
+    st.query_params[SWEEP] = found
+    return known[found]
+
+
+def _sweep(sweep_id: str, status: SweepStatus | None) -> None:
+    """One sweep: how it stands, then what it came to."""
+    known = explore_grid.known()
+    shown = known.get(sweep_id)
+    if shown is None or (shown.kept and shown.kept.status) != status:
+        st.rerun()  # the whole page, once: the clock of this part starts or stops
+    if shown.kept:
+        _state(shown.kept)
+    try:
+        grid = explore_grid.grid(shown)
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+        return
+    _picture(_against(shown, grid, known))
+
+
+# --- how it stands --------------------------------------------------------------------------
+
+
+def _state(record: SweepRecord) -> None:
+    """Progress and time to go while it is measured, and the buttons that its state allows."""
+    snapshot = sweeps.snapshot(record.sweep_id)
+    with st.container(horizontal=True, vertical_alignment="center", key="sweep-state"):
+        with st.container(width="stretch"):
+            if snapshot:
+                st.progress(_share(snapshot), text=_progress_text(snapshot))
+            else:
+                why = f" {tables.plain(record.error)}" if record.error else ""
+                st.caption(f"This sweep {SIGNS[record.status]}.{why}")
+        if not record.status.over:
+            _button("Pause", "pause", sweeps.pause, record)
+            _button("Stop", "stop", sweeps.stop_sweep, record)
+        elif record.status is not SweepStatus.FINISHED:
+            _button("Go on", "play_arrow", sweeps.go_on, record)
+
+
+def _button(label: str, icon: str, action: Callable[[str], None], record: SweepRecord) -> None:
+    st.button(
+        label,
+        key=f"sweep-{icon}",
+        icon=f":material/{icon}:",
+        on_click=_attempt,
+        args=(action, record.sweep_id),
+        **rights.limits(),
+    )
+
+
+def _attempt(action: Callable[[str], None], sweep_id: str) -> None:
+    rights.attempt(action, sweep_id)
+
+
+def _share(snapshot: SweepSnapshot) -> float:
+    return snapshot.done / snapshot.total if snapshot.total else 0.0
+
+
+def _progress_text(snapshot: SweepSnapshot) -> str:
+    if snapshot.status is SweepStatus.QUEUED:
+        return "Waits until what is training now is done."
+    left = f"about {tables.about(max(snapshot.seconds_left, 1))} to go"
+    done = f"{snapshot.done} of {snapshot.total} cells measured"
+    now = f"; now {tables.plain(snapshot.current)}" if snapshot.current else ""
+    again = ", once more to be sure" if snapshot.again and snapshot.current else ""
+    return f"{done}, {left}{now}{again}"
+
+
+# --- what it came to ------------------------------------------------------------------------
+
+
+def _against(shown: Sweep, grid: Grid, known: dict[str, Sweep]) -> Grid:
+    """The grid, beside that of another sweep where the reader chooses one that fits."""
+    others = {key: _readable(other) for key, other in known.items() if key != shown.sweep_id}
+    fitting = {
+        key: other for key, other in others.items() if other and explore_grid.alike(grid, other)
+    }
+    if not fitting:
+        return grid
+    linked = st.query_params.get(AGAINST, "")
+    options = ["", *fitting]
+    found = st.selectbox(
+        "Beside it",
+        options,
+        index=options.index(linked) if linked in options else 0,
+        format_func=lambda key: f"{known[key].title} ({key})" if key else "No other sweep",
+        help="Another sweep over the same axes, made here or brought in from another machine.",
+    )
+    if not found:
+        st.query_params.pop(AGAINST, None)
+        return grid
+    st.query_params[AGAINST] = found
+    return explore_grid.beside(grid, fitting[found], known[found].origin or found)
+
+
+def _readable(other: Sweep) -> Grid | None:
+    try:
+        return explore_grid.grid(other)
+    except LabError:
+        return None
+
+
+def _picture(grid: Grid) -> None:
+    """The sentence, the ratio, the times, and the cells as a table."""
+    devices = grid.devices
+    pair = _pair(devices)
+    st.subheader(tables.plain(analysis.summary(grid, *(pair or devices[:1]))), anchor=False)
+    if pair:
+        _ratio(grid, *pair)
+    maps = st.grid(2 if len(devices) > 1 else 1, min_column_width=320)
+    for device in devices:
+        with maps.cell():
+            _times(grid, device)
+    if any(point.noisy for point in grid.points):
+        st.caption("~ marks a cell whose figure is noisy: not found again within 5 %.")
+    with st.expander("As a table", icon=":material/table_rows:"):
+        _table(grid)
+
+
+def _pair(devices: tuple[str, ...]) -> tuple[str, str] | None:
+    """Which two devices are held against each other; the reader chooses where there are more."""
+    pairs = list(combinations(devices, 2))
+    if len(pairs) < 2:
+        return pairs[0] if pairs else None
+    return st.selectbox(
+        "Which against which", pairs, format_func=lambda pair: f"{pair[1]} against {pair[0]}"
+    )
+
+
+def _axes(grid: Grid) -> tuple[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]]:
+    """Title and labels of the axes along the bottom and upwards."""
+    found = [
+        (side.title, tuple(words.count(v) if isinstance(v, int) else v for v in side.values))
+        for side in grid.sides
+    ]
+    return found[0], found[1] if len(found) > 1 else ("", ("",))
+
+
+def _times(grid: Grid, device: str) -> None:
+    st.markdown(f"**Time per image: {tables.plain(device)}**")
+    frame = analysis.times_frame(grid, device)
+    _chart(
+        f"times {device}",
+        charts.times_spec(*_axes(grid)),
+        {"source": charts.packed(frame)},
+        f"Heat map of the time per image on {device}. {analysis.summary(grid, device)}",
+        grid,
+        (device,),
+    )
+
+
+def _ratio(grid: Grid, first: str, second: str) -> None:
+    ratios = analysis.ratio_frame(grid, first, second)
+    if ratios.empty:
+        return
+    st.markdown(
+        f"**How many times as fast: {tables.plain(second)}, against {tables.plain(first)}**"
+    )
+    border = analysis.border_frame(ratios)
+    _chart(
+        "ratio",
+        charts.ratio_spec(*_axes(grid)),
+        {"source": charts.packed(ratios), "border": charts.packed(border)},
+        f"Heat map of how many times as fast {second} is as {first}, with the break-even line. "
+        f"{analysis.summary(grid, first, second)}",
+        grid,
+        (first, second),
+    )
+    st.caption(
+        "Above 1, orange: the second is faster; below 1, blue: the first. The line runs where "
+        "neither wins. Choose a cell to see its runs."
+    )
+
+
+def _chart(
+    key: str,
+    spec: charts.Spec,
+    data: dict[str, object],
+    says: str,
+    grid: Grid,
+    devices: tuple[str, ...],
+) -> None:
+    """A heat map; below it the runs of the cell that was clicked."""
+    event = st.vega_lite_chart(
+        None,
+        spec | {"datasets": data},
+        key=f"grid {key}",
+        alt=says,
+        on_select="rerun",
+        selection_mode=charts.SELECTED,
+    )
+    for picked in event["selection"].get(charts.SELECTED, []):
+        for point in grid.points:
+            if point.device in devices and analysis.place_text(grid, point.place) == picked.get(
+                "cell"
+            ):
+                _runs(grid, point)
+
+
+def _runs(grid: Grid, point: analysis.Point) -> None:
+    place = analysis.place_text(grid, point.place)
+    if not point.run_ids:
+        st.caption(f"{tables.plain(place)}: {tables.plain(point.error or 'not measured yet')}")
+    for run_id in point.run_ids:
+        st.page_link(
+            "pages/train.py",
+            label=f"Run {run_id}: {tables.plain(place)} on {tables.plain(point.device)}",
+            icon=":material/open_in_new:",
+            query_params={"run": run_id},
+        )
+
+
+def _table(grid: Grid) -> None:
+    number = st.column_config.NumberColumn
+    rows = [
+        {
+            **{side.title: value for side, value in zip(grid.sides, point.place, strict=True)},
+            "Device": point.device,
+            "µs per image": point.us_per_image and tables.three_digits(point.us_per_image),
+            "Parameters": point.parameters,
+            "Noisy": "yes" if point.noisy else "",
+            "Run": f"/train?run={point.run_ids[0]}" if point.run_ids else None,
+            "Why not": point.error or "",
+        }
+        for point in grid.points
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "µs per image": number(format="localized"),
+            "Parameters": number(format="localized"),
+            "Run": st.column_config.LinkColumn(display_text="open"),
+        },
+        alt="The cells of the sweep with their times.",
+    )

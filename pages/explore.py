@@ -1,0 +1,11 @@
+"""Explore: many short runs over a grid, and where which device pays."""
+
+import streamlit as st
+
+from cnnlab.ui import explore_view, top
+
+top.require_app()
+
+st.title("Explore", anchor=False)
+st.write("When does the GPU pay off? A sweep measures a network over a grid, on each device.")
+explore_view.show()

@@ -1,0 +1,65 @@
+"""The Explore page in a browser: the heat maps are drawn, and a click on a cell opens its runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from conftest import serving
+from example_sweeps import add_sweep
+from playwright.sync_api import Browser, Page, expect
+
+from cnnlab.history import History
+
+MAP = '[data-testid="stVegaLiteChart"] canvas'
+
+
+@pytest.fixture
+def swept(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """A visitor of a lab with one finished sweep on two devices."""
+    monkeypatch.setenv("CNNLAB_HOME", str(tmp_path))
+    history = History()
+    add_sweep(history)
+    history.close()
+    with serving(tmp_path) as lab:
+        context = browser.new_context(
+            viewport={"width": 1440, "height": 1200}, base_url=lab.url, color_scheme="dark"
+        )
+        context.set_default_timeout(90_000)
+        yield context.new_page()
+        context.close()
+
+
+def test_the_maps_are_drawn_and_a_cell_leads_to_its_runs(swept: Page) -> None:
+    swept.goto("/explore")
+    expect(swept.get_by_text(re.compile("^Example GPU wins above about"))).to_be_visible(
+        timeout=90_000
+    )
+    expect(swept.locator(MAP)).to_have_count(3, timeout=90_000)
+    ratio = swept.locator(MAP).first
+    # Blue where the CPU wins and orange where the accelerator does: both are on the canvas.
+    colours = ratio.evaluate(
+        """canvas => {
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            let blue = 0, orange = 0;
+            for (let i = 0; i < data.length; i += 4) {
+                if (data[i + 2] > data[i] + 40) blue++;
+                if (data[i] > data[i + 2] + 100) orange++;
+            }
+            return [blue, orange];
+        }"""
+    )
+    assert min(colours) > 1000
+    box = ratio.bounding_box()
+    assert box
+    ratio.click(position={"x": box["width"] / 2, "y": box["height"] / 3})
+    links = swept.get_by_role("link", name=re.compile("batch size 128, units .* on Example"))
+    expect(links).to_have_count(2, timeout=90_000)
+    links.first.click()
+    swept.wait_for_url(re.compile("/train|/\\?run="))
+    expect(swept.locator('[data-testid="stException"]')).to_have_count(0)

@@ -1,0 +1,120 @@
+"""A measured grid in frames and in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnlab.analysis import Grid, Point, Side, border_frame, ratio_frame, summary, times_frame
+
+BATCHES, UNITS = (32, 512), (64, 256, 1024)
+CPU, GPU = "Example CPU", "Example GPU"
+SIDES = (Side("Batch size", BATCHES), Side("Units", UNITS))
+
+
+def grid(cpu, gpu=None, sides=SIDES, **changes) -> Grid:
+    """A grid whose times, in µs an image, are functions of batch and units."""
+    points = [
+        Point(
+            place=(batch, units),
+            device=name,
+            us_per_image=time(batch, units),
+            parameters=units * 1000,
+            batch_size=batch,
+            **changes,
+        )
+        for batch in BATCHES
+        for units in UNITS
+        for name, time in ((CPU, cpu), (GPU, gpu))
+        if time
+    ]
+    return Grid(sides, tuple(points))
+
+
+def by_size(batch: int, units: int) -> float:
+    return units / 10
+
+
+def by_step(batch: int, units: int) -> float:
+    return 800 / batch
+
+
+def test_the_border_is_where_a_line_of_the_grid_crosses_one() -> None:
+    """A CPU pays for each weight, a GPU for each step: 25 µs at batch 32 is what 250 units cost."""
+    assert summary(grid(by_size, by_step), CPU, GPU) == (
+        "Example GPU wins above about 250,000 parameters at batch size 32 and everywhere at batch "
+        "size 512; at best 65.5 times as fast, at worst Example CPU is 3.91 times as fast."
+    )
+
+
+def test_a_border_in_every_line_is_said_of_every_line() -> None:
+    said = summary(grid(by_size, lambda batch, units: 25 if batch == 32 else 100), CPU, GPU)
+    assert "above about 250,000 parameters at batch size 32" in said
+    assert " and above about 1,000,000 parameters at batch size 512;" in said
+
+
+def test_an_axis_that_leaves_the_network_as_it_is_is_named_itself() -> None:
+    steps = (Side("Batch size", BATCHES), Side("Sequence length", UNITS))
+    made = grid(by_size, by_step, sides=steps)
+    same = Grid(steps, tuple(Point(**{**vars(p), "parameters": 5}) for p in made.points))
+    assert "wins above about batch size" in summary(same, CPU, GPU)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "says"),
+    [
+        (40, 20, "Example GPU is the faster one in every cell: 2 to 2 times as fast"),
+        (20, 60, "Example CPU is the faster one in every cell: 3 to 3 times as fast"),
+    ],
+)
+def test_a_device_that_always_wins_is_named(cpu, gpu, says) -> None:
+    assert summary(grid(lambda *_: cpu, lambda *_: gpu), CPU, GPU).startswith(says)
+
+
+def test_a_border_that_is_crossed_back_is_none() -> None:
+    said = summary(grid(lambda *_: 10, lambda _, u: 20 if u == 256 else 5), CPU, GPU)
+    assert said.startswith("Example GPU wins in 4 of 6 cells, without a clear border")
+
+
+def test_one_device_alone_says_what_is_fastest() -> None:
+    assert summary(grid(by_size), CPU) == (
+        "On Example CPU, batch size 32, units 64 is the fastest: 6.4 µs per image, 16 times as "
+        "fast as batch size 512, units 1,024."
+    )
+
+
+def test_what_is_not_measured_yet_is_said_so() -> None:
+    empty = grid(lambda *_: None, lambda *_: None)
+    assert "Nothing has been measured" in summary(empty, CPU)
+    assert "No cell has been measured on both" in summary(empty, CPU, GPU)
+    assert ratio_frame(empty, CPU, GPU).empty
+    assert border_frame(ratio_frame(empty, CPU, GPU)).empty
+    assert set(times_frame(empty, CPU)["text"]) == {"…"}
+
+
+def test_cells_know_their_place_their_colour_and_that_they_are_noisy() -> None:
+    frame = times_frame(grid(by_size, by_step, noisy=True), CPU)
+    assert len(frame) == 6
+    last = frame.iloc[-1]
+    assert (last["column"], last["row"], last["text"]) == (1, 2, "102 µs ~")
+    assert (last["cell"], last["level"], last["noisy"]) == ("batch size 512, units 1,024", 1, "yes")
+    assert frame["level"].between(0, 1).all()
+
+
+def test_a_cell_that_cannot_work_is_crossed_out() -> None:
+    frame = times_frame(grid(lambda *_: None, error="out of memory"), CPU)
+    assert set(frame["text"]) == {"×"}
+
+
+def test_the_border_line_runs_between_the_cells_that_it_parts() -> None:
+    ratios = ratio_frame(grid(by_size, by_step), CPU, GPU)
+    assert len(ratios) == 6
+    pieces = {tuple(row) for row in border_frame(ratios).itertuples(index=False)}
+    # Batch 32 loses at 64 units alone; batch 512 always wins.
+    assert pieces == {(-0.5, 0.5, 0.5, 0.5), (0.5, 0.5, -0.5, 0.5)}
+
+
+def test_one_axis_is_a_grid_of_one_row() -> None:
+    points = [Point((n,), CPU, 10.0 / n, parameters=7, batch_size=32) for n in (1, 2)]
+    single = Grid((Side("Threads", (1, 2)),), tuple(points))
+    assert times_frame(single, CPU)["row"].tolist() == [0, 0]
+    assert "threads 2 is the fastest: 5 µs per image, 2 times as fast" in summary(single, CPU)
