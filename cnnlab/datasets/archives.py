@@ -162,7 +162,7 @@ def _folder_content(folder: Path, name: str, size: int, most: int) -> bytes:
 
 def _zip_members(path: Path) -> Iterator[Member]:
     with readable(path):
-        _check_zip_entries(path)
+        check_zip_entries(path)
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
             if sum(info.file_size for info in infos) > output_limit(path):
@@ -180,8 +180,12 @@ def _zip_content(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, mo
         return member.read(info.file_size + 1)
 
 
-def _check_zip_entries(path: Path) -> None:
-    """Count the entries before `zipfile` makes an object of each."""
+def check_zip_entries(path: Path) -> None:
+    """Count the entries before `zipfile` makes an object of each.
+
+    Raises:
+        LabError: there are too many.
+    """
     signature, entries, rest = b"PK\x01\x02", 0, b""
     if path.stat().st_size < 46 * ENTRIES:  # an entry of the directory has at least 46 bytes
         return

@@ -36,6 +36,8 @@ def npz(path: Path, progress: Progress) -> Plan:
         LabError: corrupt, too large, without the two arrays, or with other shapes or kinds.
     """
     progress(None, f"reading {path.name}")
+    with archives.readable(path):
+        archives.check_zip_entries(path)
     with archives.readable(path), zipfile.ZipFile(path) as archive:
         images = _array(path, archive, "x_train")
         labels = _array(path, archive, "y_train")

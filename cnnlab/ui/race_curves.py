@@ -199,7 +199,7 @@ def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> N
     with st.container(horizontal=True):
         st.metric("Race clock", words.duration(now))
         for name, _ in curves.runs[:MOST_METRICS]:
-            st.metric(f"{name}: val. accuracy", _so_far(rows, name))
+            st.metric(f"{tables.plain(name)}: val. accuracy", _so_far(rows, name))
     run_view.chart("overlay_accuracy", rows, spec, f"replay-{curves.key}")
 
 

@@ -354,7 +354,7 @@ def _links(cards: Sequence[RunCard]) -> None:
         for card in cards:
             st.page_link(
                 "pages/history.py",
-                label=card.name,
+                label=tables.plain(card.name),
                 icon=":material/link:",
                 query_params={"run": card.run_id},
             )

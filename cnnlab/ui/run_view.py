@@ -89,7 +89,7 @@ def _head(state: RunState) -> None:
             _over(card)
     origin = history().origin(card.run_id) if card.status.over else None
     brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
-    st.caption(f"{tables.asked_and_used(card)}.{brought}")
+    st.caption(f"{tables.plain(tables.asked_and_used(card))}.{brought}")
 
 
 def _queued(state: RunState) -> None:
@@ -159,7 +159,7 @@ def _over(card: RunCard) -> None:
             text = f"{said} {card.error or ''}".strip()
             st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
     if blurred := tables.disturbed(card):
-        st.warning(f"Its times are blurred. {blurred}", icon=":material/blur_on:")
+        st.warning(f"Its times are blurred. {tables.plain(blurred)}", icon=":material/blur_on:")
     if tables.diverged(card):
         st.warning(
             "The loss is no number any more: a smaller learning rate usually cures that.",
