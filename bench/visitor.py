@@ -118,9 +118,9 @@ class Visitor:
             if state.WhichOneof("value") != "trigger_value":
                 self._states[state.id] = state
 
-    def forget(self, key: str) -> None:
-        """Drop the state of a widget that the page has emptied."""
-        self._states.pop(self.widget(key).id, None)
+    def forget_all(self) -> None:
+        """Drop the state of every widget, as where the page has emptied them."""
+        self._states.clear()
 
     async def go(self, page: str, query: str = "") -> None:
         """Open another page of the app in the same session."""
@@ -196,6 +196,8 @@ class Visitor:
         match message.WhichOneof("type"):
             case "new_session":
                 self._begin(message)
+            case "navigation":
+                self._page_hash = message.navigation.page_script_hash
             case "delta":
                 self._draw(message)
             case "auto_rerun":

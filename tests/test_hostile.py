@@ -513,4 +513,4 @@ def test_scripts_in_run_cards_do_not_run_in_a_report(hostile):
     history.close()
     assert "<script>alert" not in text
     assert "<img src=x" not in text
-    assert "default-src 'none'" in text
+    assert "default-src &#39;none&#39;" in text

@@ -20,7 +20,7 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
-from cnnlab.datasets import windows
+from cnnlab.datasets import archives, windows
 from cnnlab.datasets.store import Plan, Progress, Windows
 from cnnlab.datasets.windows import Options
 from cnnlab.spec import LabError
@@ -43,15 +43,8 @@ def plan(path: Path, options: Options, progress: Progress) -> Plan:
     """
     if path.stat().st_size > FILE_BYTES:
         raise LabError(f"{path.name} is refused: it is larger than {FILE_BYTES / 1e9:g} GB.")
-    try:
-        table = _read(path, options, progress)
-    except UnicodeDecodeError as error:
-        raise LabError(
-            f"{path.name} is no UTF-8 text (byte {error.object[error.start]:#04x} in it): "
-            "save it again as “CSV UTF-8”."
-        ) from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
-        raise LabError(f"{path.name} is no CSV file that can be read: {_reason(error)}.") from error
+    with archives.readable(path):
+        table = _table(path, options, progress)
     needed = options.window + options.horizon - 1 + windows.FEWEST
     if len(table) < needed:
         raise LabError(
@@ -67,6 +60,18 @@ def plan(path: Path, options: Options, progress: Progress) -> Plan:
         dtype="float64",
         windows=Windows(window=options.window, horizon=options.horizon),
     )
+
+
+def _table(path: Path, options: Options, progress: Progress) -> np.ndarray:
+    try:
+        return _read(path, options, progress)
+    except UnicodeDecodeError as error:
+        raise LabError(
+            f"{path.name} is no UTF-8 text (byte {error.object[error.start]:#04x} in it): "
+            "save it again as “CSV UTF-8”."
+        ) from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
+        raise LabError(f"{path.name} is no CSV file that can be read: {_reason(error)}.") from error
 
 
 def _reason(error: Exception) -> str:
@@ -212,7 +217,12 @@ def _as_times(cells: pd.Series, form: str | None) -> np.ndarray:
     """Times as rising numbers, NaN where a cell is none."""
     if form is None:
         return _as_numbers(cells)
-    times = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
+    try:
+        times = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
+    except (ValueError, OverflowError):  # a year out of range can fail in spite of "coerce"
+        if len(cells) == 1:
+            return np.array([np.nan])
+        return np.concatenate([_as_times(cells.iloc[[n]], form) for n in range(len(cells))])
     # Whole nanoseconds since the file's first days have more digits than a float: days do not.
     return (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
 
