@@ -1,0 +1,211 @@
+"""Fifty browsers on one training: how long a refresh takes them, and what they cost the training.
+
+The viewers are real WebSocket sessions of one server, in a process of their own; each follows the
+run on the Train page with the timers that the page gave it, as a browser does. Arm a trains with
+the viewers there, arm b alone; the figure is the median step of the steps that fell into a window
+of `WINDOW_SECONDS`. On a machine whose cores the viewers share with the training, the slow-down is
+theirs as well as the server's: `machine` says how many cores there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import psutil
+
+from bench.measure import paired, save
+from bench.visitor import Visitor
+from cnnlab.history import History
+
+VIEWERS, PAIRS = 50, 3
+WINDOW_SECONDS, SETTLE_SECONDS = 20.0, 5.0
+REFRESH_BUDGET_SECONDS = 1.5
+ROOT = Path(__file__).parents[1]
+RUN = "preset=tiny&epochs=10000&device=cpu&threads=1"
+
+
+# --- the viewers ----------------------------------------------------------------------------
+
+
+async def watch(url: str, run_id: str, orders: Connection) -> dict[str, Any]:
+    """Let all viewers look on until the order to end comes; what they saw."""
+    viewers = [Visitor(url, query=f"run={run_id}") for _ in range(VIEWERS)]
+    for viewer in viewers:  # one after the other, as people come in
+        await viewer.__aenter__()
+        viewer.tick()
+    orders.send("here")
+    while not orders.poll():
+        await asyncio.sleep(0.1)
+    orders.recv()
+    for viewer in viewers:
+        await viewer.__aexit__()
+    seconds = [value for viewer in viewers for value in viewer.refresh_seconds]
+    return {
+        "errors": [error for viewer in viewers for error in viewer.errors],
+        "refreshes": seconds,
+        "silent": sum(not viewer.refresh_seconds for viewer in viewers),
+        "bytes": sum(viewer.received_bytes for viewer in viewers),
+    }
+
+
+def look_on(url: str, run_id: str, orders: Connection) -> None:
+    """The viewers' process."""
+    orders.send(asyncio.run(watch(url, run_id, orders)))
+
+
+# --- the server -----------------------------------------------------------------------------
+
+
+@contextmanager
+def server(home: Path) -> Iterator[tuple[str, int]]:
+    """The app in a process of its own: its address and process id."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--server.headless", "true", "--server.port", str(port)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+        cwd=ROOT,
+        env={**os.environ, "CNNLAB_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def _wait(url: str, seconds: float = 120) -> None:
+    end = monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            if monotonic() > end:
+                raise
+            sleep(0.2)
+        else:
+            return
+
+
+async def start(url: str) -> None:
+    """Start the run as its presenter would."""
+    async with Visitor(url, query=RUN) as visitor:
+        await visitor.rerun(visitor.click("start"))
+
+
+class Measure:
+    """The two arms: the median step of a window, with all viewers there and with none."""
+
+    def __init__(self, url: str, pid: int, history: History, run_id: str) -> None:
+        self.url, self.history, self.run_id = url, history, run_id
+        self._server = psutil.Process(pid)
+        self.seen: list[dict[str, Any]] = []
+        self.server_seconds = 0.0
+        """Of processor time that the server took while viewers were there, as told by the system."""
+
+    def with_viewers(self) -> float:
+        ours, theirs = multiprocessing.get_context("spawn").Pipe()
+        viewers = multiprocessing.get_context("spawn").Process(
+            target=look_on, args=(self.url, self.run_id, theirs)
+        )
+        viewers.start()
+        before = self._server.cpu_times()
+        assert ours.recv() == "here"
+        step = self.step_ms()
+        ours.send("enough")
+        self.seen.append(ours.recv())
+        viewers.join()
+        after = self._server.cpu_times()
+        if len(self.seen) > 1:  # the first round does not count
+            self.server_seconds += after.user + after.system - before.user - before.system
+        return step
+
+    def step_ms(self) -> float:
+        """The median step (ms) of the next window."""
+        sleep(SETTLE_SECONDS)
+        first = len(self.history.steps(self.run_id).ms)
+        sleep(WINDOW_SECONDS)
+        ms = self.history.steps(self.run_id).ms[first:]
+        if not ms:
+            raise RuntimeError("the training stands still")
+        return statistics.median(ms)
+
+
+def measured(home: Path) -> dict[str, Any]:
+    """Both arms in turn, and what the viewers saw."""
+    os.environ["CNNLAB_HOME"] = str(home)
+    with server(home) as (url, pid):
+        asyncio.run(start(url))
+        history = History()
+        run_id = history.summaries()[0].run_id
+        end = monotonic() + 300
+        while len(history.steps(run_id).ms) < 200:
+            if monotonic() > end:
+                raise RuntimeError("the training did not begin")
+            sleep(0.5)
+        arms = Measure(url, pid, history, run_id)
+        result = paired(arms.with_viewers, arms.step_ms, PAIRS)
+        history.close()
+    # The first round was to warm up.
+    seen = arms.seen[1:]
+    refreshes = [value for look in seen for value in look["refreshes"]]
+    parts = statistics.quantiles(refreshes, n=100, method="inclusive")
+    return result | {
+        "viewers": VIEWERS,
+        "errors": [error for look in seen for error in look["errors"]],
+        "silent": sum(look["silent"] for look in seen),
+        "refreshes": len(refreshes),
+        "refresh_seconds": {"median": parts[49], "p95": parts[94], "most": max(refreshes)},
+        "slowdown_percent": 100 * (1 / result["ratio"]["median"] - 1),
+        "cpu_seconds_per_refresh": arms.server_seconds / len(refreshes),
+        "budget": {"p95_refresh_seconds": REFRESH_BUDGET_SECONDS},
+    }
+
+
+def main() -> dict[str, Any]:
+    """Measure, keep and return the result."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = measured(Path(folder))
+    result |= {
+        "name": f"Step of a training that {VIEWERS} browsers follow",
+        "unit": "ms",
+        "arms": {"a": f"{VIEWERS} viewers", "b": "no viewer"},
+    }
+    result["notes"] = [_note(result)]
+    save("viewers", result)
+    return result
+
+
+def _note(result: dict[str, Any]) -> str:
+    refresh = result["refresh_seconds"]
+    return (
+        f"{result['viewers']} viewers, {result['refreshes']:,} refreshes, {len(result['errors'])} "
+        f"errors, {1e3 * result['cpu_seconds_per_refresh']:.0f} ms of the server's processor time each, "
+        f"coming in included: p95 {refresh['p95']:.2f} s from the timer to the last message (median "
+        f"{refresh['median']:.2f} s; budget {REFRESH_BUDGET_SECONDS:g} s). The training's median "
+        f"step is {result['slowdown_percent']:+.0f} % with them; server, training and viewers "
+        f"share {result['machine']['cores']} cores."
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(), indent=2))
