@@ -420,8 +420,9 @@ def build(
     spec: ExperimentSpec, pictures: Pictures, resume: Checkpoint | None = None
 ) -> tuple[Job, list[np.ndarray]]:
     """The model on the device of the scope, ready to fit, and the weights that the run began with,
-    resumed or not. Sets the threads of a step.
+    resumed or not. Sets the threads of a step, and whether a card may use TF32.
     """
+    devices.use_tf32(spec.tf32)
     layers = models.layer_table(spec.model, pictures.images.shape[1:], pictures.classes)
     torch.set_num_threads(threads_for(spec, models.flops_per_image(layers)))
     weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)

@@ -255,6 +255,27 @@ with keras.device("cpu"):
 UNSCOPED = FIT.replace('with keras.device("cpu"):', "if True:")
 
 
+def test_tf32_is_allowed_forbidden_or_left_as_torch_has_it():
+    code = """
+        from cnnlab.devices import environment, use_tf32
+        for choice in (None, "on", "off", "default"):
+            if choice:
+                use_tf32(choice)
+            facts = environment("cpu")
+            print(facts["matmul_tf32"], facts["cudnn_tf32"], end=" ")
+    """
+    assert python(code).split() == [
+        "False",
+        "True",
+        "True",
+        "True",
+        "False",
+        "False",
+        "False",
+        "True",
+    ]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif("not has_cuda()")
 @pytest.mark.parametrize("gpu_off", ["device", "environment", "override"])

@@ -65,6 +65,7 @@ specs = some.builds(
     batch_size=some.integers(1, 65_536),
     optimizer=some.sampled_from(["adam", "adamw", "sgd", "rmsprop"]),
     learning_rate=some.floats(0, 10, exclude_min=True),
+    tf32=some.sampled_from(["default", "on", "off"]),
     precision=some.sampled_from(["float32", "mixed_bfloat16", "mixed_float16"]),
     engine=some.sampled_from(["stock", "fast"]),
     compile=some.booleans(),

@@ -189,10 +189,13 @@ def test_a_script_says_only_what_its_spec_uses() -> None:
         assert word not in bare
     for word in ("np.", "CUDA_VISIBLE_DEVICES", "is_available", "Reshape"):
         assert word not in bare
-    rich = written(change(with_norm("tiny"), compile=True, threads=3, precision="mixed_bfloat16"))
+    rich = written(
+        change(with_norm("tiny"), compile=True, threads=3, tf32="off", precision="mixed_bfloat16")
+    )
     for word in ("dtype=", "jit_compile=True", "BatchNormalization", "Dropout", 'padding="same"'):
         assert word in rich
     assert "torch.set_num_threads(3)" in rich
+    assert 'torch.backends.cudnn.conv.fp32_precision = "ieee"' in rich
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_the_recipe_is_still_there_after_a_visit_to_another_page(page):
 def test_a_kernel_that_does_not_fit_is_named_and_start_is_off(page):
     at = page(preset="article")
     at.number_input(key="form.model.blocks.1.convs.1.kernel").set_value(31).run()
-    assert "Block 2, Conv2D 2, kernel is 31, but the picture is only 11 x 11 pixels" in errors(at)
+    assert "Block 2, Conv2D 2, kernel is 31, but what it reads is only 11 x 11 there" in errors(at)
     assert button(at, "Start training").disabled
     assert any(item.value == "The last network that worked:" for item in at.caption)
     at.number_input(key="form.model.blocks.1.convs.1.kernel").set_value(3).run()

@@ -23,6 +23,7 @@ from cnnlab.spec import (
     GpuOff,
     LabError,
     Precision,
+    Tf32,
     change,
     parse_spec,
 )
@@ -66,6 +67,7 @@ def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), help="How to leave it."),
         click.option("--engine", type=click.Choice(get_args(Engine)), help="stock: as published."),
         click.option("--precision", type=click.Choice(get_args(Precision)), help="Keras policy."),
+        click.option("--tf32", type=click.Choice(get_args(Tf32)), help="On NVIDIA cards."),
         click.option("--threads", type=int, help="CPU threads of a step."),
         click.option("--seed", type=int, help="Of initial weights, batch order and dropout."),
     ]

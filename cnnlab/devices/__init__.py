@@ -25,6 +25,7 @@ from cnnlab.devices.sensors import (
     reset_peak,
     rss_mb,
 )
+from cnnlab.devices.tf32 import use as use_tf32
 
 __all__ = [
     "OFF_SWITCHES",
@@ -45,6 +46,7 @@ __all__ = [
     "resolve",
     "rss_mb",
     "switch_off",
+    "use_tf32",
     "what_frameworks_see",
     "worker_environment",
 ]

@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from cnnlab.devices import cards
+from cnnlab.devices import cards, tf32
 from cnnlab.devices.cards import Accelerator
 from cnnlab.devices.cpu import Cpu, cpu_name, describe_cpu, text_of
 from cnnlab.spec import Frozen
@@ -83,28 +83,13 @@ def environment(device: str) -> dict[str, Any]:
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
     used = next((card for card in hardware.accelerators if card.key == device), None)
-    return facts | hardware.versions | _tf32() | _accelerator_facts(used)
+    return facts | hardware.versions | tf32.facts() | _accelerator_facts(used)
 
 
 def _accelerator_facts(used: Accelerator | None) -> dict[str, Any]:
     fields = ("name", "memory_mb", "driver", "compute_capability", "power_limit_w")
     facts = {f"accelerator_{field}": getattr(used, field, None) for field in fields}
     return {"accelerator": facts.pop("accelerator_name")} | facts
-
-
-def _tf32() -> dict[str, bool]:
-    """Whether float32 products and cuDNN convolutions may round their inputs to TF32.
-
-    Read through `fp32_precision`: the older `allow_tf32` raises once both ways of setting it
-    were mixed.
-    """
-    import torch
-
-    cudnn: Any = torch.backends.cudnn  # a module whose attributes are made while it runs
-    return {
-        "matmul_tf32": torch.backends.cuda.matmul.fp32_precision == "tf32",
-        "cudnn_tf32": cudnn.conv.fp32_precision == "tf32",
-    }
 
 
 def _power_source() -> str | None:

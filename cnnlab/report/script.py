@@ -93,6 +93,10 @@ def _imports(spec: ExperimentSpec) -> str:
     lines += ["import numpy as np"] if own_data else []
     lines += ["import torch"] if spec.gpu_off != "override" else []
     lines += ["from keras import layers", "", f"SEED = {spec.seed}"]
+    if spec.tf32 != "default":
+        word = {"on": "tf32", "off": "ieee"}[spec.tf32]
+        places = ("cuda.matmul", "cudnn.conv", "cudnn.rnn")
+        lines += ["", *(f'torch.backends.{place}.fp32_precision = "{word}"' for place in places)]
     if spec.threads:
         lines += ["", f"torch.set_num_threads({spec.threads})"]
     return "\n".join(lines) + "\n"

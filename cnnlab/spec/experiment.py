@@ -82,6 +82,7 @@ ModelSpec = Annotated[CnnModel | DenseModel | RnnModel, Field(discriminator="fam
 
 Engine = Literal["stock", "fast"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+Tf32 = Literal["default", "on", "off"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 GpuOff = Literal["none", "device", "environment", "override"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|(cuda|mps|xpu)(:\d{1,2})?)$")]
@@ -102,6 +103,7 @@ class ExperimentSpec(Frozen):
     optimizer: Optimizer = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.001
     precision: Precision = "float32"
+    tf32: Tf32 = "default"
     engine: Engine = "fast"
     compile: bool = False
     device: Device = "auto"

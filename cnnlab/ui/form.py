@@ -22,6 +22,7 @@ LABELS: dict[str, dict[str, str]] = {
     "cell": tables.CELLS,
     "head": {"global_average": "Global average pooling", "flatten": "Flatten"},
     "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
+    "tf32": {"default": "As torch has it", "on": "Everywhere", "off": "Nowhere"},
     "gpu_off": {"none": "Nothing", **{way: item.title for way, item in OFF_SWITCHES.items()}},
 }
 STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000, "sequence_length": 8}

@@ -158,6 +158,14 @@ FIELDS: tuple[Field, ...] = (
         folded=True,
     ),
     Field(
+        "tf32",
+        "TF32",
+        "Let an NVIDIA card round the inputs of float32 arithmetic to 10 bits; torch by itself "
+        "lets convolutions and not matrix products.",
+        "training",
+        folded=True,
+    ),
+    Field(
         "seed",
         "Seed",
         "Of the first weights, the order of batches and the dropout.",
