@@ -838,7 +838,7 @@ def test_the_migrations_make_the_tables_the_program_uses(history, url):
     engine.dispose()
 
 
-@pytest.mark.parametrize("form", ["0001", "0002"])
+@pytest.mark.parametrize("form", ["0001", "0002", "0003"])
 def test_a_history_of_an_earlier_form_is_still_read(file, form):
     file.parent.mkdir()
     shutil.copy(Path(__file__).with_name("assets") / f"history_{form}.db", file)
