@@ -9,21 +9,16 @@ process stays away.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
-from bench.history import card
+from bench.history import lab_with
 from bench.measure import paired, save
-from cnnlab.history import History
-from cnnlab.runner import Lab
 from cnnlab.ui import lab
 
 RUNS, PAIRS = 200, 15
@@ -77,18 +72,9 @@ def sent(block: Block) -> int:
 
 def main() -> dict[str, Any]:
     """Measure, keep and return the result."""
-    with (
-        tempfile.TemporaryDirectory() as home,
-        patch.dict(os.environ, {"CNNLAB_HOME": home}),
-        patch.object(Lab, "_warm", lambda self: None),
-    ):
-        history = History()
-        run_ids = [history.add_card(card(number), origin="example") for number in range(RUNS)]
-        history.close()
+    with lab_with(RUNS) as run_ids:
         ours, singly = (Visit(run_ids, one_by_one=each) for each in (False, True))
         result = paired(ours, singly, PAIRS)
-        lab.lab.clear()
-        lab.history.clear()
     result["name"] = f"The Compare page with {RUNS} runs of 20 epochs chosen"
     result["unit"] = "ms"
     for key in ("a", "b"):

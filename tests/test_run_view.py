@@ -6,7 +6,7 @@ import math
 
 import pytest
 from example_runs import CARD, CPU, STEPS_PER_EPOCH, TINY, add_run, ended, epoch, started
-from quiet_lab import QuietLab, figures, own_history, page, said
+from quiet_lab import APP, QuietLab, figures, own_history, page, said
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
@@ -79,6 +79,27 @@ def test_a_running_run_shows_how_far_it_is_and_stops_once(
     app = buttons(app)["Stop"].click().run()
     assert quiet_lab.stopped == [run_id]
     assert buttons(app)["Stopping …"].disabled
+
+
+def top_line() -> str:
+    """What the line above every page says of the run that trains."""
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    return next(
+        item.proto.label
+        for item in app.get("page_link")
+        if item.proto.label.startswith("Training ")
+    )
+
+
+def test_a_run_that_winds_up_is_still_in_its_last_epoch(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    _, live = begin(history, quiet_lab)
+    live.apply(started(TINY, CPU))
+    assert "epoch 1 of 5" in top_line()
+    for number in range(1, TINY.epochs + 1):
+        live.apply(epoch(number, 12.0)[-1])
+    assert "epoch 5 of 5" in top_line()
 
 
 def test_charts_of_a_running_run_hold_as_many_rows_as_its_windows(

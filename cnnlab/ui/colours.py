@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-import streamlit as st
-
 from cnnlab import charts
 from cnnlab.spec import RunCard
 from cnnlab.ui import tables
+from cnnlab.ui.held import Held
 
 
 class Palette:
@@ -38,7 +37,5 @@ class Palette:
         return charts.run_colours({card.run_id: kind}, self._given)[card.run_id]
 
 
-@st.cache_resource(show_spinner=False)
-def palette() -> Palette:
-    """The palette of this lab."""
-    return Palette()
+palette = Held(Palette, lambda _: None)
+"""The palette of this lab."""

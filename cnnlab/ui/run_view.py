@@ -177,30 +177,15 @@ def _over(card: RunCard) -> None:
                     help=f"Go on after epoch {len(card.epochs)}, as if it had never broken off."
                 ),
             )
-        st.page_link(
-            "pages/train.py",
-            label="Train again",
-            icon=":material/replay:",
-            query_params=link.encode(card.spec),
-        )
-        st.page_link(
-            "pages/compare.py",
-            label="Compare it",
-            icon=":material/compare_arrows:",
-            query_params={"runs": card.run_id},
-        )
-        st.page_link(
-            "pages/race.py",
-            label="Race it",
-            icon=":material/flag:",
-            query_params=link.encode(card.spec),
-        )
-        st.page_link(
-            "pages/history.py",
-            label="Link to this run",
-            icon=":material/link:",
-            query_params={"run": card.run_id},
-        )
+        recipe, run_id = link.encode(card.spec), card.run_id
+        for page, label, icon, query in (
+            ("train", "Train again", "replay", recipe),
+            ("compare", "Compare it", "compare_arrows", {"runs": run_id}),
+            ("race", "Race it", "flag", recipe),
+            ("history", "Link to this run", "link", {"run": run_id}),
+        ):
+            icon = f":material/{icon}:"
+            st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=query)
 
 
 # --- figures --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from cnnlab.runner import Snapshot
 from cnnlab.spec import LabError
 from cnnlab.ui import lab, rights, tables
 
@@ -51,7 +52,7 @@ def _indicator(running: str | None, known: bool) -> None:
         st.caption("Nothing is training" if known else "Looking for devices …", width="content")
         return
     live = lab.lab().live(now)
-    epochs = f", epoch {len(live.epochs) + 1} of {live.spec.epochs}" if live else ""
+    epochs = f", epoch {_epoch(live)} of {live.spec.epochs}" if live else ""
     name = tables.plain(lab.name_of(live.spec)) if live else now
     st.page_link(
         TRAIN,
@@ -59,6 +60,11 @@ def _indicator(running: str | None, known: bool) -> None:
         icon=":material/play_circle:",
         query_params={"run": now},
     )
+
+
+def _epoch(live: Snapshot) -> int:
+    """The epoch that is trained; after the last one, while the run winds up, still that."""
+    return min(len(live.epochs) + 1, live.spec.epochs)
 
 
 def _session() -> None:
