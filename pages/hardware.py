@@ -1,13 +1,15 @@
-"""What there is to train on, and the three ways to keep a run off the GPU."""
+"""What there is to train on, how fast it is, and the three ways to keep a run off the GPU."""
 
 import streamlit as st
 
-from cnnlab.ui import hardware_view, top
+from cnnlab.ui import calibration_view, hardware_view, top
 
 top.require_app()
 
 st.title("Hardware", anchor=False)
 hardware_view.machine()
+st.header("Calibration", anchor=False)
+calibration_view.show()
 st.header("Three ways to switch a GPU off", anchor=False)
 st.write(
     "Each run of the form can use one of them: under Device, “Switch the GPU off by”. The run "

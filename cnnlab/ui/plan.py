@@ -10,7 +10,17 @@ import streamlit as st
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
-from cnnlab.ui import estimates, lab, link, network, recipe, rights, tables
+from cnnlab.ui import (
+    calibration_view,
+    estimates,
+    lab,
+    link,
+    network,
+    recipe,
+    rights,
+    sweeps,
+    tables,
+)
 from cnnlab.ui.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"
@@ -129,6 +139,10 @@ def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     for device in lab.devices_here()[1:]:
         guess = estimates.estimate(spec, layers, images, device, runs)
         said.append(f"**{tables.plain(labels[device])}**: {_guessed(guess)}.")
+    # The calibration tries the half precisions on dense and convolutional networks only.
+    for device, found in sweeps.gains().items():
+        if device in labels and spec.model.family != "rnn":
+            said.append(f"**{tables.plain(labels[device])}**: {calibration_view.said(found)}.")
     st.caption("  \n".join(said))
 
 

@@ -64,6 +64,26 @@ def go_on(sweep_id: str) -> None:
     lab().submit_sweep(record, runs)
 
 
+@presenters_only
+def calibrate() -> str:
+    """Queue the calibration of what is here; the sweep's id.
+
+    Raises:
+        LabError: as all of the gate; the history cannot be written.
+    """
+    plan = sweep.calibration(devices_here()[1:])
+    sweep_id = history().sweeps.create(plan, name=sweep.CALIBRATION, session="sweep")
+    lab().submit_sweep(history().sweeps.get(sweep_id), ())
+    return sweep_id
+
+
+def gains() -> dict[str, dict[str, float]]:
+    """By device and half precision, how many times as fast as float32 the newest calibration found
+    it; empty before there was one."""
+    calibrations = (record for record in kept() if record.name == sweep.CALIBRATION)
+    return next((found for record in calibrations if (found := sweep.gains(results(record)))), {})
+
+
 def under_way() -> tuple[SweepSnapshot, ...]:
     """The sweep that is being measured, then those that wait; for a page to poll."""
     return lab().sweeps()

@@ -1,0 +1,143 @@
+"""How long a run may take: measured cells come before the rate of earlier runs."""
+
+import pytest
+from example_runs import CPU, add_run
+from quiet_lab import page, said
+
+from cnnlab import datasets, sweep
+from cnnlab.models import layer_table
+from cnnlab.spec import (
+    PRESETS,
+    DatasetFacts,
+    DeviceFacts,
+    ModelFacts,
+    RunEnded,
+    RunStarted,
+    Status,
+    SweepStatus,
+    Timing,
+)
+from cnnlab.ui import estimates, lab, sweeps
+
+DENSE = PRESETS["dense"].spec
+SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000
+
+
+def measured(history, plan, ms, device="cpu", name="A sweep"):
+    """A sweep that is over, each cell of which took `ms(cell)`."""
+    sweep_id = history.sweeps.create(plan, name=name, session="sweep")
+    for cell in sweep.cells(plan):
+        place = sweep.place(sweep_id, name, sweep.Turn(cell, 0, 1.0))
+        run_id = history.create(cell.spec, name="cell", session="sweep", place=place)
+        info = datasets.info(cell.spec.dataset)
+        history.record(
+            run_id,
+            RunStarted(
+                model=ModelFacts(parameters=1, flops_per_image=1),
+                dataset=DatasetFacts(
+                    name="noise", train_images=2048, validation_images=400,
+                    classes=info.classes, image_shape=info.image_shape,
+                ),
+                device=DeviceFacts(requested=cell.device, used=device, name="Example"),
+                environment={},
+                steps_per_epoch=64,
+            ),
+        )  # fmt: skip
+        timing = Timing(step_ms_median=ms(cell), step_ms_spread=0.01)
+        history.record(run_id, RunEnded(status=Status.FINISHED, timing=timing))
+    history.sweeps.mark(sweep_id, SweepStatus.FINISHED)
+    return sweep_id
+
+
+def grid(spec=DENSE):
+    axes = [sweep.parse_axis("batch_size=16,64,256"), sweep.parse_axis("units=32,256")]
+    return sweep.plan(spec, axes, ["cpu"], 60)
+
+
+def guess(spec=DENSE, device="cpu"):
+    layers = layer_table(spec.model, SHAPE, CLASSES)
+    return estimates.estimate(spec, layers, IMAGES, device, lab.history().summaries())
+
+
+def test_measured_cells_estimate_what_was_never_trained(quiet_lab):
+    measured(lab.history(), grid(), lambda cell: 2.0)
+    found = guess()
+    steps = 51_000 / 32 + 9_000 / 32 / 3
+    assert found.seconds == pytest.approx(5 * steps * 0.002, rel=0.01)
+    assert found.basis.startswith("6 measured cells, which are off by 0 %")
+
+
+def test_cells_of_another_device_family_or_machine_say_nothing(quiet_lab):
+    measured(lab.history(), grid(), lambda cell: 2.0, device="cuda:0")
+    assert guess() is None
+    assert guess(device="cuda:0") is not None
+    assert guess(PRESETS["lstm"].spec, "cuda:0") is None
+
+
+def test_without_cells_earlier_runs_are_the_basis(quiet_lab):
+    add_run(lab.history(), device=CPU)
+    spec = PRESETS["tiny"].spec
+    layers = layer_table(spec.model, (32, 32, 3), 100)
+    found = estimates.estimate(spec, layers, 50_000, "cpu", lab.history().summaries())
+    assert found.basis == "one earlier run"
+
+
+def calibrated(history):
+    return measured(
+        history,
+        sweep.calibration(["cpu"]),
+        lambda cell: 2.0 if cell.spec.precision == "mixed_bfloat16" else 4.0,
+        name=sweep.CALIBRATION,
+    )
+
+
+def test_the_newest_calibration_says_what_a_precision_gains(quiet_lab):
+    assert sweeps.gains() == {}
+    calibrated(lab.history())
+    assert sweeps.gains() == {"cpu": {"mixed_bfloat16": 2.0, "mixed_float16": 1.0}}
+
+
+def test_the_train_page_names_the_basis_and_the_gain(quiet_lab):
+    calibrated(lab.history())
+    app = page("train")
+    assert "measured cells, which are off by" in said(app, "caption")
+    assert "mixed_bfloat16 is about 2 times as fast as float32 here" in said(app, "caption")
+    assert "mixed_float16 does not gain here" in said(app, "caption")
+
+
+def test_the_hardware_page_offers_a_calibration_and_shows_the_last_one(quiet_lab, monkeypatch):
+    quiet_lab.found = {
+        "cpu": {
+            "name": "Example CPU", "physical_cores": 4, "logical_cores": 8, "usable_cores": 4.0,
+            "instruction_sets": [], "memory_mb": 16_000, "threads": 4,
+        },
+        "accelerators": [], "versions": {}, "platform": "Linux",
+    }  # fmt: skip
+    app = page("hardware")
+    assert not app.button(key="calibrate").disabled
+    assert "as fast as float32" not in said(app)
+    queued = []
+    monkeypatch.setattr(quiet_lab, "submit_sweep", lambda record, runs: queued.append(record))
+    app.button(key="calibrate").click().run()
+    assert not app.exception
+    assert [record.name for record in queued] == [sweep.CALIBRATION]
+    assert queued[0].plan.devices == ("cpu",)
+    calibrated(lab.history())
+    assert "mixed_bfloat16 is about 2 times as fast" in said(app.run())
+
+
+def test_a_calibration_under_way_shows_how_far_it_is(quiet_lab, monkeypatch):
+    now = sweep_snapshot()
+    monkeypatch.setattr(quiet_lab, "sweeps", lambda: (now,))
+    app = page("hardware")
+    assert app.button(key="stop-calibration")
+    assert "calibrate" not in [button.key for button in app.button]
+
+
+def sweep_snapshot():
+    from cnnlab.sweeping import SweepSnapshot
+
+    return SweepSnapshot(
+        sweep_id="a", name=sweep.CALIBRATION, status=SweepStatus.RUNNING, done=3, total=15,
+        seconds_left=12.0, current="probe=lstm, batch 32 on cpu", again=False,
+    )  # fmt: skip
