@@ -82,6 +82,11 @@ def test_one_device_alone_says_what_is_fastest() -> None:
     )
 
 
+def test_of_sequences_the_time_is_that_of_a_sequence() -> None:
+    made = grid(by_size)
+    assert "6.4 µs per sequence" in summary(Grid(made.sides, made.points, "sequence"), CPU)
+
+
 def test_what_is_not_measured_yet_is_said_so() -> None:
     empty = grid(lambda *_: None, lambda *_: None)
     assert "Nothing has been measured" in summary(empty, CPU)

@@ -137,7 +137,7 @@ def test_a_sweep_that_broke_off_goes_on(history, quiet_lab, status: SweepStatus)
     button(app, "Go on").click().run()
     assert history.sweeps.get(sweep_id).status is SweepStatus.QUEUED
     assert quiet_lab.swept[0].sweep_id == sweep_id
-    assert "Waits until what is training now is done." in app.get("progress")[0].proto.text
+    assert "Waits for its training process" in app.get("progress")[0].proto.text
 
 
 def test_a_sweep_of_which_nothing_is_measured_draws_an_empty_map(history) -> None:

@@ -45,6 +45,8 @@ class Grid:
     sides: tuple[Side, ...]
     """One or two: along the bottom, then upwards."""
     points: tuple[Point, ...]
+    thing: str = "image"
+    """What a time is the time of: an image, or a sequence."""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -281,7 +283,7 @@ def _alone(grid: Grid, device: str) -> str:
     best, worst = found[0], found[-1]
     said = (
         f"On {device}, {place_text(grid, best.place)} is the fastest: "
-        f"{_time(best.us_per_image or 0.0)} per image"
+        f"{_time(best.us_per_image or 0.0)} per {grid.thing}"
     )
     if best is worst:
         return f"{said}, the only cell so far."

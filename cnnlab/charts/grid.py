@@ -76,7 +76,7 @@ def times_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
             ),
             tooltip=[
                 alt.Tooltip("cell:N", title="Cell"),
-                alt.Tooltip("time:N", title="Time per image"),
+                alt.Tooltip("time:N", title="Time"),
                 alt.Tooltip("parameters:N", title="Parameters"),
                 alt.Tooltip("noisy:N", title="Noisy"),
             ],

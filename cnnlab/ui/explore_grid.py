@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cnnlab import sweep
+from cnnlab import datasets, sweep
 from cnnlab.analysis import Grid, Point, Side, device_kind
 from cnnlab.history import RunSummary, SweepRecord
 from cnnlab.spec import Value
@@ -60,7 +60,15 @@ def grid(shown: Sweep) -> Grid:
     found = sweep.results(cells, runs)
     # The CPU comes first, whatever was measured first: it is what others are held against.
     found.sort(key=lambda result: device_kind(result.cell.device) != "cpu")
-    return Grid(sides, tuple(_point(result, tuple(axes), names) for result in found))
+    points = tuple(_point(result, tuple(axes), names) for result in found)
+    return Grid(sides, points, "sequence" if all(map(_of_series, cells)) else "image")
+
+
+def _of_series(cell: Cell) -> bool:
+    """Whether a cell learns from sequences; of a data set that is gone the name alone is left."""
+    name = datasets.source(cell.spec.dataset)[0]
+    entry = datasets.REGISTRY.get(name)
+    return entry.kind == "series" if entry else name.lower().endswith(".csv")
 
 
 def beside(own: Grid, other: Grid, name: str) -> Grid:
@@ -71,7 +79,7 @@ def beside(own: Grid, other: Grid, name: str) -> Grid:
         for point in other.points
         if point.place in places
     ]
-    return Grid(own.sides, (*own.points, *guests))
+    return replace(own, points=(*own.points, *guests))
 
 
 def alike(own: Grid, other: Grid) -> bool:

@@ -12,7 +12,7 @@ from cnnlab.analysis import Grid
 from cnnlab.history import SweepRecord
 from cnnlab.spec import LabError, SweepStatus
 from cnnlab.sweeping import SweepSnapshot
-from cnnlab.ui import explore_form, explore_grid, rights, sweeps, tables
+from cnnlab.ui import explore_form, explore_grid, lab, rights, sweeps, tables
 from cnnlab.ui.explore_grid import Sweep
 
 SWEEP, AGAINST = "sweep", "against"
@@ -45,9 +45,9 @@ def show() -> None:
         st.query_params[SWEEP] = started
         st.rerun()
     if chosen:
-        status = chosen.kept.status if chosen.kept else None
-        going = status is not None and not status.over
-        st.fragment(_sweep, run_every=REFRESH_SECONDS if going else None)(chosen.sweep_id, status)
+        going = chosen.kept is not None and not chosen.kept.status.over
+        beside = _choose_beside(chosen, known)
+        st.fragment(_sweep, run_every=REFRESH_SECONDS if going else None)(chosen, beside)
 
 
 def _choose(known: dict[str, Sweep]) -> Sweep:
@@ -69,20 +69,56 @@ def _choose(known: dict[str, Sweep]) -> Sweep:
     return known[found]
 
 
-def _sweep(sweep_id: str, status: SweepStatus | None) -> None:
-    """One sweep: how it stands, then what it came to."""
-    known = explore_grid.known()
-    shown = known.get(sweep_id)
-    if shown is None or (shown.kept and shown.kept.status) != status:
-        st.rerun()  # the whole page, once: the clock of this part starts or stops
+def _choose_beside(shown: Sweep, known: dict[str, Sweep]) -> Sweep | None:
+    """Let the reader lay another sweep over the same axes beside this one."""
+    grid = _readable(shown)
+    others = [other for key, other in known.items() if key != shown.sweep_id]
+    fitting = {
+        other.sweep_id: other
+        for other in others
+        if grid and (found := _readable(other)) and explore_grid.alike(grid, found)
+    }
+    if not fitting:
+        return None
+    linked = st.query_params.get(AGAINST, "")
+    options = ["", *fitting]
+    chosen = st.selectbox(
+        "Beside it",
+        options,
+        index=options.index(linked) if linked in options else 0,
+        format_func=lambda key: f"{known[key].title} ({key})" if key else "No other sweep",
+        help="Another sweep over the same axes, made here or brought in from another machine.",
+    )
+    if not chosen:
+        st.query_params.pop(AGAINST, None)
+        return None
+    st.query_params[AGAINST] = chosen
+    return fitting[chosen]
+
+
+def _readable(other: Sweep) -> Grid | None:
+    try:
+        return explore_grid.grid(other)
+    except LabError:
+        return None
+
+
+def _sweep(shown: Sweep, beside: Sweep | None) -> None:
+    """One sweep: how it stands, then what it came to, beside another one perhaps."""
     if shown.kept:
-        _state(shown.kept)
+        now = lab.history().sweeps.get(shown.sweep_id)
+        if now.status != shown.kept.status:
+            st.rerun()  # the whole page, once: the clock of this part starts or stops
+        _state(now)
     try:
         grid = explore_grid.grid(shown)
+        if beside:
+            name = beside.origin or beside.sweep_id
+            grid = explore_grid.beside(grid, explore_grid.grid(beside), name)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
-    _picture(_against(shown, grid, known))
+    _picture(grid)
 
 
 # --- how it stands --------------------------------------------------------------------------
@@ -126,7 +162,8 @@ def _share(snapshot: SweepSnapshot) -> float:
 
 def _progress_text(snapshot: SweepSnapshot) -> str:
     if snapshot.status is SweepStatus.QUEUED:
-        return "Waits until what is training now is done."
+        waits = "Waits until what is training now is done."
+        return waits if lab.lab().running() else "Waits for its training process to start."
     left = f"about {tables.about(max(snapshot.seconds_left, 1))} to go"
     done = f"{snapshot.done} of {snapshot.total} cells measured"
     now = f"; now {tables.plain(snapshot.current)}" if snapshot.current else ""
@@ -135,37 +172,6 @@ def _progress_text(snapshot: SweepSnapshot) -> str:
 
 
 # --- what it came to ------------------------------------------------------------------------
-
-
-def _against(shown: Sweep, grid: Grid, known: dict[str, Sweep]) -> Grid:
-    """The grid, beside that of another sweep where the reader chooses one that fits."""
-    others = {key: _readable(other) for key, other in known.items() if key != shown.sweep_id}
-    fitting = {
-        key: other for key, other in others.items() if other and explore_grid.alike(grid, other)
-    }
-    if not fitting:
-        return grid
-    linked = st.query_params.get(AGAINST, "")
-    options = ["", *fitting]
-    found = st.selectbox(
-        "Beside it",
-        options,
-        index=options.index(linked) if linked in options else 0,
-        format_func=lambda key: f"{known[key].title} ({key})" if key else "No other sweep",
-        help="Another sweep over the same axes, made here or brought in from another machine.",
-    )
-    if not found:
-        st.query_params.pop(AGAINST, None)
-        return grid
-    st.query_params[AGAINST] = found
-    return explore_grid.beside(grid, fitting[found], known[found].origin or found)
-
-
-def _readable(other: Sweep) -> Grid | None:
-    try:
-        return explore_grid.grid(other)
-    except LabError:
-        return None
 
 
 def _picture(grid: Grid) -> None:
@@ -205,13 +211,13 @@ def _axes(grid: Grid) -> tuple[tuple[str, tuple[str, ...]], tuple[str, tuple[str
 
 
 def _times(grid: Grid, device: str) -> None:
-    st.markdown(f"**Time per image: {tables.plain(device)}**")
+    st.markdown(f"**Time per {grid.thing}: {tables.plain(device)}**")
     frame = analysis.times_frame(grid, device)
     _chart(
         f"times {device}",
         charts.times_spec(*_axes(grid)),
         {"source": charts.packed(frame)},
-        f"Heat map of the time per image on {device}. {analysis.summary(grid, device)}",
+        f"Heat map of the time per {grid.thing} on {device}. {analysis.summary(grid, device)}",
         grid,
         (device,),
     )
@@ -284,7 +290,7 @@ def _table(grid: Grid) -> None:
         {
             **{side.title: value for side, value in zip(grid.sides, point.place, strict=True)},
             "Device": point.device,
-            "µs per image": point.us_per_image and tables.three_digits(point.us_per_image),
+            f"µs per {grid.thing}": point.us_per_image and tables.three_digits(point.us_per_image),
             "Parameters": point.parameters,
             "Noisy": "yes" if point.noisy else "",
             "Run": f"/train?run={point.run_ids[0]}" if point.run_ids else None,
@@ -296,7 +302,7 @@ def _table(grid: Grid) -> None:
         rows,
         hide_index=True,
         column_config={
-            "µs per image": number(format="localized"),
+            f"µs per {grid.thing}": number(format="localized"),
             "Parameters": number(format="localized"),
             "Run": st.column_config.LinkColumn(display_text="open"),
         },
