@@ -120,7 +120,7 @@ class Measure:
         self._server = psutil.Process(pid)
         self.seen: list[dict[str, Any]] = []
         self.server_seconds = 0.0
-        """Of processor time that the server took while viewers were there, as told by the system."""
+        """Processor time of the server while viewers were there, as told by the system."""
 
     def with_viewers(self) -> float:
         ours, theirs = multiprocessing.get_context("spawn").Pipe()
@@ -196,14 +196,14 @@ def main() -> dict[str, Any]:
 
 
 def _note(result: dict[str, Any]) -> str:
-    refresh = result["refresh_seconds"]
+    refresh, errors = result["refresh_seconds"], len(result["errors"])
     return (
-        f"{result['viewers']} viewers, {result['refreshes']:,} refreshes, {len(result['errors'])} "
-        f"errors, {1e3 * result['cpu_seconds_per_refresh']:.0f} ms of the server's processor time each, "
-        f"coming in included: p95 {refresh['p95']:.2f} s from the timer to the last message (median "
-        f"{refresh['median']:.2f} s; budget {REFRESH_BUDGET_SECONDS:g} s). The training's median "
-        f"step is {result['slowdown_percent']:+.0f} % with them; server, training and viewers "
-        f"share {result['machine']['cores']} cores."
+        f"{result['viewers']} viewers, {result['refreshes']:,} refreshes, {errors} errors, "
+        f"{1e3 * result['cpu_seconds_per_refresh']:.0f} ms of the server's processor time each, "
+        f"coming in included: p95 {refresh['p95']:.2f} s from the timer to the last message "
+        f"(median {refresh['median']:.2f} s; budget {REFRESH_BUDGET_SECONDS:g} s). The training's "
+        f"median step is {result['slowdown_percent']:+.0f} % with them; server, training and "
+        f"viewers share {result['machine']['cores']} cores."
     )
 
 

@@ -34,7 +34,7 @@ def serve(gpu_off: GpuOff) -> None:
     out = _take_stdout()
     inbox = Inbox()
     devices.switch_off(gpu_off)
-    from cnnlab import measuring, training  # the slow import, done while nobody waits
+    from cnnlab import training  # the slow import, done while nobody waits
 
     def emit(event: Event) -> None:
         print(event.model_dump_json(), file=out, flush=True)
@@ -47,7 +47,7 @@ def serve(gpu_off: GpuOff) -> None:
     job = inbox.job.get()
     while job.get("kind") == "measure":
         try:
-            measuring.measure(
+            training.measure(
                 parse_spec(job["spec"]),
                 emit,
                 inbox.stop.is_set,

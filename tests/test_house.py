@@ -27,9 +27,8 @@ ROOMS: dict[str, set[str]] = {
     "devices": {"spec"},
     "kernels": set(),
     "engines": {"spec", "models", "devices", "kernels"},
-    "training": {"spec", "checkpoints", "datasets", "models", "devices", "engines"},
-    "measuring": {"spec", "words", "datasets", "models", "devices", "engines", "training"},
-    "worker": {"spec", "checkpoints", "datasets", "devices", "training", "measuring"},
+    "training": {"spec", "words", "checkpoints", "datasets", "models", "devices", "engines"},
+    "worker": {"spec", "checkpoints", "datasets", "devices", "training"},
     "sweep": {"spec"},
     "sharing": {"spec"},
     "sweeping": {"spec", "sweep"},
@@ -42,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "race": {"spec", "words", "analysis", "published"},
     "progress": {"spec", "words"},
 }
-PAGES_MAY = set(ROOMS) - {"engines", "training", "measuring", "worker", "progress", "kernels"}
+PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress", "kernels"}
 ROOMS["commands"] = set(ROOMS)
 ROOMS["__main__"] = set(ROOMS)
 ROOMS["ui"] = PAGES_MAY

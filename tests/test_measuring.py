@@ -7,10 +7,10 @@ import psutil
 import pytest
 import torch
 
-from cnnlab import measuring
 from cnnlab.engines import DEFAULT_THREADS
-from cnnlab.measuring import measure, noise, spread
 from cnnlab.spec import PRESETS, LabError, RunEnded, RunStarted, Status, Window, change
+from cnnlab.training import measuring
+from cnnlab.training.measuring import measure, noise, spread
 
 TINY = change(PRESETS["tiny"].spec, device="cpu")
 DENSE = change(PRESETS["dense"].spec, device="cpu")

@@ -195,7 +195,7 @@ def _measure(
     stop: Callable[[], bool],
 ) -> Measured | None:
     """One turn, kept as a run; None where it was stopped."""
-    from cnnlab import measuring, training
+    from cnnlab import training
 
     if stop():
         return None
@@ -213,7 +213,7 @@ def _measure(
 
     try:
         share, steady = turn.seconds, turn.until_steady
-        ended = measuring.measure(turn.cell.spec, emit, stop, seconds=share, until_steady=steady)
+        ended = training.measure(turn.cell.spec, emit, stop, seconds=share, until_steady=steady)
     except Exception as error:  # the next cell may work, and this one's error is kept
         log.warning("cell %d failed", turn.cell.number, exc_info=True)
         ended = RunEnded(status=Status.FAILED, error=training.explain(error))

@@ -31,16 +31,9 @@ from cnnlab.spec import (
     Status,
     warmup_steps,
 )
-from cnnlab.training import (
-    Emit,
-    LabCallback,
-    Ledger,
-    Stop,
-    Stopped,
-    build,
-    first_word,
-    timing_of,
-)
+from cnnlab.training.callback import Emit, LabCallback, Stop, Stopped
+from cnnlab.training.ledger import Ledger, timing_of
+from cnnlab.training.run import build, first_word
 
 WINDOW_SECONDS = 0.1
 STRETCHES = 5

@@ -1,0 +1,23 @@
+"""Training: from a spec to events; no database, queue or page.
+
+`train` is one run; `measure` times the steps of a spec and no more.
+"""
+
+from cnnlab.training.callback import Emit, Save, Stop
+from cnnlab.training.clocks import clock_for
+from cnnlab.training.failures import explain
+from cnnlab.training.ledger import process_started_at
+from cnnlab.training.measuring import measure
+from cnnlab.training.run import first_steps, train
+
+__all__ = [
+    "Emit",
+    "Save",
+    "Stop",
+    "clock_for",
+    "explain",
+    "first_steps",
+    "measure",
+    "process_started_at",
+    "train",
+]

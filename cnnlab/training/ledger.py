@@ -1,0 +1,84 @@
+"""Where the wall time of a run went, and what its steps achieved."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import psutil
+
+from cnnlab.spec import ExperimentSpec, Timing, warmup_steps
+from cnnlab.training.callback import LabCallback
+
+
+class Ledger:
+    """Where a run's wall time went, phase by phase."""
+
+    def __init__(self, launched_at: float) -> None:
+        self.startup = max(time.monotonic() - launched_at, 0.0)
+        self._last = time.perf_counter()
+        self._began = self._last
+        self.seconds: dict[str, float] = {}
+
+    def close(self, phase: str) -> None:
+        """The time since the last call went into `phase`."""
+        now = time.perf_counter()
+        self.seconds[phase] = now - self._last
+        self._last = now
+
+    @property
+    def total(self) -> float:
+        return self.startup + time.perf_counter() - self._began
+
+
+def process_started_at() -> float:
+    """When this process began, on the clock of `time.monotonic`: what a run in it waited for."""
+    return time.monotonic() - (time.time() - psutil.Process().create_time())
+
+
+def timing_of(
+    spec: ExperimentSpec,
+    callback: LabCallback,
+    ledger: Ledger,
+    flops_per_image: int,
+    peak_gflops: float | None,
+) -> Timing:
+    """The ledger of a run: its parts add up to `total_seconds`."""
+    step_ms = np.asarray(callback.step_ms)
+    warm = warmup_steps(len(step_ms))
+    warmup_seconds = float(step_ms[:warm].sum()) / 1e3
+    parts = {
+        "startup_seconds": ledger.startup,
+        "data_seconds": ledger.seconds["data"],
+        "build_seconds": ledger.seconds["build"],
+        "warmup_seconds": warmup_seconds,
+        "train_seconds": max(callback.train_seconds - warmup_seconds, 0.0),
+        "validation_seconds": callback.validation_seconds,
+    }
+    total = ledger.total
+    return Timing(
+        **parts,
+        fit_seconds=ledger.seconds["fit"] - callback.bookmark.seconds,
+        other_seconds=total - sum(parts.values()),
+        total_seconds=total,
+        matmul_peak_gflops=peak_gflops,
+        **_step_statistics(step_ms[warm:], callback.wait_ms[warm:], spec, flops_per_image),
+    )
+
+
+def _step_statistics(
+    steady_ms: np.ndarray, wait_ms: list[float], spec: ExperimentSpec, flops_per_image: int
+) -> dict[str, float]:
+    """What the steps after warm-up took, and what they achieved."""
+    if not len(steady_ms):
+        return {}
+    mean, median = float(steady_ms.mean()), float(np.median(steady_ms))
+    return {
+        "step_ms_mean": mean,
+        "step_ms_median": median,
+        "step_ms_p95": float(np.percentile(steady_ms, 95)),
+        "images_per_second": spec.batch_size * 1e3 / mean,
+        "data_wait_ms_mean": float(np.mean(wait_ms)),
+        # Backward takes about twice what forward takes (models.flops_per_image).
+        "gflops": 3 * flops_per_image * spec.batch_size / median / 1e6,
+    }

@@ -1,0 +1,212 @@
+"""`train(spec, emit, stop)`: one run, from a spec to events."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import keras
+import numpy as np
+import torch
+
+from cnnlab import datasets, devices, models
+from cnnlab.checkpoints import Checkpoint, Facts
+from cnnlab.engines import ENGINES, Job, Pictures, Start, fingerprint, initial_weights, threads_for
+from cnnlab.spec import (
+    PRESETS,
+    DatasetFacts,
+    DeviceFacts,
+    ExperimentSpec,
+    LabError,
+    Memory,
+    ModelFacts,
+    PhaseChanged,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    Status,
+    Timing,
+)
+from cnnlab.training.callback import Bookmark, Emit, LabCallback, Save, Stop, Stopped
+from cnnlab.training.ledger import Ledger, timing_of
+
+
+def train(
+    spec: ExperimentSpec,
+    emit: Emit,
+    stop: Stop,
+    *,
+    launched_at: float,
+    save: Save | None = None,
+    resume: Checkpoint | None = None,
+) -> RunEnded:
+    """Train one model and tell `emit` all about it.
+
+    Args:
+        emit: takes each event, on this thread, in order; the last one is the `RunEnded` returned.
+        stop: asked between batches, of training and of validation; true ends the run.
+        launched_at: when the run was launched, for its start-up time: `time.monotonic()`, whose
+            clock all processes of a machine share and nobody sets.
+        save: keeps a checkpoint, after each epoch.
+        resume: where to go on; from there the run is the same as one that never broke off.
+
+    Raises:
+        LabError: the spec, its data or its device cannot work, the checkpoint is of another run,
+            or the training diverged.
+    """
+    ledger = Ledger(launched_at)
+    device = devices.resolve(spec.device, spec.gpu_off)
+    with keras.device(device):
+        try:
+            pictures, facts = _load(spec, emit, stop)
+        except Stopped:
+            ended = RunEnded(status=Status.STOPPED, timing=Timing(total_seconds=ledger.total))
+            emit(ended)
+            return ended
+        ledger.close("data")
+        emit(PhaseChanged(phase="building"))
+        if resume:
+            _check_same(resume, spec, facts)
+        job, weights = build(spec, pictures, resume)
+        started = first_word(spec, job, weights, facts)
+        emit(started)
+        if resume:
+            emit(RunResumed(epochs=resume.facts.epochs))
+        about = Facts(spec=spec, dataset=facts, epochs=())
+        bookmark = Bookmark(about, started.steps_per_epoch, save, resume)
+        ledger.close("build")
+        flops_per_image = started.model.flops_per_image
+        return _fit(spec, device, job, flops_per_image, bookmark, ledger, emit, stop)
+
+
+def _check_same(checkpoint: Checkpoint, spec: ExperimentSpec, facts: DatasetFacts) -> None:
+    """Make sure that a checkpoint is of this run and its pictures."""
+    if checkpoint.facts.spec != spec:
+        raise LabError("The run's checkpoint belongs to another run; train this one again.")
+    if checkpoint.facts.dataset != facts:
+        raise LabError(
+            f"The data set {facts.name} holds other pictures than when the run began; "
+            "put the old ones back, or train it again."
+        )
+
+
+def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, DatasetFacts]:
+    said = 0.0
+
+    def progress(done: float | None, _: str) -> None:
+        nonlocal said
+        if stop():
+            raise Stopped
+        # Ten times a second is plenty for a bar, and a download calls far more often.
+        if time.perf_counter() - said > 0.1:
+            said = time.perf_counter()
+            emit(PhaseChanged(phase="loading", done=done))
+
+    emit(PhaseChanged(phase="loading"))
+    data = datasets.load(spec.dataset, spec.train_limit, progress, spec.validation_split)
+    if stop():
+        raise Stopped
+    classes = len(data.class_names)
+    models.check(spec, data.images.shape[1:], classes, len(data.labels))
+    train_images, validation_images = models.split(spec, len(data.labels))
+    facts = DatasetFacts(
+        name=data.name,
+        train_images=train_images,
+        validation_images=validation_images,
+        classes=classes,
+        image_shape=data.images.shape[1:],
+        synthetic=data.synthetic,
+        kind=data.kind,
+    )
+    return Pictures(data.images, data.labels, classes), facts
+
+
+def build(
+    spec: ExperimentSpec, pictures: Pictures, resume: Checkpoint | None = None
+) -> tuple[Job, list[np.ndarray]]:
+    """The model on the device of the scope, ready to fit, and the weights that the run began with,
+    resumed or not. Sets the threads of a step, and whether a card may use TF32.
+    """
+    devices.use_tf32(spec.tf32)
+    layers = models.layer_table(spec.model, pictures.images.shape[1:], pictures.classes)
+    torch.set_num_threads(threads_for(spec, models.flops_per_image(layers)))
+    weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)
+    start = Start(resume.weights, resume.optimizer) if resume else Start(weights)
+    return ENGINES[spec.engine](spec, pictures, start), weights
+
+
+def first_word(
+    spec: ExperimentSpec, job: Job, weights: list[np.ndarray], facts: DatasetFacts
+) -> RunStarted:
+    """What can be said of a run once its model stands."""
+    layers = models.layer_table(spec.model, facts.image_shape, facts.classes)
+    used = str(job.model.trainable_variables[0].value.device)
+    model = ModelFacts(
+        parameters=job.model.count_params(),
+        flops_per_image=models.flops_per_image(layers),
+        weights_sha256=fingerprint(weights),
+    )
+    device = DeviceFacts(
+        requested=spec.device, used=used, name=devices.device_name(used), gpu_off=spec.gpu_off
+    )
+    return RunStarted(
+        model=model,
+        dataset=facts,
+        device=device,
+        environment=devices.environment(used),
+        steps_per_epoch=math.ceil(facts.train_images / spec.batch_size),
+    )
+
+
+def _fit(
+    spec: ExperimentSpec,
+    device: str,
+    job: Job,
+    flops_per_image: int,
+    bookmark: Bookmark,
+    ledger: Ledger,
+    emit: Emit,
+    stop: Stop,
+) -> RunEnded:
+    callback = LabCallback(spec, device, emit, stop, bookmark)
+    devices.reset_peak(device)
+    meter, sampler = devices.EnergyMeter(), devices.LoadSampler()
+    sampler.start(device)
+    meter.start(device)
+    status = Status.FINISHED
+    try:
+        job.model.fit(
+            **job.fit,
+            epochs=spec.epochs,
+            initial_epoch=len(bookmark.epochs),
+            callbacks=job.callbacks(callback),
+        )
+    except Stopped:
+        status = Status.STOPPED
+        callback.break_off()
+    finally:
+        energy, disturbances = meter.stop(), sampler.stop()
+    ledger.close("fit")
+    memory = Memory(
+        peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
+    )
+    # Whoever stops a run wants it to end; one that finished can spare a third of a second.
+    peak = devices.matmul_peak(device, spec.precision) if status is Status.FINISHED else None
+    ended = RunEnded(
+        status=status,
+        timing=timing_of(spec, callback, ledger, flops_per_image, peak),
+        memory=memory,
+        energy=energy,
+        disturbances=disturbances,
+    )
+    emit(ended)
+    return ended
+
+
+def first_steps() -> None:
+    """Train a few steps of nothing, on the CPU: what Keras and torch load late is then loaded."""
+    spec = PRESETS["tiny"].spec
+    pictures = Pictures(np.zeros((64, 32, 32, 3), np.uint8), np.zeros(64, np.int32), 2)
+    with keras.device("cpu"):
+        job, _ = build(spec, pictures)
+        job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(keras.callbacks.Callback()))
