@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 import altair as alt
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import streamlit as st
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.forward_msg_cache import populate_hash_if_needed
@@ -39,6 +39,7 @@ from cnnlab.spec import (
     Epoch,
     EpochEnded,
     ModelFacts,
+    PhaseChanged,
     RunCard,
     RunStarted,
     Status,
@@ -131,6 +132,7 @@ def page_state(run: LiveRun) -> run_state.RunState:
         created_at="2026-01-01T00:00:00+00:00",
         spec=SPEC,
     )
+    run.apply(PhaseChanged(phase="training"))  # something new: nothing is known of this moment yet
     with patch.object(run_state, "lab", lambda: SimpleNamespace(queued=list)):
         return run_state._from_lab(card, run.snapshot())
 
@@ -161,9 +163,9 @@ BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
 }
 
 
-def send_built_anew(name: str, frame: pd.DataFrame, spec: charts.Spec, run_id: str) -> None:
+def send_built_anew(name: str, data: pa.Table, spec: charts.Spec, run_id: str) -> None:
     """The usual way to show a chart, in the place of `run_view.chart`."""
-    chart = BUILD[name]().properties(data=frame)
+    chart = BUILD[name]().properties(data=data.to_pandas())
     st.altair_chart(chart, key=f"{name}-{run_id}", alt=charts.alt_text(name), **charts.KEEP_ZOOM)
 
 

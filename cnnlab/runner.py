@@ -68,7 +68,7 @@ class Recorder(checkpoints.Standing, Keeper, Protocol):
 # --- the live view --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """A run at one moment. `columns` holds equally long arrays by name, a row for each step."""
 
@@ -95,6 +95,7 @@ class LiveRun:
         """
         self.run_id, self.spec = run_id, spec
         self._lock = threading.Lock()
+        self._taken: Snapshot | None = None
         self._phase = "starting"
         self._phase_done: float | None = None
         self._started: RunStarted | None = None
@@ -111,6 +112,7 @@ class LiveRun:
     def apply(self, event: Event) -> None:
         """Take in one event."""
         with self._lock:
+            self._taken = None
             match event:
                 case RunStarted():
                     self._started = event
@@ -146,9 +148,9 @@ class LiveRun:
             columns[name].append(float("nan") if value is None else value)
 
     def snapshot(self) -> Snapshot:
-        """A copy that will not change."""
+        """A copy that will not change; the same one for all who ask before the next event."""
         with self._lock:
-            return Snapshot(
+            self._taken = self._taken or Snapshot(
                 self.run_id,
                 self.spec,
                 self._phase,
@@ -158,6 +160,7 @@ class LiveRun:
                 tuple(self._epochs),
                 {name: column[:] for name, column in self._columns.items()},
             )
+            return self._taken
 
 
 # --- the worker process ---------------------------------------------------------------------

@@ -13,7 +13,7 @@ from cnnlab import checkpoints
 from cnnlab.history import History
 from cnnlab.runner import LiveRun
 from cnnlab.spec import PhaseChanged, RunEnded, Status
-from cnnlab.ui import link
+from cnnlab.ui import link, run_view
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -75,7 +75,7 @@ def test_a_running_run_shows_how_far_it_is_and_stops_once(
     assert app.get("progress")[0].proto.value == 40
     assert figures(app)["Epoch"] == "2 of 5"
     assert figures(app)["Val. accuracy"] == "4 %"
-    assert "used cuda:0, Example GPU" in said(app, "caption")
+    assert r"used cuda\:0, Example GPU" in said(app, "caption")
     app = buttons(app)["Stop"].click().run()
     assert quiet_lab.stopped == [run_id]
     assert buttons(app)["Stopping …"].disabled
@@ -259,9 +259,32 @@ def test_the_name_of_a_run_is_shown_as_it_was_written(history: History) -> None:
 
 def test_what_is_asked_and_what_is_used_are_both_named(history: History) -> None:
     app = show(add_run(history, device=CARD))
-    assert "Asked for auto; used cuda:0, Example GPU." in said(app, "caption")
+    assert r"Asked for auto; used cuda\:0, Example GPU." in said(app, "caption")
 
 
 def test_steps_of_the_example_match_its_epochs(history: History) -> None:
     run_id = add_run(history, epochs=2)
     assert len(history.steps(run_id).step) == 2 * STEPS_PER_EPOCH
+
+
+def test_browsers_that_look_at_one_moment_share_its_charts(
+    history, quiet_lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    curves = run_view.analysis.curves
+
+    def counted(series, *given):
+        drawn.append(len(series))
+        return curves(series, *given)
+
+    monkeypatch.setattr(run_view.analysis, "curves", counted)
+    run_id, live = begin(history, quiet_lab)
+    for event in (started(TINY, CARD), *epoch(1, 10.0)):
+        live.apply(event)
+    for _ in range(3):
+        show(run_id)
+    assert drawn == [STEPS_PER_EPOCH]
+    for event in epoch(2, 10.0):
+        live.apply(event)
+    show(run_id)
+    assert drawn == [STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH]

@@ -53,7 +53,7 @@ def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
     curves = _curves(states, opponent, axis)
     if curves.runs:
         spec = charts.overlay_spec("accuracy", axis, curves.runs)
-        run_view.chart("overlay_accuracy", curves.frame, spec, curves.key)
+        run_view.chart("overlay_accuracy", run_view.table(curves.frame), spec, curves.key)
 
 
 def _key(states: Sequence[RunState], opponent: Opponent | None) -> str:
@@ -200,7 +200,7 @@ def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> N
         st.metric("Race clock", words.duration(now))
         for name, _ in curves.runs[:MOST_METRICS]:
             st.metric(f"{tables.plain(name)}: val. accuracy", _so_far(rows, name))
-    run_view.chart("overlay_accuracy", rows, spec, f"replay-{curves.key}")
+    run_view.chart("overlay_accuracy", run_view.table(rows), spec, f"replay-{curves.key}")
 
 
 def _so_far(rows: pd.DataFrame, name: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import streamlit as st
@@ -77,16 +79,37 @@ def _series(run_id: str) -> Series:
 
 
 def _from_lab(card: RunCard, live: Snapshot) -> RunState:
-    started, columns = live.started, live.columns
+    started = live.started
     facts: dict[str, Any] = {"epochs": live.epochs}
     if started:
         facts |= {name: getattr(started, name) for name in ("model", "dataset", "device")}
     if live.run_id not in lab().queued():
         facts["status"] = Status.RUNNING
-    series = Series(**{name: np.asarray(columns[name]) for name in LiveRun.COLUMNS})
+    series = _live_series(live)
     steps = started.steps_per_epoch if started else 0
     card = card.model_copy(update=facts)
     return RunState(card, series, steps, live.phase, live.phase_done, True)
+
+
+@lru_cache(maxsize=8)
+def _live_series(live: Snapshot) -> Series:
+    """The steps at a moment, one object for all browsers, by which `shared` knows the moment."""
+    return Series(**{name: np.asarray(live.columns[name]) for name in LiveRun.COLUMNS})
+
+
+_made: WeakKeyDictionary[Series, dict[str, Any]] = WeakKeyDictionary()
+Made = TypeVar("Made")
+
+
+def shared(series: Series, name: str, make: Callable[[], Made]) -> Made:
+    """What `make` makes of the steps of a run, once for all browsers that look at these steps.
+
+    Fifty of them ask within a second, and a new window of steps arrives a few times a second.
+    """
+    known = _made.setdefault(series, {})
+    if name not in known:
+        known[name] = make()
+    return cast(Made, known[name])
 
 
 def cards_of(runs: Sequence[RunSummary]) -> list[RunCard]:

@@ -17,7 +17,7 @@ from cnnlab.ui import link, rights, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.estimates import estimate_before
 from cnnlab.ui.lab import can_resume, history, resume, stop
-from cnnlab.ui.run_state import RunState, read, runs_ahead
+from cnnlab.ui.run_state import RunState, read, runs_ahead, shared
 
 REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
 SPARK_POINTS = 60
@@ -193,25 +193,31 @@ def _over(card: RunCard) -> None:
 
 def _metrics(state: RunState) -> None:
     card, series = state.card, state.series
-    rate = analysis.throughput(series, card.spec.batch_size, SPARK_POINTS)
+    step, rate, losses = shared(series, "sparks", lambda: _sparks(state))
     checks = [row.val_accuracy for row in card.epochs]
-    loss = series.loss[~np.isnan(series.loss)]
     done, whole = len(card.epochs), card.spec.epochs
     epoch = done if card.status.over else min(done + 1, whole)
     seconds = [row.seconds for row in card.epochs]
+    loss = shared(series, "loss", lambda: series.loss[~np.isnan(series.loss)])
     last_loss = loss[-1] if len(loss) else card.epochs[-1].loss if card.epochs else None
     with st.grid(5, min_column_width=120, key="run-metrics"):
         _metric("Epoch", f"{epoch} of {whole}", seconds, "Sparkline: seconds of each epoch.")
-        _metric(
-            "Step",
-            _unit(_step_ms(state), "ms"),
-            _thin(series.ms[warmup_steps(len(series)) :]),
-            _STEP_HELP,
-        )
-        _metric(_rate_title(state), words.number(_rate(state)), list(rate["images_per_second"]))
-        _metric("Loss", words.number(last_loss), _thin(loss), "Mean of the epoch so far.")
+        _metric("Step", _unit(_step_ms(state), "ms"), step, _STEP_HELP)
+        _metric(_rate_title(state), words.number(_rate(state)), rate)
+        _metric("Loss", words.number(last_loss), losses, "Mean of the epoch so far.")
         best = words.percent(checks[-1]) if checks else words.UNKNOWN
         _metric("Val. accuracy", best, checks, "After the last whole epoch.")
+
+
+def _sparks(state: RunState) -> tuple[list[float], list[float], list[float]]:
+    """Step times, rates and losses for the sparklines."""
+    series = state.series
+    rate = analysis.throughput(series, state.card.spec.batch_size, SPARK_POINTS)
+    return (
+        _thin(series.ms[warmup_steps(len(series)) :]),
+        list(rate["images_per_second"]),
+        _thin(series.loss[~np.isnan(series.loss)]),
+    )
 
 
 _STEP_HELP = "While it trains: the median of the last steps. Afterwards: of all, without warm-up."
@@ -250,12 +256,16 @@ def _thin(values: np.ndarray) -> list[float]:
 # --- charts ---------------------------------------------------------------------------------
 
 
-def chart(name: str, frame: pd.DataFrame, spec: charts.Spec, run_id: str) -> None:
+def table(frame: pd.DataFrame) -> pa.Table:
+    """A chart's data as they are sent."""
+    # Left to itself, Arrow starts threads for each frame, which takes longer than the frame.
+    found = pa.Table.from_pandas(frame, nthreads=1, preserve_index=False)
+    return found.replace_schema_metadata(None)
+
+
+def chart(name: str, data: pa.Table, spec: charts.Spec, run_id: str) -> None:
     """Send a chart's data beside its cached spec, under a key that lets a zoom stay."""
     alt = charts.alt_text(name)
-    # Left to itself, Arrow starts threads for each frame, which takes longer than the frame.
-    table = pa.Table.from_pandas(frame, nthreads=1, preserve_index=False)
-    data = table.replace_schema_metadata(None)
     st.vega_lite_chart(data, spec, key=f"{name}-{run_id}", alt=alt, **charts.KEEP_ZOOM)
 
 
@@ -276,11 +286,16 @@ def axis_choice(key: str, default: Axis = "step") -> Axis:
 def _curves(state: RunState) -> None:
     axis = axis_choice("run-axis")
     run_id = state.card.run_id
-    both = analysis.curves(state.series, state.card.epochs, state.steps_per_epoch, axis)
+    both = shared(state.series, f"curves-{axis}", lambda: _curve_tables(state, axis))
     for metric, column in zip(analysis.METRICS, st.columns(2), strict=True):
         with column:
             spec = charts.curve_spec(metric, axis, palette().of_run(state.card))
-            chart(metric, analysis.only(both, metric), spec, run_id)
+            chart(metric, both[metric], spec, run_id)
+
+
+def _curve_tables(state: RunState, axis: Axis) -> dict[str, pa.Table]:
+    both = analysis.curves(state.series, state.card.epochs, state.steps_per_epoch, axis)
+    return {metric: table(analysis.only(both, metric)) for metric in analysis.METRICS}
 
 
 def _more_charts(state: RunState) -> None:
@@ -308,21 +323,23 @@ def _step_charts(state: RunState) -> None:
         st.caption("The steps of this run were not kept, only its epochs.")
         return
     run_id, colour = state.card.run_id, palette().of_run(state.card)
-    chart("step_times", analysis.step_times(state.series), charts.step_times_spec(colour), run_id)
-    spec = charts.step_histogram_spec(colour)
-    chart("step_histogram", analysis.step_histogram(state.series), spec, run_id)
+    times = shared(state.series, "times", lambda: table(analysis.step_times(state.series)))
+    chart("step_times", times, charts.step_times_spec(colour), run_id)
+    counts = shared(state.series, "counts", lambda: table(analysis.step_histogram(state.series)))
+    chart("step_histogram", counts, charts.step_histogram_spec(colour), run_id)
 
 
 def _rate_chart(state: RunState) -> None:
-    frame = analysis.throughput(state.series, state.card.spec.batch_size)
+    batch = state.card.spec.batch_size
+    rate = shared(state.series, "rate", lambda: table(analysis.throughput(state.series, batch)))
     spec = charts.throughput_spec(palette().of_run(state.card))
-    chart("throughput", frame, spec, state.card.run_id)
+    chart("throughput", rate, spec, state.card.run_id)
 
 
 def _memory_chart(state: RunState) -> None:
-    frame = analysis.memory(state.series)
-    if len(frame):
-        chart("memory", frame, charts.memory_spec(), state.card.run_id)
+    used = shared(state.series, "memory", lambda: table(analysis.memory(state.series)))
+    if len(used):
+        chart("memory", used, charts.memory_spec(), state.card.run_id)
     peaks = state.card.memory
     if state.card.status.over:
         process, device = (
