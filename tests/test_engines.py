@@ -16,7 +16,7 @@ from cnnlab.engines import (
     seed_epoch,
     threads_for,
 )
-from cnnlab.kernels import fused
+from cnnlab.engines.kernels import fused
 from cnnlab.spec import (
     PRESETS,
     Block,

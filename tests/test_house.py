@@ -25,8 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "checkpoints": {"spec"},
     "models": {"spec"},
     "devices": {"spec"},
-    "kernels": set(),
-    "engines": {"spec", "models", "devices", "kernels"},
+    "engines": {"spec", "models", "devices"},
     "training": {"spec", "words", "checkpoints", "datasets", "models", "devices", "engines"},
     "worker": {"spec", "checkpoints", "datasets", "devices", "training"},
     "sweep": {"spec"},
@@ -41,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "race": {"spec", "words", "analysis", "published"},
     "progress": {"spec", "words"},
 }
-PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress", "kernels"}
+PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress"}
 ROOMS["commands"] = set(ROOMS)
 ROOMS["__main__"] = set(ROOMS)
 ROOMS["ui"] = PAGES_MAY

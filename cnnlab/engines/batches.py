@@ -1,0 +1,89 @@
+"""Batches made on the device where the pictures lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from cnnlab.engines.job import Pictures
+
+
+class Batches(torch.utils.data.DataLoader):
+    """Batches of (float32 pictures in 0..1 or sequences, labels), made on the device they lie on.
+
+    They cross to the device once, pictures as uint8, when this is made; where the device cannot
+    hold them all they stay in pinned host memory and each batch is copied one step ahead.
+    """
+
+    def __init__(
+        self,
+        data: Pictures,
+        batch_size: int,
+        device: torch.device,
+        *,
+        shuffle: bool,
+        channels_first: bool,
+    ) -> None:
+        super().__init__(
+            torch.utils.data.TensorDataset(torch.arange(len(data.labels))), batch_size=batch_size
+        )
+        self.device = device
+        self.shuffle, self.channels_first = shuffle, channels_first
+        self.shape = data.images.shape[1:]
+        rows = torch.from_numpy(np.array(data.images)).view(len(data.labels), -1)
+        labels = torch.from_numpy(data.labels.astype(np.int64))
+        self.staged = _fits(rows, self.device)
+        if self.staged:
+            rows, labels = rows.to(self.device), labels.to(self.device)
+        self.rows, self.labels = rows, labels
+
+    def order(self) -> torch.Tensor:
+        """Indices of an epoch's pictures.
+
+        Made by the same classes, hence from the same random draws, as Keras's own shuffling.
+        """
+        count = len(self.labels)
+        if not self.shuffle:
+            return torch.arange(count)
+        loader = torch.utils.data.DataLoader(self.dataset, count, shuffle=True)
+        return next(iter(loader))[0]
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # type: ignore[override]
+        order = self.order()
+        if self.staged:
+            for index in order.to(self.device).split(self.batch_size):
+                yield self._pictures(self.rows.index_select(0, index)), self.labels[index]
+        else:
+            yield from self._copied_ahead(order)
+
+    def _copied_ahead(self, order: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        waiting = None
+        for index in order.split(self.batch_size):
+            rows = self.rows.index_select(0, index).pin_memory()
+            labels = self.labels[index].pin_memory()
+            batch = (
+                rows.to(self.device, non_blocking=True),
+                labels.to(self.device, non_blocking=True),
+            )
+            if waiting is not None:
+                yield self._pictures(waiting[0]), waiting[1]
+            waiting = batch
+        if waiting is not None:
+            yield self._pictures(waiting[0]), waiting[1]
+
+    def _pictures(self, rows: torch.Tensor) -> torch.Tensor:
+        pictures = rows.view(-1, *self.shape)
+        if self.channels_first:
+            # A view: the memory stays channels last, which is what convolutions like best.
+            pictures = pictures.permute(0, 3, 1, 2)
+        return pictures.to(torch.float32).div_(255) if rows.dtype == torch.uint8 else pictures
+
+
+def _fits(rows: torch.Tensor, device: torch.device) -> bool:
+    """Whether the device can hold the pictures and leave half of its free memory to the model."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return rows.nbytes < free / 2

@@ -1,0 +1,118 @@
+"""What both engines begin with and what they hand over: pictures, weights, seeds, threads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+
+from cnnlab.models import build_model
+from cnnlab.spec import ExperimentSpec, LabError
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a run learns from, in order: pictures, or sequences in their place.
+
+    `images` are uint8 (N, H, W, C), which the engines divide by 255, or float32 (N, steps,
+    features, 1), which they take as they are; `labels` are integers (N,).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a model begins with: weights, and the optimizer's state where a run is resumed."""
+
+    weights: Sequence[np.ndarray]
+    optimizer: Sequence[np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A compiled model and the arguments of its `fit`, all but epochs and callbacks."""
+
+    model: keras.Model
+    fit: dict[str, Any]
+    callbacks: Callable[[keras.callbacks.Callback], Any]
+    """Wraps the lab's callback the way this engine passes it to `fit`."""
+
+
+def initial_weights(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> list[np.ndarray]:
+    """The weights that a run starts from: drawn on the CPU, so that every device gets the same."""
+    with keras.device("cpu"):
+        keras.utils.set_random_seed(spec.seed)
+        return build_model(spec, shape, classes).get_weights()
+
+
+def fingerprint(weights: list[np.ndarray]) -> str:
+    """SHA-256 over the bytes of `weights`, in order."""
+    digest = hashlib.sha256()
+    for array in weights:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def seed_epoch(spec: ExperimentSpec, epoch: int) -> None:
+    """Seed batch order and dropout for an epoch (from 0).
+
+    Called before the epoch's iterator is made. Keras draws the order from torch's global
+    generator, which dropout advances on a CPU but not on a GPU: without this, two devices would
+    see different batches from the second epoch on, and a resumed run different ones from the
+    first. Seeds are below 2**32 and epochs below 2**16, so no two pairs meet.
+    """
+    torch.manual_seed((spec.seed << 16) + epoch)
+
+
+def optimizer_of(spec: ExperimentSpec) -> keras.optimizers.Optimizer:
+    return keras.optimizers.get(
+        {"class_name": spec.optimizer, "config": {"learning_rate": spec.learning_rate}}
+    )
+
+
+def begin(model: keras.Model, start: Start) -> None:
+    """Give a compiled model what it begins with.
+
+    Raises:
+        LabError: a checkpoint's arrays do not fit the model.
+    """
+    _put(model.weights, start.weights)
+    if start.optimizer is not None:
+        model.optimizer.build(model.trainable_variables)
+        _put(model.optimizer.variables, start.optimizer)
+
+
+def _put(variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
+    shapes = [[tuple(item.shape) for item in side] for side in (variables, arrays)]
+    if shapes[0] != shapes[1]:
+        raise LabError(
+            "The run's checkpoint does not fit the network that this CNN Lab builds for it; "
+            "train it again."
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+# Below this many floating-point operations in a step its kernels are so short that threads spend
+# about as long waiting for each other as they save, and many times as long where they must share
+# their cores with anything else, such as the browser that watches.
+SMALL_STEP_FLOPS = 150e6
+DEFAULT_THREADS = torch.get_num_threads()
+
+
+def threads_for(spec: ExperimentSpec, flops_per_image: int) -> int:
+    """CPU threads of a step: as the spec says, else one for a small step of the fast engine.
+
+    Every other step has as many as torch takes by itself, as on the published path.
+    """
+    step = 3 * flops_per_image * spec.batch_size  # forward, and backward at twice the cost
+    small = spec.engine == "fast" and step < SMALL_STEP_FLOPS
+    return spec.threads or (1 if small else DEFAULT_THREADS)

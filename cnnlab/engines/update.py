@@ -1,0 +1,74 @@
+"""The optimizer step of the engine `fast`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import torch
+
+from cnnlab.spec import ExperimentSpec
+
+_FUSED = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+def update_of(model: keras.Model, spec: ExperimentSpec) -> Callable[[torch.Tensor], None]:
+    """A function that takes a loss and moves the weights by one optimizer step."""
+    variables = list(model.trainable_variables)
+    parameters = [variable.value for variable in variables]
+    if spec.optimizer not in _FUSED or spec.precision == "mixed_float16":
+        # Keras's own update: its RMSprop differs from torch's, and float16 needs its loss scale.
+        def keras_update(loss: torch.Tensor) -> None:
+            for parameter in parameters:
+                parameter.grad = None
+            model.optimizer.scale_loss(loss).backward()
+            with torch.no_grad():
+                model.optimizer.apply([parameter.grad for parameter in parameters], variables)
+
+        return keras_update
+
+    return FusedUpdate(spec, model.optimizer, parameters)
+
+
+class FusedUpdate:
+    """An optimizer step by torch's fused kernels, on the Keras optimizer's own state and with its
+    formula.
+
+    Keras's Adam adds epsilon to sqrt(v), torch's to sqrt(v / (1 - beta_2^t)): dividing epsilon by
+    sqrt(1 - beta_2^t) before each step makes the two the same.
+    """
+
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        optimizer: keras.optimizers.Optimizer,
+        parameters: list[torch.Tensor],
+    ) -> None:
+        self.taken = int(optimizer.iterations.numpy())
+        self._optimizer = optimizer
+        self._fused = _FUSED[spec.optimizer](parameters, lr=spec.learning_rate, fused=True)
+        self._group = self._fused.param_groups[0]
+        self._adaptive = spec.optimizer != "sgd"  # plain SGD keeps no state
+        if self._adaptive:
+            self._adopt(parameters)
+
+    def _adopt(self, parameters: list[torch.Tensor]) -> None:
+        variables = self._optimizer.variables
+        momenta = [v.value for v in variables if v.path.endswith("_momentum")]
+        velocities = [v.value for v in variables if v.path.endswith("_velocity")]
+        for parameter, momentum, velocity in zip(parameters, momenta, velocities, strict=True):
+            taken = float(self.taken)
+            step = torch.full((), taken, dtype=torch.float32, device=parameter.device)
+            state = {"step": step, "exp_avg": momentum.detach(), "exp_avg_sq": velocity.detach()}
+            self._fused.state[parameter] = state
+        self._group["betas"] = (self._optimizer.beta_1, self._optimizer.beta_2)
+        self._group["weight_decay"] = self._optimizer.weight_decay or 0.0
+
+    def __call__(self, loss: torch.Tensor) -> None:
+        self._fused.zero_grad()
+        loss.backward()
+        self.taken += 1
+        if self._adaptive:
+            correction = 1.0 - self._optimizer.beta_2**self.taken
+            self._group["eps"] = self._optimizer.epsilon / correction**0.5
+        self._fused.step()
