@@ -390,12 +390,14 @@ class Toll:
 
     def __init__(self) -> None:
         self.kills = {"app": 0, "worker": 0, "both": 0}
-        self.epochs = self.lost = self.corrupt = self.stuck = self.orphans = self.resumed = 0
+        self.epochs: dict[str, int] = {}
+        self.lost = self.corrupt = self.stuck = self.orphans = self.resumed = 0
         self.slowest = 0.0
 
     def __str__(self) -> str:
+        kills, epochs = (sum(each.values()) for each in (self.kills, self.epochs))
         return (
-            f"{sum(self.kills.values())} SIGKILLs {self.kills}: {self.lost} of {self.epochs} "
+            f"{kills} SIGKILLs {self.kills}: {self.lost} of {epochs} "
             f"finished epochs lost, {self.corrupt} corrupt databases, {self.stuck} runs left "
             f"running, {self.orphans} orphan processes; a dead process's run was ended after "
             f"{self.slowest:.1f} s at most; {self.resumed} times a run was resumed"
@@ -410,8 +412,8 @@ def kill_again_and_again(count: int, seed: int, home: Path) -> Toll:
         for _ in range(count):
             _wait_for_a_moment(host, chance)
             _kill(host, chance.choice(list(toll.kills)), toll, history)
-            toll.epochs += sum(host.told.values())
             for name, number in host.told.items():
+                toll.epochs[name] = number
                 toll.lost += max(0, number - len(history.card(name, steps=False).epochs))
             toll.corrupt += not _whole(home / "history.db")
             run_id = next(reversed(host.told), run_id)
