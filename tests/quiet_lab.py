@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History, SweepRecord
 from cnnlab.runner import Lab, LiveRun, Snapshot
+from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import ExperimentSpec, SweepStatus
 from cnnlab.sweep import CellRun, cells
-from cnnlab.sweeping import SweepSnapshot
 
 APP = Path(__file__).parents[1] / "app.py"
 

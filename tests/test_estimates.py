@@ -135,7 +135,7 @@ def test_a_calibration_under_way_shows_how_far_it_is(quiet_lab, monkeypatch):
 
 
 def sweep_snapshot():
-    from cnnlab.sweeping import SweepSnapshot
+    from cnnlab.runner.sweep_job import SweepSnapshot
 
     return SweepSnapshot(
         sweep_id="a", name=sweep.CALIBRATION, status=SweepStatus.RUNNING, done=3, total=15,

@@ -8,8 +8,8 @@ from quiet_lab import QuietLab, own_history, page, said
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
+from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import Axis, SweepStatus
-from cnnlab.sweeping import SweepSnapshot
 from cnnlab.ui import explore_form
 
 

@@ -24,10 +24,11 @@ from example_runs import CPU, ended, epoch, started
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from cnnlab import checkpoints, runner
+from cnnlab import checkpoints
 from cnnlab.devices import worker_environment
 from cnnlab.history import History, database
 from cnnlab.runner import Lab
+from cnnlab.runner import lab as runner
 from cnnlab.spec import (
     PRESETS,
     EpochEnded,

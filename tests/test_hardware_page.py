@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from quiet_lab import QuietLab, figures, page, said
 
-from cnnlab import runner
 from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, Hardware, worker_environment
+from cnnlab.runner import process as runner
 from cnnlab.spec import LabError
 
 CPU_HERE = Cpu(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from alembic import command
@@ -129,7 +130,24 @@ def _prepare(raw: sqlite3.Connection, _record: Any) -> None:
     # On macOS a plain fsync stops at the drive's cache; elsewhere this changes nothing.
     raw.execute("PRAGMA fullfsync = ON")
     if raw.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        raw.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(raw)
+
+
+def _write_ahead(raw: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on; waits for others, which SQLite does not do at this one change.
+
+    Raises:
+        sqlite3.OperationalError: they took longer than `BUSY_SECONDS`.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        Event().wait(0.02)
 
 
 def _begin(connection: Connection) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from cnnlab import analysis, charts, words
 from cnnlab.analysis import Grid
 from cnnlab.history import SweepRecord
+from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError, SweepStatus
-from cnnlab.sweeping import SweepSnapshot
 from cnnlab.ui import explore_form, explore_grid, lab, rights, sweeps, tables
 from cnnlab.ui.explore_grid import Sweep
 

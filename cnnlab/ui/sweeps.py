@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from cnnlab import sweep
 from cnnlab.history import SweepRecord
+from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus
 from cnnlab.sweep import CellResult
-from cnnlab.sweeping import SweepSnapshot
 from cnnlab.ui.lab import check, devices_here, history, lab, name_of, session_name
 from cnnlab.ui.rights import presenters_only
 

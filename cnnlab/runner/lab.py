@@ -1,48 +1,32 @@
-"""The queue, the background thread that works it off, and the live view of what it does.
-
-A run never waits for a whole sweep: it is trained between two of its cells.
-
-One `Lab` owns them all. Its thread launches each run in a worker process and carries the events
-into the live buffer, which pages read, and into the history, which outlives everything. Neither
-this module nor anything it imports loads Keras, torch or Streamlit.
-"""
+"""The queue and the background thread that works it off."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
-from array import array
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from cnnlab import checkpoints
+from cnnlab.runner.live import LiveRun, Snapshot
+from cnnlab.runner.process import Worker
+from cnnlab.runner.sweep_job import Keeper, Record, SweepJob, SweepSnapshot, why_it_died
 from cnnlab.spec import (
     EVENT,
-    Epoch,
-    EpochEnded,
     Event,
     ExperimentSpec,
     GpuOff,
     LabError,
-    PhaseChanged,
     RunCard,
     RunEnded,
-    RunResumed,
-    RunStarted,
     Status,
     SweepStatus,
-    Window,
 )
 from cnnlab.sweep import CellRun
-from cnnlab.sweeping import Keeper, Record, SweepJob, SweepSnapshot, why_it_died
 
 log = logging.getLogger(__name__)
 
@@ -63,196 +47,6 @@ class Recorder(checkpoints.Standing, Keeper, Protocol):
     def reopen(self, run_id: str) -> RunCard: ...
 
     def interrupt_orphans(self) -> list[str]: ...
-
-
-# --- the live view --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """A run at one moment. `columns` holds equally long arrays by name, a row for each step."""
-
-    run_id: str
-    spec: ExperimentSpec
-    phase: str
-    phase_done: float | None
-    started: RunStarted | None
-    ended: RunEnded | None
-    epochs: tuple[Epoch, ...]
-    columns: Mapping[str, array[float]]
-
-
-class LiveRun:
-    """The growing record of one run: written by the lab's thread, read by pages."""
-
-    # NaN stands between window ends, where nothing was read.
-    COLUMNS = ("step", "epoch", "seconds", "ms", "loss", "accuracy", "rss_mb", "device_mb")
-
-    def __init__(self, run_id: str, spec: ExperimentSpec, card: RunCard | None = None) -> None:
-        """
-        Args:
-            card: the run so far, where it is to be resumed.
-        """
-        self.run_id, self.spec = run_id, spec
-        self._lock = threading.Lock()
-        self._taken: Snapshot | None = None
-        self._phase = "starting"
-        self._phase_done: float | None = None
-        self._started: RunStarted | None = None
-        self._ended: RunEnded | None = None
-        self._epochs: list[Epoch] = []
-        self._columns: dict[str, array[float]] = {name: array("d") for name in self.COLUMNS}
-        if card:
-            self._epochs.extend(card.epochs)
-            unknown = [None] * len(card.steps.step)
-            for name, column in self._columns.items():
-                values = getattr(card.steps, name, unknown)
-                column.extend(float("nan") if value is None else value for value in values)
-
-    def apply(self, event: Event) -> None:
-        """Take in one event."""
-        with self._lock:
-            self._taken = None
-            match event:
-                case RunStarted():
-                    self._started = event
-                case RunResumed():
-                    self._go_on_after(event.epochs)
-                case PhaseChanged():
-                    self._phase, self._phase_done = event.phase, event.done
-                case Window():
-                    self._append(event)
-                case EpochEnded():
-                    self._epochs.append(event.row)
-                case RunEnded():
-                    self._ended = event
-
-    def _go_on_after(self, epochs: tuple[Epoch, ...]) -> None:
-        self._epochs[:] = epochs
-        done = bisect_right(self._columns["epoch"], len(epochs))
-        for column in self._columns.values():
-            del column[done:]
-
-    def _append(self, window: Window) -> None:
-        count = len(window.step_ms)
-        if not count:
-            return
-        columns = self._columns
-        columns["step"].extend(range(window.first_step, window.first_step + count))
-        columns["epoch"].extend([window.epoch] * count)
-        columns["ms"].extend(window.step_ms)
-        gap = [float("nan")] * (count - 1)
-        for name in ("seconds", "loss", "accuracy", "rss_mb", "device_mb"):
-            value = getattr(window, name)
-            columns[name].extend(gap)
-            columns[name].append(float("nan") if value is None else value)
-
-    def snapshot(self) -> Snapshot:
-        """A copy that will not change; the same one for all who ask before the next event."""
-        with self._lock:
-            self._taken = self._taken or Snapshot(
-                self.run_id,
-                self.spec,
-                self._phase,
-                self._phase_done,
-                self._started,
-                self._ended,
-                tuple(self._epochs),
-                {name: column[:] for name, column in self._columns.items()},
-            )
-            return self._taken
-
-
-# --- the worker process ---------------------------------------------------------------------
-
-
-class Worker:
-    """A process that will serve one run; see `cnnlab.worker`."""
-
-    COMMAND: ClassVar[tuple[str, ...]] = (sys.executable, "-m", "cnnlab.worker")
-
-    def __init__(self, gpu_off: GpuOff, environment: Mapping[str, str]) -> None:
-        self.gpu_off = gpu_off
-        self._process = subprocess.Popen(
-            [*self.COMMAND, gpu_off],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, **environment, "KERAS_BACKEND": "torch"},
-            # Ctrl-C in the terminal is the lab's to handle: it ends its worker by closing stdin.
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def send(self, line: str) -> None:
-        """Write one line; a worker that is gone is found out by `lines` ending."""
-        try:
-            self._stdin.write(line + "\n")
-            self._stdin.flush()
-        except (BrokenPipeError, ValueError, OSError):
-            log.warning("worker %d is gone", self.pid)
-
-    def line(self) -> str:
-        """The next line, or "" when the worker is done."""
-        return self._stdout.readline()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def close(self, patience_seconds: float = 5.0) -> int:
-        """Let it end, or make it; the exit code, negative for a signal."""
-        try:
-            self._stdin.close()
-        except BrokenPipeError:
-            pass  # it ended before it read everything
-        try:
-            code = self._process.wait(patience_seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            code = self._process.wait()
-        self._stdout.close()
-        return code
-
-
-PROBE_SECONDS = 60.0
-
-
-def probe(gpu_off: GpuOff, environment: Mapping[str, str]) -> dict[str, Any]:
-    """What torch and Keras see in a fresh process with an off-switch thrown.
-
-    Raises:
-        LabError: the process failed, or took longer than `PROBE_SECONDS`.
-    """
-    command = [sys.executable, "-m", "cnnlab", "probe", "--gpu-off", gpu_off]
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=PROBE_SECONDS,
-        )
-    except subprocess.CalledProcessError as error:
-        log.warning("the probe failed: %s", error.stderr)
-        raise LabError("The process that was to look failed; the log says why.") from error
-    except subprocess.TimeoutExpired as error:
-        raise LabError("The process that was to look did not answer; try again.") from error
-    return json.loads(done.stdout)
-
-
-# --- the lab --------------------------------------------------------------------------------
 
 
 @dataclass

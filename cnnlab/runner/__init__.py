@@ -1,0 +1,15 @@
+"""The queue, the background thread that works it off, and the live view of what it does.
+
+A run never waits for a whole sweep: it is trained between two of its cells.
+
+One `Lab` owns them all. Its thread launches each run in a worker process and carries the events
+into the live buffer, which pages read, and into the history, which outlives everything. Neither
+this package nor anything it imports loads Keras, torch or Streamlit.
+"""
+
+from cnnlab.runner.lab import Lab
+from cnnlab.runner.live import LiveRun, Snapshot
+from cnnlab.runner.process import Worker, probe
+from cnnlab.runner.sweep_job import SweepSnapshot
+
+__all__ = ["Lab", "LiveRun", "Snapshot", "SweepSnapshot", "Worker", "probe"]

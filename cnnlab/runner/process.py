@@ -1,0 +1,101 @@
+"""The processes that the lab starts: workers, and probes of what a fresh process sees."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from cnnlab.spec import GpuOff, LabError
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """A process that will serve one run; see `cnnlab.worker`."""
+
+    COMMAND: ClassVar[tuple[str, ...]] = (sys.executable, "-m", "cnnlab.worker")
+
+    def __init__(self, gpu_off: GpuOff, environment: Mapping[str, str]) -> None:
+        self.gpu_off = gpu_off
+        self._process = subprocess.Popen(
+            [*self.COMMAND, gpu_off],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, **environment, "KERAS_BACKEND": "torch"},
+            # Ctrl-C in the terminal is the lab's to handle: it ends its worker by closing stdin.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def send(self, line: str) -> None:
+        """Write one line; a worker that is gone is found out by `lines` ending."""
+        try:
+            self._stdin.write(line + "\n")
+            self._stdin.flush()
+        except (BrokenPipeError, ValueError, OSError):
+            log.warning("worker %d is gone", self.pid)
+
+    def line(self) -> str:
+        """The next line, or "" when the worker is done."""
+        return self._stdout.readline()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def close(self, patience_seconds: float = 5.0) -> int:
+        """Let it end, or make it; the exit code, negative for a signal."""
+        try:
+            self._stdin.close()
+        except BrokenPipeError:
+            pass  # it ended before it read everything
+        try:
+            code = self._process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        self._stdout.close()
+        return code
+
+
+PROBE_SECONDS = 60.0
+
+
+def probe(gpu_off: GpuOff, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What torch and Keras see in a fresh process with an off-switch thrown.
+
+    Raises:
+        LabError: the process failed, or took longer than `PROBE_SECONDS`.
+    """
+    command = [sys.executable, "-m", "cnnlab", "probe", "--gpu-off", gpu_off]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PROBE_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        log.warning("the probe failed: %s", error.stderr)
+        raise LabError("The process that was to look failed; the log says why.") from error
+    except subprocess.TimeoutExpired as error:
+        raise LabError("The process that was to look did not answer; try again.") from error
+    return json.loads(done.stdout)
