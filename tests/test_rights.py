@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import streamlit
 from quiet_lab import APP, said
@@ -215,3 +217,8 @@ def test_emptying_streamlits_cache_leaves_the_lab_alone(quiet_lab):
     before = lab.lab(), lab.history()
     streamlit.cache_resource.clear()
     assert (lab.lab(), lab.history()) == before
+
+
+def test_collecting_garbage_after_each_refresh_does_not_look_through_the_modules(quiet_lab):
+    lab.lab()
+    assert gc.get_freeze_count() > 50_000
