@@ -34,14 +34,16 @@ WORD = "open sesame"
 
 
 @contextmanager
-def serving(home: Path, arguments: Callable[[int], list[str]]) -> Iterator[str]:
+def serving(
+    home: Path, arguments: Callable[[int], list[str]], stdin: int = subprocess.DEVNULL
+) -> Iterator[str]:
     """The app in a process of its own; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "CNNLAB_HOME": str(home), PASSPHRASE: WORD}
     process = subprocess.Popen(
-        arguments(port), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        arguments(port), cwd=ROOT, env=environment, stdin=stdin, stdout=subprocess.DEVNULL
     )
     try:
         yield _answering(f"http://127.0.0.1:{port}")
@@ -67,6 +69,20 @@ def shared(home) -> Iterator[str]:
     """A lab shared on the network, as `make share` starts it."""
     with serving(home, lambda port: command(port, ["lab.example.org"])) as url:
         yield url
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal that a program can hold")
+def test_the_first_start_on_a_desktop_opens_the_lab_and_asks_nothing(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))  # where Streamlit keeps what it was told
+    monkeypatch.setenv("BROWSER", "true")
+    _, terminal = os.openpty()
+
+    def desktop(port: int) -> list[str]:
+        options = ["--server.port", str(port), "--server.headless", "false"]
+        return [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+
+    with serving(home, desktop, stdin=terminal):
+        pass  # it answers
 
 
 # --- hosts and origins ----------------------------------------------------------------------
