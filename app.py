@@ -39,3 +39,4 @@ try:
     page.run()
 except LabError as error:
     st.error(tables.plain(str(error)), icon=":material/error:")
+top.settle()

@@ -8,7 +8,6 @@ what the lab holds (`tests/test_house.py`).
 from __future__ import annotations
 
 import atexit
-import gc
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -60,19 +59,7 @@ def _open_lab() -> Lab:
     ways: tuple[GpuOff, ...] = get_args(GpuOff)
     opened = Lab(history(), {way: worker_environment(way) for way in ways})
     atexit.register(opened.close)
-    _settle()
     return opened
-
-
-def _settle() -> None:
-    """Take what is loaded by now out of the garbage collector's sight, once.
-
-    Streamlit collects all garbage after every script run, a fragment's too, while every thread
-    waits. To look through the modules' 180,000 objects takes 100 ms, ten times what a refresh does.
-    """
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
 
 
 lab = Held(_open_lab, lambda opened: opened.close())
