@@ -10,16 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +23,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from bench.measure import paired, save
+from bench.serving import ARGUMENTS, CHROMIUM, serving
 from cnnlab.history import History, default_url
 from cnnlab.spec import PRESETS, ExperimentSpec, change
 from cnnlab.ui import link
@@ -38,8 +35,6 @@ SPECS = {
     "article CNN": change(PRESETS["article"].spec, dataset="shapes", train_limit=6000, epochs=1),
     "dense": change(PRESETS["dense"].spec, dataset="shapes", train_limit=40_000, epochs=8),
 }
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TRAINING_MS = 600_000
 
 
@@ -88,37 +83,6 @@ def watched(spec: ExperimentSpec, browser: Browser, url: str) -> float:
     return timing.step_ms_mean
 
 
-@contextmanager
-def lab() -> Iterator[str]:
-    """The app in a process of its own; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless", "true", "--server.port", str(port)]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{url}/_stcore/health")
-        yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _wait_for(url: str) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
-        else:
-            return
-
-
 def train_and_draw(spec: ExperimentSpec) -> None:
     """Train here, and draw the run's page twice a second beside it; prints the timing as JSON."""
     os.environ["KERAS_BACKEND"] = "torch"
@@ -149,16 +113,16 @@ def train_and_draw(spec: ExperimentSpec) -> None:
 
 def main() -> list[dict[str, Any]]:
     """Measure, keep and return the results; nothing where there is no browser."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
+    if CHROMIUM is None:
         print("No Chromium is installed, so the cost of watching is not measured.")
         return []
     results = []
     with ExitStack() as stack:
-        os.environ["CNNLAB_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())
-        url = stack.enter_context(lab())
+        home = stack.enter_context(tempfile.TemporaryDirectory())
+        os.environ["CNNLAB_HOME"] = home
+        url = stack.enter_context(serving(Path(home))).url
         driver = stack.enter_context(sync_playwright())
-        browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         stack.callback(browser.close)
         for name, spec in SPECS.items():
             results.append(_measured(name, spec, browser, url))

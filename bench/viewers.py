@@ -13,15 +13,8 @@ import asyncio
 import json
 import multiprocessing
 import os
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic, sleep
@@ -30,13 +23,13 @@ from typing import Any
 import psutil
 
 from bench.measure import paired, save
+from bench.serving import serving
 from bench.visitor import Visitor
 from cnnlab.history import History
 
 VIEWERS, PAIRS = 50, 3
 WINDOW_SECONDS, SETTLE_SECONDS = 20.0, 5.0
 REFRESH_BUDGET_SECONDS = 1.5
-ROOT = Path(__file__).parents[1]
 RUN = "preset=tiny&epochs=10000&device=cpu&threads=1"
 
 
@@ -69,41 +62,7 @@ def look_on(url: str, run_id: str, orders: Connection) -> None:
     orders.send(asyncio.run(watch(url, run_id, orders)))
 
 
-# --- the server -----------------------------------------------------------------------------
-
-
-@contextmanager
-def server(home: Path) -> Iterator[tuple[str, int]]:
-    """The app in a process of its own: its address and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless", "true", "--server.port", str(port)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-        cwd=ROOT,
-        env={**os.environ, "CNNLAB_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}", process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
-
-
-def _wait(url: str, seconds: float = 120) -> None:
-    end = monotonic() + seconds
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            if monotonic() > end:
-                raise
-            sleep(0.2)
-        else:
-            return
+# --- the training -----------------------------------------------------------------------------
 
 
 async def start(url: str) -> None:
@@ -153,8 +112,8 @@ class Measure:
 def measured(home: Path) -> dict[str, Any]:
     """Both arms in turn, and what the viewers saw."""
     os.environ["CNNLAB_HOME"] = str(home)
-    with server(home) as (url, pid):
-        asyncio.run(start(url))
+    with serving(home) as server:
+        asyncio.run(start(server.url))
         history = History()
         run_id = history.summaries()[0].run_id
         end = monotonic() + 300
@@ -162,7 +121,7 @@ def measured(home: Path) -> dict[str, Any]:
             if monotonic() > end:
                 raise RuntimeError("the training did not begin")
             sleep(0.5)
-        arms = Measure(url, pid, history, run_id)
+        arms = Measure(server.url, server.pid, history, run_id)
         result = paired(arms.with_viewers, arms.step_ms, PAIRS)
         history.close()
     # The first round was to warm up.

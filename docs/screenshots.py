@@ -15,8 +15,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests" / "browser"))
-from conftest import ARGUMENTS, CHROMIUM, serving  # noqa: E402
+sys.path.insert(0, str(HERE.parent))
+from bench.serving import ARGUMENTS, CHROMIUM, serving  # noqa: E402
 
 SIZE = {"width": 1280, "height": 860}
 LARGEST_BYTES = 250_000

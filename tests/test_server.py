@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from time import monotonic, sleep
-from urllib.request import urlopen
+from contextlib import asynccontextmanager
+from time import monotonic
 
 import pytest
 from example_runs import CPU, add_run
@@ -21,6 +16,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from bench.serving import serving
 from bench.visitor import Visitor
 from cnnlab.commands.share import command
 from cnnlab.history import History
@@ -29,46 +25,15 @@ from cnnlab.sharing import PASSPHRASE
 from cnnlab.spec import Status
 from cnnlab.ui import rights
 
-ROOT = Path(__file__).resolve().parents[1]
 WORD = "open sesame"
-
-
-@contextmanager
-def serving(
-    home: Path, arguments: Callable[[int], list[str]], stdin: int = subprocess.DEVNULL
-) -> Iterator[str]:
-    """The app in a process of its own; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "CNNLAB_HOME": str(home), PASSPHRASE: WORD}
-    process = subprocess.Popen(
-        arguments(port), cwd=ROOT, env=environment, stdin=stdin, stdout=subprocess.DEVNULL
-    )
-    try:
-        yield _answering(f"http://127.0.0.1:{port}")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
-
-
-def _answering(url: str) -> str:
-    end = monotonic() + 120
-    while True:
-        try:
-            urlopen(f"{url}/_stcore/health", timeout=5).close()
-        except OSError:
-            assert monotonic() < end, "the app did not start"
-            sleep(0.2)
-        else:
-            return url
+GUARDED = {PASSPHRASE: WORD}
 
 
 @pytest.fixture
 def shared(home) -> Iterator[str]:
     """A lab shared on the network, as `make share` starts it."""
-    with serving(home, lambda port: command(port, ["lab.example.org"])) as url:
-        yield url
+    with serving(home, lambda port: command(port, ["lab.example.org"]), GUARDED) as server:
+        yield server.url
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal that a program can hold")
@@ -81,7 +46,7 @@ def test_the_first_start_on_a_desktop_opens_the_lab_and_asks_nothing(home, tmp_p
         options = ["--server.port", str(port), "--server.headless", "false"]
         return [sys.executable, "-m", "streamlit", "run", "app.py", *options]
 
-    with serving(home, desktop, stdin=terminal):
+    with serving(home, desktop, GUARDED, stdin=terminal):
         pass  # it answers
 
 
@@ -104,10 +69,6 @@ async def lets_in(url: str, host: str, origin: str | None) -> bool:
 
 
 def test_only_its_own_names_and_pages_reach_the_lab(home):
-    def plain(port: int) -> list[str]:
-        options = ["--server.port", str(port), "--server.headless", "true"]
-        return [sys.executable, "-m", "streamlit", "run", "app.py", *options]
-
     async def ask(url: str) -> None:
         port = url.rpartition(":")[2]
         own = f"127.0.0.1:{port}"
@@ -120,8 +81,8 @@ def test_only_its_own_names_and_pages_reach_the_lab(home):
         for origin in ("http://evil.example", f"http://evil.example:{port}", "null"):
             assert not await lets_in(url, own, origin)
 
-    with serving(home, plain) as url:
-        asyncio.run(ask(url))
+    with serving(home, environment=GUARDED) as server:
+        asyncio.run(ask(server.url))
 
 
 def test_a_shared_lab_answers_the_names_it_was_given_and_no_others(shared):

@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from conftest import serving
 from example_sweeps import add_sweep
 from playwright.sync_api import Browser, Page, expect
 
+from bench.serving import serving
 from cnnlab.history import History
 
 MAP = '[data-testid="stVegaLiteChart"] canvas'

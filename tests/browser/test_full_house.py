@@ -13,10 +13,10 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from axe_playwright_python.sync_playwright import Axe
-from conftest import CHROMIUM, Server, serving
 from example_runs import CARD, CPU, TINY, add_run
 from playwright.sync_api import Browser, Page, expect
 
+from bench.serving import CHROMIUM, Server, serving
 from cnnlab.history import History
 from cnnlab.spec import Status, change
 
