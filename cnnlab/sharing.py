@@ -71,7 +71,8 @@ class Tries:
         """One more wrong word: from `free` on, each doubles the time until the next."""
         self.wrong += 1
         if self.wrong >= self.free:
-            self.closed_until = now + min(2.0 ** (self.wrong - self.free), self.longest_wait)
+            doubled = min(self.wrong - self.free, 30)  # guesses go on for days, a float does not
+            self.closed_until = now + min(2.0**doubled, self.longest_wait)
 
 
 class Door:

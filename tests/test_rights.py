@@ -105,6 +105,19 @@ def test_who_opens_a_new_browser_for_each_guess_waits_as_well(monkeypatch):
     assert guesses < 100
 
 
+def test_who_guesses_for_days_on_end_still_waits(monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(sharing, "monotonic", lambda: clock[0])
+    door = Door(WORD)
+    for _ in range(2000):
+        with pytest.raises(LabError, match="not the passphrase"):
+            door.open("guess", Tries())
+        clock[0] += sharing.LONGEST_WAIT_OF_ALL
+    clock[0] -= 1
+    with pytest.raises(LabError, match="Too many"):
+        door.open(WORD, Tries())
+
+
 @pytest.mark.parametrize(
     ("address", "local"),
     [
