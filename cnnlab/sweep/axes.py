@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from cnnlab.spec import PRESETS, Axis, Engine, ExperimentSpec, LabError, Precision, RnnModel, Value
+from cnnlab.spec import PRESETS, Axis, Engine, ExperimentSpec, LabError, Precision, Value
 from cnnlab.sweep.calibration import PROBES
 
 Raw = dict[str, Any]
@@ -85,13 +85,7 @@ AXES: dict[str, AxisKind] = {
         needs="a hidden Dense layer",
         fits=lambda spec: spec.model.family == "rnn" or bool(spec.model.dense),
     ),
-    "sequence_length": AxisKind(
-        "Sequence length",
-        _sequence_length,
-        families=("rnn",),
-        needs="a sequence length of its own",
-        fits=lambda spec: "sequence_length" in RnnModel.model_fields,
-    ),
+    "sequence_length": AxisKind("Sequence length", _sequence_length, families=("rnn",)),
     "batch_size": AxisKind("Batch size", _plain("batch_size")),
     "train_limit": AxisKind("Pictures", _plain("train_limit")),
     "threads": AxisKind("Threads", _plain("threads")),

@@ -116,14 +116,12 @@ def measure(
     *,
     seconds: float,
     until_steady: bool = True,
-    launched_at: float | None = None,
 ) -> RunEnded:
     """Time the steps of a spec and tell `emit` about it, as `training.train` does.
 
     Args:
         seconds: the share of this cell, from now on. A few steps are taken whatever it is.
         until_steady: end before that if the median does not move any more.
-        launched_at: as in `training.train`; None: now, in a process that was there already.
 
     Raises:
         LabError: the spec or its device cannot work, or does not fit into memory.
@@ -133,7 +131,7 @@ def measure(
         # What is here at first stays, torch and Keras above all: without them to walk through,
         # letting go of a model takes no time, instead of a fifth of a second for every cell.
         gc.freeze()
-    ledger = Ledger(time.monotonic() if launched_at is None else launched_at)
+    ledger = Ledger(time.monotonic())  # its process was there already
     device = devices.resolve(spec.device, spec.gpu_off)
     try:
         with keras.device(device):
