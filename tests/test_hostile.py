@@ -223,8 +223,9 @@ def specs_work_or_are_refused(count: int) -> tuple[Counter[str], float]:
 
 def test_any_spec_works_or_is_refused(home):
     seen, _ = specs_work_or_are_refused(FEW)
-    assert seen["works"] > FEW // 20
-    assert seen["refused"] > FEW // 20
+    # How many of each is Hypothesis's choice, which differs from run to run: both are to be there.
+    assert seen["works"]
+    assert seen["refused"]
 
 
 @pytest.mark.soak

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab import runner
+from cnnlab.runner import lab as runner
 from cnnlab.spec import (
     PRESETS,
     LabError,
