@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from cnnlab import analysis, words
-from cnnlab.analysis.runs import LEVEL_RATIO, asked_facts, epoch_seconds
+from cnnlab.analysis.differing import asked_facts
+from cnnlab.analysis.runs import LEVEL_RATIO, epoch_seconds
 from cnnlab.published import REFERENCES, Reference
-from cnnlab.spec import PRESETS, ExperimentSpec, Frozen, LabError, RunCard, Status, change
+from cnnlab.spec import PRESETS, ExperimentSpec, Frozen, LabError, RunCard, Status, change, spoken
 
 MOST_REPEATS = 20
 MOST_REASONS = 3
@@ -240,9 +241,8 @@ def other_than_published(spec: ExperimentSpec) -> list[str]:
     """What of a spec that decides speed is not as in the published runs, a phrase each."""
     ours, theirs = asked_facts(spec), asked_facts(PRESETS["article"].spec)
     names = (name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name))
-    return [
-        f"{field} is not as published" for field in dict.fromkeys(n.split(".")[0] for n in names)
-    ]
+    fields = dict.fromkeys(name.split(".")[0] for name in names)
+    return [f"{spoken(field)} is not as published" for field in fields]
 
 
 def _beside_published(cards: Sequence[RunCard], opponent: Reference, same: bool) -> Result:

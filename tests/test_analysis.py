@@ -24,6 +24,7 @@ from cnnlab.spec import (
     Steps,
     Timing,
     change,
+    spoken,
 )
 
 NAN = math.nan
@@ -391,6 +392,10 @@ def card(device: str = "cpu", seconds: tuple[float, ...] = (30, 22, 23), **field
     return RunCard(**(values | fields))
 
 
+ARTICLE = PRESETS["article"].spec.model_dump(mode="json")["model"]
+FEWER_FILTERS = ARTICLE | {
+    "blocks": [{"convs": [{"filters": 64, "kernel": 7}], "pool": 2}, *ARTICLE["blocks"][1:]]
+}
 CPU = card("cpu", (400, 342, 344))
 GPU = card("cuda:0", (30, 22.8, 22.8))
 
@@ -452,7 +457,7 @@ def test_a_pair_that_did_other_work_has_no_ratio_and_says_why(field, value):
     other = GPU.model_copy(update={"spec": change(GPU.spec, **{field: value})})
     reasons = analysis.comparability(CPU, other)
     assert len(reasons) == 1
-    assert reasons[0].startswith(f"{field} is ")
+    assert reasons[0].startswith(f"{spoken(field)} is ")
     assert analysis.speed_up(CPU, other) is None
     assert analysis.verdict(CPU, other) == f"No fair verdict: {reasons[0]}."
 
@@ -469,13 +474,13 @@ def test_what_decides_no_duration_is_no_reason_against_a_pair(field, value):
 def test_versions_threads_and_data_count_where_both_runs_know_them():
     other = GPU.model_copy(update={"environment": {"torch": "2.4.1", "threads": 4}})
     assert analysis.comparability(CPU, other) == [
-        "threads is 8 against 4",
+        "CPU threads is 8 against 4",
         "torch is 2.13.0 against 2.4.1",
     ]
     assert analysis.comparability(CPU, GPU.model_copy(update={"environment": {}})) == []
     smaller = GPU.dataset.model_copy(update={"train_images": 1700})
     assert analysis.comparability(CPU, GPU.model_copy(update={"dataset": smaller})) == [
-        "dataset.train_images is 42,500 against 1,700"
+        "examples to train on is 42,500 against 1,700"
     ]
     assert analysis.comparability(CPU, GPU.model_copy(update={"dataset": None})) == []
 
@@ -483,9 +488,38 @@ def test_versions_threads_and_data_count_where_both_runs_know_them():
 def test_another_network_is_named_and_a_long_list_of_reasons_is_cut_short():
     other = GPU.model_copy(update={"spec": change(PRESETS["tiny"].spec, dataset="cifar100")})
     said = analysis.verdict(CPU, other)
-    assert "model.blocks.0.convs.0.filters is 128 against 16" in analysis.comparability(CPU, other)
-    assert said.startswith("No fair verdict: ")
+    assert said.startswith("No fair verdict: how many to use is all against 8,000; the blocks of ")
     assert said.endswith(" more.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts", "reasons"),
+    [
+        (
+            {"dataset": "shapes", "train_limit": 2000},
+            {"name": "shapes", "train_images": 1700, "validation_images": 300, "classes": 10},
+            ["data set is cifar100 against shapes", "how many to use is all against 2,000"],
+        ),
+        (
+            {"train_limit": 2000},
+            {"train_images": 1700, "validation_images": 300},
+            ["how many to use is all against 2,000"],
+        ),
+        ({}, {"name": "cifar10", "classes": 10}, ["data set found is cifar100 against cifar10"]),
+        ({"model": {"family": "dense"}}, {}, ["family is CNN against Dense"]),
+        ({"model": FEWER_FILTERS}, {}, ["block 1, Conv2D 1, filters is 128 against 64"]),
+    ],
+)
+def test_what_only_follows_from_another_difference_is_not_told_again(changes, facts, reasons):
+    relearnt = "model" in changes or "name" in facts  # so the number of parameters follows
+    other = GPU.model_copy(
+        update={
+            "spec": change(GPU.spec, **changes),
+            "dataset": GPU.dataset.model_copy(update=facts),
+            "model": GPU.model.model_copy(update={"parameters": 1 if relearnt else 975_692}),
+        }
+    )
+    assert analysis.comparability(CPU, other) == reasons
 
 
 def test_a_run_without_a_finished_epoch_is_no_contestant():

@@ -253,8 +253,8 @@ def test_another_spec_or_another_machine_makes_no_pair_but_reasons():
     wide = GPU.model_copy(update={"spec": change(GPU.spec, batch_size=64)})
     assert analysis.pairings([CPU, wide]) == []
     assert analysis.unpaired([CPU, wide], []) == {
-        wide.run_id: ["batch_size is 64 against 32"],
-        CPU.run_id: ["batch_size is 32 against 64"],
+        wide.run_id: ["batch size is 64 against 32"],
+        CPU.run_id: ["batch size is 32 against 64"],
     }
     older = GPU.model_copy(update={"environment": {"torch": "2.4.1"}})
     [pairing] = analysis.pairings([CPU, older])

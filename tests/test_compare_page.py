@@ -136,7 +136,7 @@ def test_two_runs_that_did_other_work_get_the_reasons_and_no_number(history: His
     other = change(TINY, batch_size=64, engine="stock")
     fast = add_run(history, spec=other, device=CARD, step_ms=10.0)
     app = compare(slow, fast)
-    assert "batch_size is 32 against 64" in heard(app, "warning")
+    assert "batch size is 32 against 64" in heard(app, "warning")
     assert "engine is fast against stock" in heard(app, "warning")
     assert "times as fast" not in said(app)
 
@@ -158,7 +158,7 @@ def test_runs_of_several_specs_are_paired_and_the_unfair_ones_named(history: His
     ]
     app = compare(*runs)
     assert "The GPU is 10 times as fast" in said(app, "header")
-    assert "C: batch_size is 64 against 32" in heard(app, "markdown")
+    assert "C: batch size is 64 against 32" in heard(app, "markdown")
 
 
 def test_pairs_of_the_whole_history_are_found_when_asked_for(history: History) -> None:
@@ -269,7 +269,7 @@ def test_only_what_differs_stands_first_and_the_rest_is_folded(history: History)
     two = add_run(history, name="Two", spec=change(TINY, learning_rate=0.01))
     app = compare(one, two)
     fields = next(item.value for item in app.dataframe if "Field" in item.value.columns)
-    assert list(fields["Field"]) == ["learning_rate"]
+    assert list(fields["Field"]) == ["Learning rate"]
     assert list(fields.columns) == ["Field", "One", "Two"]
     assert any(item.label.startswith("The same in all") for item in app.expander)
 

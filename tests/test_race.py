@@ -140,7 +140,7 @@ def test_an_unfair_pair_gets_its_reasons_and_no_number() -> None:
     other = other.model_copy(update={"spec": other.spec.model_copy(update={"batch_size": 64})})
     result = judge([ran(CPU, 300), other])
     assert result.speed_up is None
-    assert "batch_size" in " ".join(result.reasons)
+    assert "batch size" in " ".join(result.reasons)
 
 
 def test_one_lane_stands_beside_what_was_published_and_claims_no_number() -> None:
@@ -148,8 +148,8 @@ def test_one_lane_stands_beside_what_was_published_and_claims_no_number() -> Non
     assert result.speed_up is None
     assert "published, not measured here" in result.verdict
     assert "20 s to 22 s" in result.verdict
-    assert "dataset is not as published" in result.reasons
-    assert "model is not as published" in result.reasons
+    assert "data set is not as published" in result.reasons
+    assert "network is not as published" in result.reasons
     assert judge([ran(CPU, 300)]).verdict.startswith("No verdict")
 
 
@@ -158,7 +158,7 @@ def test_the_published_recipe_is_the_preset() -> None:
     assert other_than_published(article) == []
     assert other_than_published(change(article, device="cpu", epochs=3, seed=7)) == []
     assert other_than_published(change(article, batch_size=64)) == [
-        "batch_size is not as published"
+        "batch size is not as published"
     ]
 
 
@@ -178,7 +178,7 @@ def test_a_recorded_run_of_another_machine_gives_none() -> None:
     )
     result = judge([ran(CPU, 300)], elsewhere)
     assert result.speed_up is None
-    assert "cpu is Example CPU against Another CPU" in result.verdict
+    assert "CPU is Example CPU against Another CPU" in result.verdict
     assert "recorded on" in result.verdict
 
 

@@ -187,7 +187,7 @@ def test_one_lane_stands_beside_the_published_run(history: History) -> None:
     app = page("race", runs=add_run(history, device=CPU))
     assert "no number is claimed" in said(app, "header")
     assert "GeForce RTX 3060" in said(app, "subheader")
-    assert "dataset is not as published" in said(app, "caption")
+    assert "data set is not as published" in said(app, "caption")
 
 
 def test_a_stopped_race_withdraws_what_waits_before_what_runs(

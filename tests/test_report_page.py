@@ -210,7 +210,7 @@ def test_markdown_links_a_drawing_for_every_chart(cards: list[RunCard]) -> None:
         assert ElementTree.fromstring(drawing).tag.endswith("svg")
         assert not re.search(r"<script|href=", drawing)
     assert "About equally fast" in text
-    assert "| device.name | Example CPU | Example GPU |" in text
+    assert "| Name of the device | Example CPU | Example GPU |" in text
 
 
 def test_markdown_and_its_drawings_travel_in_one_archive(cards: list[RunCard]) -> None:

@@ -259,7 +259,7 @@ def test_the_name_of_a_run_is_shown_as_it_was_written(history: History) -> None:
 
 def test_what_is_asked_and_what_is_used_are_both_named(history: History) -> None:
     app = show(add_run(history, device=CARD))
-    assert r"Asked for auto; used cuda\:0, Example GPU." in said(app, "caption")
+    assert r"Asked for any device; used cuda\:0, Example GPU." in said(app, "caption")
 
 
 def test_steps_of_the_example_match_its_epochs(history: History) -> None:

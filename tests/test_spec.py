@@ -9,14 +9,19 @@ from hypothesis import strategies as st
 from cnnlab.spec import (
     EVENT,
     PRESETS,
+    CnnModel,
     Epoch,
     EpochEnded,
     ExperimentSpec,
     SpecError,
     change,
+    choice,
+    label,
     parse_spec,
+    spoken,
     warmup_steps,
 )
+from cnnlab.spec.labels import LABELS
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -98,3 +103,20 @@ def test_nan_and_infinity_survive_an_event(value: float) -> None:
 @pytest.mark.parametrize(("steps", "warm"), [(0, 0), (1, 0), (4, 2), (10, 5), (26_580, 5)])
 def test_warm_up_is_five_steps_or_half_of_a_short_run(steps: int, warm: int) -> None:
     assert warmup_steps(steps) == warm
+
+
+def test_every_field_has_one_name_for_people_and_no_two_share_one() -> None:
+    fields = [*ExperimentSpec.model_fields, *(f"model.{name}" for name in CnnModel.model_fields)]
+    assert all(label(field) != field for field in fields)
+    assert len(set(LABELS.values())) == len(LABELS)
+    assert label("model.blocks.0.convs.1.filters") == "Block 1, Conv2D 2, filters"
+    assert label("model.dense.0") == "Dense units"
+    assert label("environment.cpu") == label("cpu") == "CPU"
+    assert label("environment.seed") == "environment.seed"
+    assert (spoken("batch_size"), spoken("tf32"), spoken("python")) == (
+        "batch size",
+        "TF32",
+        "Python",
+    )
+    assert choice("model.cell", "gru") == "GRU"
+    assert choice("dataset", "shapes") == "shapes"

@@ -10,6 +10,7 @@ from cnnlab.analysis.crossover import (
     summary,
     times_frame,
 )
+from cnnlab.analysis.differing import agreements, comparability, differences, flatten
 from cnnlab.analysis.outcomes import BEST, best_of, by_heart, past_its_best, results, seconds_to
 from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
 from cnnlab.analysis.pairs import Pairing, Spread, pairings, unpaired, worth_pairing
@@ -29,11 +30,7 @@ from cnnlab.analysis.runs import (
     DeviceKind,
     SpeedUp,
     Summary,
-    agreements,
-    comparability,
     device_kind,
-    differences,
-    flatten,
     history_frame,
     ledger,
     speed_up,

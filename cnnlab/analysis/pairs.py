@@ -9,16 +9,18 @@ from functools import lru_cache
 from statistics import median
 from typing import Any
 
+from cnnlab.analysis.differing import (
+    SpeedFacts,
+    asked_facts,
+    count_reasons,
+    reasons_between,
+)
 from cnnlab.analysis.runs import (
     LEVEL_RATIO,
     DeviceKind,
-    SpeedFacts,
     Summary,
-    asked_facts,
-    count_reasons,
     device_kind,
     epoch_seconds,
-    reasons_between,
 )
 from cnnlab.spec import ExperimentSpec, RunCard
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from cnnlab import analysis, words
 from cnnlab.commands.shared import emit_json, open_history, out
 from cnnlab.report.story import kind_of, labels, verdicts
-from cnnlab.spec import LabError, RunCard
+from cnnlab.spec import LabError, RunCard, label
 
 SPEEDS = ("fit_seconds", "step_ms_mean", "step_ms_median", "step_ms_p95", "images_per_second")
 
@@ -108,5 +108,5 @@ def _differences(cards: Sequence[RunCard]) -> Table:
     frame = analysis.differences(cards)
     table = Table("differs", *map(escape, labels(cards)))
     for name, row in zip(frame.index, frame.itertuples(index=False), strict=True):
-        table.add_row(escape(str(name)), *(escape(str(value)) for value in row))
+        table.add_row(escape(label(str(name))), *(escape(str(value)) for value in row))
     return table

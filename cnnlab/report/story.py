@@ -12,7 +12,7 @@ import pandas as pd
 
 from cnnlab import analysis, charts, words
 from cnnlab.published import REFERENCES, Reference
-from cnnlab.spec import PRESETS, RunCard
+from cnnlab.spec import PRESETS, RunCard, label
 
 KINDS: dict[analysis.DeviceKind, str] = {"cpu": "CPU", "accelerator": "GPU"}
 DIGITS = 6  # after the point: finer than a chart shows, and a third of the bytes of all digits
@@ -167,7 +167,8 @@ def _ledger(cards: Sequence[RunCard], names: Sequence[str]) -> Table:
 
 def _differences(cards: Sequence[RunCard], names: Sequence[str]) -> Table:
     frame = analysis.differences(cards)
-    rows = zip(frame.index, *(frame.iloc[:, place] for place in range(len(cards))), strict=True)
+    columns = (frame.iloc[:, place] for place in range(len(cards)))
+    rows = zip(map(label, frame.index), *columns, strict=True)
     return Table(("Field", *names), tuple(tuple(map(str, row)) for row in rows))
 
 

@@ -59,6 +59,7 @@ from cnnlab.spec.experiment import (
     problems_of,
     training_part,
 )
+from cnnlab.spec.labels import CHOICES, choice, label, spoken
 from cnnlab.spec.presets import (
     PRESETS,
     Preset,
@@ -72,6 +73,7 @@ from cnnlab.spec.sweep import (
 )
 
 __all__ = [
+    "CHOICES",
     "EVENT",
     "PRESETS",
     "RUN_SCHEMA",
@@ -122,9 +124,12 @@ __all__ = [
     "Value",
     "Window",
     "change",
+    "choice",
     "home",
+    "label",
     "parse_spec",
     "problems_of",
+    "spoken",
     "training_part",
     "warmup_steps",
 ]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
 from cnnlab import analysis, words
 from cnnlab.history import RunSummary
-from cnnlab.spec import RunCard
+from cnnlab.spec import RunCard, label
 from cnnlab.ui import compare_charts, compare_files, compare_speed, run_view, tables
 from cnnlab.ui.lab import history
 from cnnlab.ui.run_state import cards_of
@@ -132,7 +131,8 @@ def _differences(cards: Sequence[RunCard], names: Sequence[str]) -> None:
         return
     st.subheader("What differs", anchor=False)
     frame = analysis.differences(cards)
-    frame.columns = pd.Index(names)
+    same = analysis.agreements(cards[0], frame)
+    frame = frame.set_axis(names, axis="columns").set_axis(map(label, frame.index))
     if frame.empty:
         st.caption("Nothing: the runs are repeats of each other.")
     elif len(cards) <= MOST_SIDE_BY_SIDE:
@@ -140,6 +140,6 @@ def _differences(cards: Sequence[RunCard], names: Sequence[str]) -> None:
         st.dataframe(frame.reset_index(names="Field"), hide_index=True, height=tall)
     else:
         st.dataframe(frame.T.rename_axis("Run").reset_index(), hide_index=True, height=400)
-    same = analysis.agreements(cards[0], frame)
     with st.expander(f"The same in all ({words.count(len(same))})", icon=":material/equal:"):
-        st.dataframe({"Field": list(same), "Value": list(same.values())}, hide_index=True)
+        fields = list(map(label, same))
+        st.dataframe({"Field": fields, "Value": list(same.values())}, hide_index=True)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from cnnlab.devices import OFF_SWITCHES
-from cnnlab.spec import PRESETS, Problem
+from cnnlab.spec import CHOICES, PRESETS, Problem
 from cnnlab.ui import link, recipe, tables
 from cnnlab.ui.link import Field, Raw, Section
 from cnnlab.ui.recipe import KEY, PILLS, Recipe
@@ -16,13 +16,8 @@ from cnnlab.ui.recipe import KEY, PILLS, Recipe
 Options = Mapping[str, Mapping[str, str]]
 """By field: the values to choose from, each with its label."""
 
-
 LABELS: dict[str, dict[str, str]] = {
-    "family": {"cnn": "CNN", "dense": "Dense", "rnn": "RNN"},
-    "cell": tables.CELLS,
-    "head": {"global_average": "Global average pooling", "flatten": "Flatten"},
-    "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
-    "tf32": {"default": "As torch has it", "on": "Everywhere", "off": "Nowhere"},
+    **CHOICES,
     "gpu_off": {"none": "Nothing", **{way: item.title for way, item in OFF_SWITCHES.items()}},
 }
 STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000, "sequence_length": 8}
@@ -110,7 +105,7 @@ def _show_field(field: Field, form: Recipe, options: Options) -> None:
 
 
 def _choices(field: Field, facts: Mapping[str, Any]) -> dict[str, str]:
-    labels = LABELS.get(field.name, {})
+    labels = LABELS.get(field.path, {})
     values = list(link.FRESH) if field.name == "family" else facts.get("enum", [])
     return {value: labels.get(value, value) for value in values}
 

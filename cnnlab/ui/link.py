@@ -23,6 +23,7 @@ from cnnlab.spec import (
     Problem,
     RnnModel,
     SpecError,
+    label,
     parse_spec,
 )
 
@@ -42,10 +43,9 @@ Section = Literal["data", "network", "training", "device"]
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a spec: where it is, what it is called, what it does."""
+    """One field of a spec: where it is, and what it does."""
 
     path: str
-    label: str
     help: str
     section: Section
     folded: bool = False
@@ -58,108 +58,98 @@ class Field:
         """Its name in a link."""
         return self.path.rpartition(".")[2]
 
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return label(self.path)
+
 
 FIELDS: tuple[Field, ...] = (
-    Field("dataset", "Data set", "The pictures or sequences to learn from.", "data"),
+    Field("dataset", "The pictures or sequences to learn from.", "data"),
     Field(
         "train_limit",
-        "How many to use",
         "Only the first so many pictures or sequences; left empty, all of them. Those that are "
         "kept aside to validate are among them.",
         "data",
     ),
-    Field("model.family", "Family", "What kind of network: the layers it is made of.", "network"),
+    Field("model.family", "What kind of network: the layers it is made of.", "network"),
     Field(
         "model.cell",
-        "Cell",
         "The recurrent layer; a sequence is read step by step, a picture row by row.",
         "network",
     ),
     Field(
         "model.recurrent",
-        "Recurrent units",
         "Units of each recurrent layer, separated by commas.",
         "network",
     ),
     Field(
         "model.sequence_length",
-        "Sequence length",
         "Only the last so many steps of each sequence, or rows of each picture; left empty, all.",
         "network",
     ),
     Field(
         "model.head",
-        "Head",
         "How the last feature maps become one vector: their averages, or all their values.",
         "network",
     ),
     Field(
         "model.dense",
-        "Dense units",
         "Units of each Dense layer before the softmax, separated by commas; empty for none.",
         "network",
     ),
     Field(
         "model.dropout",
-        "Dropout",
         "Share of values that are dropped at random while training; 0 for none.",
         "network",
     ),
     Field(
         "model.batch_norm",
-        "Batch normalisation",
         "Normalise each layer's output over the batch, before its activation.",
         "network",
         folded=True,
     ),
     Field(
         "model.padding",
-        "Padding",
         "valid: a convolution shrinks the picture by its kernel; same: the size stays.",
         "network",
         folded=True,
     ),
     Field(
         "model.activation",
-        "Activation",
         "The function after every layer but the last.",
         "network",
         folded=True,
     ),
     Field(
         "model.initializer",
-        "Initializer",
         "The distribution that the first weights are drawn from.",
         "network",
         folded=True,
     ),
-    Field("epochs", "Epochs", "How often the network sees all that it learns from.", "training"),
-    Field("batch_size", "Batch size", "Pictures or sequences in one training step.", "training"),
-    Field("optimizer", "Optimizer", "The rule that turns gradients into new weights.", "training"),
+    Field("epochs", "How often the network sees all that it learns from.", "training"),
+    Field("batch_size", "Pictures or sequences in one training step.", "training"),
+    Field("optimizer", "The rule that turns gradients into new weights.", "training"),
     Field(
         "learning_rate",
-        "Learning rate",
         "How far each step goes; 0.001 is Adam's usual one.",
         "training",
         typed=True,
     ),
     Field(
         "validation_split",
-        "Validation split",
         "Share of the data kept aside, to see how the network does on what it never saw.",
         "training",
         folded=True,
     ),
     Field(
         "precision",
-        "Precision",
         "The dtype policy; a mixed one computes in 16 bits and keeps weights in 32.",
         "training",
         folded=True,
     ),
     Field(
         "tf32",
-        "TF32",
         "Let an NVIDIA card round the inputs of float32 arithmetic to 10 bits; torch by itself "
         "lets convolutions and not matrix products.",
         "training",
@@ -167,28 +157,24 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "seed",
-        "Seed",
         "Of the first weights, the order of batches and the dropout.",
         "training",
         folded=True,
     ),
     Field(
         "engine",
-        "Engine",
         "stock: Keras's own fit, as published; fast: the same network fed in a quicker way.",
         "training",
     ),
     Field(
         "compile",
-        "Compile with torch",
         "Let torch.compile rewrite the network first; that takes a while and may or may not pay.",
         "training",
         folded=True,
     ),
-    Field("device", "Device", "Where it trains; auto takes the GPU if there is one.", "device"),
+    Field("device", "Where it trains; auto takes the GPU if there is one.", "device"),
     Field(
         "threads",
-        "CPU threads",
         "Threads that one operation may use. Left empty, the fast engine takes one for a step so "
         "small that sharing it does not pay; torch decides on all others.",
         "device",
@@ -196,7 +182,6 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "gpu_off",
-        "Switch the GPU off by",
         "One of the published ways to keep a run off the GPU; the Hardware page explains them.",
         "device",
         folded=True,
@@ -252,21 +237,9 @@ def put(raw: Raw, path: str, value: Any) -> None:
     within[int(last) if isinstance(within, list) else last] = value
 
 
-def label_of(path: str) -> str:
-    """The name of a field, at any depth, as the form has it."""
-    if path.startswith("model.blocks"):
-        numbers = [int(part) + 1 for part in path.split(".") if part.isdigit()]
-        words = [f"Block {numbers[0]}"] if numbers else ["Blocks"]
-        words += [f"Conv2D {numbers[1]}"] if numbers[1:] else []
-        last = path.rpartition(".")[2]
-        return ", ".join(words + ([last] if last in ("filters", "kernel", "pool") else []))
-    whole = re.sub(r"\.\d+$", "", path)
-    return next((field.label for field in FIELDS if field.path == whole), path)
-
-
 def sentence(problem: Problem) -> str:
     """What is wrong with a field, where it is, and what is allowed."""
-    return f"{label_of(problem.field)} is {problem.value}, but {problem.allowed}."
+    return f"{label(problem.field)} is {problem.value}, but {problem.allowed}."
 
 
 # --- links ----------------------------------------------------------------------------------

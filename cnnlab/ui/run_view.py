@@ -128,9 +128,19 @@ def _stop(run_id: str) -> None:
     st.session_state[f"stopping-{run_id}"] = rights.attempt(stop, run_id)
 
 
-def _resume(run_id: str) -> None:
-    if rights.attempt(resume, run_id):
+def _resume_button(card: RunCard) -> None:
+    run_id = card.run_id
+    pressed = st.button(
+        "Resume",
+        key=f"resume-{run_id}",
+        icon=":material/resume:",
+        **rights.limits(
+            help=f"Go on after epoch {len(card.epochs)}, as if it had never broken off."
+        ),
+    )
+    if pressed and rights.attempt(resume, run_id):
         st.session_state.pop(f"stopping-{run_id}", None)
+        st.rerun()  # the whole page: the fragment holds the card of a run that is over
 
 
 def _progress(state: RunState) -> tuple[float, str]:
@@ -165,18 +175,9 @@ def _over(card: RunCard) -> None:
             "The loss is no number any more: a smaller learning rate usually cures that.",
             icon=":material/trending_up:",
         )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if can_resume(card):
-            st.button(
-                "Resume",
-                key=f"resume-{card.run_id}",
-                icon=":material/resume:",
-                on_click=_resume,
-                args=(card.run_id,),
-                **rights.limits(
-                    help=f"Go on after epoch {len(card.epochs)}, as if it had never broken off."
-                ),
-            )
+            _resume_button(card)
         recipe, run_id = link.encode(card.spec), card.run_id
         for page, label, icon, query in (
             ("train", "Train again", "replay", recipe),

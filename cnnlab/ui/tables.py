@@ -14,9 +14,10 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from cnnlab import words
-from cnnlab.analysis import DeviceKind, device_kind, differences, flatten, history_frame
+from cnnlab.analysis import DeviceKind, device_kind, flatten, history_frame
+from cnnlab.devices import OFF_SWITCHES
 from cnnlab.history import RunSummary
-from cnnlab.spec import PRESETS, CnnModel, ModelSpec, RnnModel, RunCard, Status
+from cnnlab.spec import PRESETS, CnnModel, ModelSpec, RnnModel, RunCard, Status, choice
 
 # A sign and a word, so that no status is told by colour alone. The first is for tables, which show
 # plain text; the second is Streamlit's icon.
@@ -28,7 +29,6 @@ SIGNS: dict[Status, tuple[str, str]] = {
     Status.FAILED: ("✕", ":material/error:"),
     Status.INTERRUPTED: ("⚡", ":material/power_off:"),
 }
-CELLS = {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 KINDS = {"cpu": "CPU", "accelerator": "Accelerator"}
 
 
@@ -54,7 +54,8 @@ def network(model: ModelSpec) -> str:
             return f"CNN {' – '.join(blocks)}{tail}"
         case RnnModel():
             last = f", last {model.sequence_length} steps" if model.sequence_length else ""
-            return f"{CELLS[model.cell]} {'-'.join(map(str, model.recurrent))}{last}{tail}"
+            cell, units = choice("model.cell", model.cell), "-".join(map(str, model.recurrent))
+            return f"{cell} {units}{last}{tail}"
         case _:
             return f"Dense {dense}" if dense else "Softmax alone"
 
@@ -77,10 +78,13 @@ def device_text(used: str, name: str | None) -> str:
 
 def asked_and_used(card: RunCard) -> str:
     """Which device was asked for, and which was used."""
-    off = "" if card.spec.gpu_off == "none" else f", GPU switched off by {card.spec.gpu_off}"
+    way = OFF_SWITCHES.get(card.spec.gpu_off)
+    off = f", GPU switched off: {way.title[0].lower()}{way.title[1:]}" if way else ""
+    asked = {"auto": "any device", "cpu": "the CPU"}.get(card.spec.device, card.spec.device)
     if card.device is None:
-        return f"Asked for {card.spec.device}{off}; no device used yet"
-    return f"Asked for {card.spec.device}{off}; used {card.device.used}, {card.device.name}"
+        return f"Asked for {asked}{off}; no device used yet"
+    used = "the CPU" if card.device.used == "cpu" else card.device.used
+    return f"Asked for {asked}{off}; used {used}, {card.device.name}"
 
 
 def outcome(card: RunCard) -> str:
@@ -261,10 +265,3 @@ def labels(cards: Sequence[RunCard]) -> list[str]:
         for i in range(len(cards))
     ]
     return found if len(set(found)) == len(found) else ids
-
-
-def differences_table(cards: Sequence[RunCard]) -> pd.DataFrame:
-    """What differs between runs, under their names."""
-    frame = differences(cards)
-    frame.columns = pd.Index(labels(cards))
-    return frame.reset_index(names="Field")

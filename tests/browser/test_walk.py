@@ -76,6 +76,16 @@ def test_a_run_draws_its_curves_finishes_and_is_in_the_history(page: Page) -> No
     expect(page.locator('[data-testid="stDataFrame"]').first).to_be_visible()
 
 
+def test_a_stopped_run_that_is_resumed_is_seen_to_go_on(page: Page) -> None:
+    start(page, LONG)
+    expect(page.get_by_text(re.compile("^Epoch ([2-9]|[0-9]{2,}) of 4000")).first).to_be_visible()
+    stop(page)
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text(re.compile("^Stopped after"))).to_have_count(0)
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text(re.compile("^Stopped on .* after [0-9]+ epochs"))).to_be_visible()
+
+
 def test_a_reload_and_a_second_tab_show_the_same_run(page: Page, browser: Browser) -> None:
     start(page, LONG)
     charts(page)
