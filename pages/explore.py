@@ -7,5 +7,5 @@ from cnnlab.ui import explore_view, top
 top.require_app()
 
 st.title("Explore", anchor=False)
-st.write("When does the GPU pay off? A sweep measures a network over a grid, on each device.")
+st.write("When does the GPU pay off? A sweep measures one network in many sizes, on each device.")
 explore_view.show()

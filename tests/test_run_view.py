@@ -74,7 +74,7 @@ def test_a_running_run_shows_how_far_it_is_and_stops_once(
     assert text.endswith(" left")
     assert app.get("progress")[0].proto.value == 40
     assert figures(app)["Epoch"] == "2 of 5"
-    assert figures(app)["Val. accuracy"] == "4 %"
+    assert figures(app)["Validation"] == "4 %"
     assert r"used cuda\:0, Example GPU" in said(app, "caption")
     app = buttons(app)["Stop"].click().run()
     assert quiet_lab.stopped == [run_id]
@@ -184,7 +184,7 @@ def test_a_finished_run_says_its_result_in_one_sentence(history: History) -> Non
         "**Finished in 4.04 s on Example CPU\\: validation accuracy 12 % after 3 epochs, "
         "12 ms a step.**"
     )
-    assert figures(app)["Images per second"] == "2,670"
+    assert figures(app)["Images/s"] == "2,670"
 
 
 def test_a_finished_run_links_to_its_spec_and_to_itself(history: History) -> None:

@@ -452,7 +452,7 @@ def test_an_estimate_rests_on_the_rate_of_a_like_run(the_lab):
 
 def test_a_device_without_a_like_run_is_said_to_have_none(page):
     said = written(page().caption)
-    assert "GPU: Test GPU**: no earlier run like it on this device to judge by." in said
+    assert "GPU: Test GPU**: nothing like it was measured here yet" in said
 
 
 def test_runs_of_another_kind_are_no_measure(the_lab):

@@ -171,7 +171,7 @@ def _show_devices() -> None:
         key=f"{KEY}devices",
     )
     right.number_input(
-        "Budget (s)",
+        "Time to spend (s)",
         1,
         86_400,
         step=10,

@@ -33,9 +33,9 @@ def show() -> None:
     known = explore_grid.known()
     if not known:
         st.info(
-            "Nothing has been swept yet. A sweep measures many short runs over a grid, on each "
-            "device: here its heat maps appear cell by cell, with the line at which one device "
-            "overtakes the other, and that line in one sentence.",
+            "Nothing has been swept yet. Start the sweep below: its coloured maps appear here "
+            "cell by cell, with the line at which one device overtakes the other, and that line "
+            "in one sentence.",
             icon=":material/grid_view:",
         )
     chosen = _choose(known) if known else None

@@ -148,7 +148,7 @@ def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
 
 def _guessed(guess: estimates.Estimate | None) -> str:
     if guess is None:
-        return "no earlier run like it on this device to judge by"
+        return "nothing like it was measured here yet; calibrate on the Hardware page for a guess"
     return f"about {tables.about(guess.seconds)}, judging by {guess.basis}"
 
 

@@ -204,10 +204,12 @@ def _metrics(state: RunState) -> None:
     with st.grid(5, min_column_width=120, key="run-metrics"):
         _metric("Epoch", f"{epoch} of {whole}", seconds, "Sparkline: seconds of each epoch.")
         _metric("Step", _unit(_step_ms(state), "ms"), step, _STEP_HELP)
-        _metric(_rate_title(state), words.number(_rate(state)), rate)
+        # As short as the tiles are narrow: a title of two lines would stand lower than the rest.
+        title = _rate_title(state)
+        _metric(title.replace(" per second", "/s"), words.number(_rate(state)), rate, f"{title}.")
         _metric("Loss", words.number(last_loss), losses, "Mean of the epoch so far.")
         best = words.percent(checks[-1]) if checks else words.UNKNOWN
-        _metric("Val. accuracy", best, checks, "After the last whole epoch.")
+        _metric("Validation", best, checks, "Validation accuracy after the last whole epoch.")
 
 
 def _sparks(state: RunState) -> tuple[list[float], list[float], list[float]]:
