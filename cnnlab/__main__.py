@@ -6,48 +6,22 @@ document goes to stdout; progress and complaints go to stderr.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import sys
-import threading
 from typing import Any, get_args
 
 import click
 from rich.table import Table
 
-from cnnlab import checkpoints, datasets, devices, words
-from cnnlab.checkpoints import Checkpoint
+from cnnlab import datasets, devices, words
 from cnnlab.commands.cards import export_runs, import_runs
 from cnnlab.commands.compare import compare
 from cnnlab.commands.race import race
 from cnnlab.commands.share import share
-from cnnlab.commands.shared import (
-    INTERRUPTED,
-    default_name,
-    emit_json,
-    err,
-    make_spec,
-    open_history,
-    out,
-    spec_options,
-    stop_on_signal,
-)
+from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, out
 from cnnlab.commands.sweep import calibrate, sweep
-from cnnlab.history import History
-from cnnlab.progress import TrainingProgress
-from cnnlab.spec import (
-    Event,
-    ExperimentSpec,
-    GpuOff,
-    LabError,
-    RunCard,
-    RunEnded,
-    RunStarted,
-    Status,
-)
-
-log = logging.getLogger(__name__)
+from cnnlab.commands.train import sentence, train
+from cnnlab.spec import GpuOff, LabError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -55,131 +29,11 @@ def cli() -> None:
     """CNN Lab: train small Keras models, and see what a GPU buys."""
 
 
+cli.add_command(train)
 cli.add_command(race)
 cli.add_command(compare)
 cli.add_command(sweep)
 cli.add_command(share)
-
-
-# --- train ----------------------------------------------------------------------------------
-
-
-class Keeper:
-    """Carries a run's events into the history, from the moment the model stands.
-
-    Before that, a mistake in the spec or the data can still come to light, which is to leave
-    nothing behind. A run that is resumed is there already.
-    """
-
-    def __init__(
-        self,
-        history: History,
-        spec: ExperimentSpec,
-        name: str,
-        session: str,
-        run_id: str | None = None,
-    ) -> None:
-        self.history, self.spec, self.name, self.session = history, spec, name, session
-        self.run_id = run_id
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Keep where the run stands after an epoch."""
-        assert self.run_id  # the model stands, so the run has its row
-        checkpoints.write(self.run_id, checkpoint)
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted) and self.run_id is None:
-            self.run_id = self.history.create(self.spec, name=self.name, session=self.session)
-        if self.run_id:
-            self.history.record(self.run_id, event)
-
-
-@cli.command()
-@spec_options
-@click.option("--name", help="What to call the run.")
-@click.option("--session", default="command line", show_default=True, help="Session it goes to.")
-@click.option("--resume", metavar="ID", help="Let a run that broke off go on; no other options.")
-@click.option("--json", "as_json", is_flag=True, help="Print the run card on stdout.")
-def train(name: str | None, session: str, resume: str | None, as_json: bool, **options: Any) -> int:
-    """Train one model and keep the run in the history."""
-    if resume and (name or any(value is not None for value in options.values())):
-        raise LabError("--resume goes on with a run as it is; leave the other options out.")
-    with open_history() as history, stop_on_signal() as stop:
-        checkpoint = None
-        if resume:
-            keeper, checkpoint = _reopen(history, resume)
-        else:
-            spec = make_spec(**options)
-            keeper = Keeper(history, spec, name or default_name(spec, options["preset"]), session)
-        code = _train(keeper, stop, checkpoint)
-        checkpoints.tidy(history)
-        if keeper.run_id:
-            card = history.card(keeper.run_id)
-            if as_json:
-                emit_json(card.model_dump(mode="json", by_alias=True))
-            else:
-                click.echo(sentence(card))
-    return code
-
-
-def _reopen(history: History, run_id: str) -> tuple[Keeper, Checkpoint]:
-    """A run that broke off, and where it can go on."""
-    card = history.card(run_id, steps=False)
-    checkpoint = checkpoints.newest(card.run_id)
-    history.reopen(card.run_id)
-    return Keeper(history, card.spec, card.name, card.session, card.run_id), checkpoint
-
-
-def _train(keeper: Keeper, stop: threading.Event, resume: Checkpoint | None) -> int:
-    """Run it in this process; the exit code."""
-    spec = keeper.spec
-    os.environ["KERAS_BACKEND"] = "torch"
-    os.environ.update(devices.worker_environment(spec.gpu_off))
-    devices.switch_off(spec.gpu_off)
-    from cnnlab import training
-
-    launched_at = training.process_started_at()
-    with TrainingProgress(err, spec) as progress, contextlib.redirect_stdout(sys.stderr):
-
-        def emit(event: Event) -> None:
-            keeper(event)
-            progress(event)
-
-        try:
-            ended = training.train(
-                spec,
-                emit,
-                stop.is_set,
-                launched_at=launched_at,
-                save=keeper.save,
-                resume=resume,
-            )
-        except Exception as error:
-            if keeper.run_id is None and isinstance(error, LabError):
-                raise
-            log.exception("the run failed")
-            said = training.explain(error)
-            if keeper.run_id:
-                # Where the history itself has failed, whoever opens it next ends the run.
-                with contextlib.suppress(LabError):
-                    keeper(RunEnded(status=Status.FAILED, error=said))
-            err.print(f"Error: {said}", markup=False)
-            return 1
-    return 0 if ended.status == Status.FINISHED else INTERRUPTED
-
-
-def sentence(card: RunCard) -> str:
-    """How a run went, in a sentence."""
-    where = card.device.name if card.device else card.spec.device
-    if not card.epochs:
-        return f"{card.run_id} {card.status} on {where} before its first epoch ended."
-    last = card.epochs[-1]
-    return (
-        f"{card.run_id} {card.status} on {where}: validation accuracy "
-        f"{words.percent(last.val_accuracy)} after {len(card.epochs)} epochs in "
-        f"{words.duration(card.timing.fit_seconds)}, "
-        f"{words.number(card.timing.step_ms_median)} ms a step."
-    )
 
 
 # --- runs -----------------------------------------------------------------------------------
