@@ -84,6 +84,20 @@ def test_a_sweep_whose_process_is_gone_is_interrupted(history):
     assert history.sweeps.get(paused).status is SweepStatus.PAUSED
 
 
+def test_a_sweep_that_another_process_let_go_on_meanwhile_is_not_interrupted(history):
+    sweep_id = create(history)
+    other = History(owner=(4, 2.0))
+
+    def alive(pid: int, started: float) -> bool:
+        other.interrupt_orphans(lambda *_: False)
+        other.sweeps.resume(sweep_id)
+        return False
+
+    history.sweeps.interrupt_orphans(alive)
+    other.close()
+    assert history.sweeps.get(sweep_id).status is SweepStatus.QUEUED
+
+
 @pytest.mark.parametrize("sweep_id", ["", "nothing", "%", "1"])
 def test_a_sweep_that_is_not_there_or_not_clear_is_said_so(history, sweep_id):
     create(history)

@@ -6,11 +6,24 @@ import hashlib
 import json
 import re
 import secrets
+import socket
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from cnnlab.history import rows
 from cnnlab.history.tables import LONGEST_ID, epochs, imported_steps, runs, windows
@@ -24,6 +37,17 @@ def _new_id() -> str:
     """Twelve characters: the second it was made in (so ids sort by age), then chance."""
     number = int(time.time()) << 25 | secrets.randbits(25)
     return "".join(_DIGITS[number >> shift & 31] for shift in range(55, -5, -5))
+
+
+def of_this_machine(engine: Engine, table: Table) -> ColumnElement[bool]:
+    """The rows whose owner is a process that can be seen from here.
+
+    A server may hold runs of other machines. A file belongs to one machine, whose name may have
+    changed meanwhile.
+    """
+    if engine.dialect.name == "sqlite":
+        return true()
+    return table.c.owner_host == socket.gethostname()
 
 
 def exists(connection: Connection, run_id: str) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+import socket
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar, cast
@@ -221,6 +222,17 @@ def ended_values(run: RowMapping, event: RunEnded) -> Values:
         "energy": (energy if parts else event.energy).model_dump_json(),
         "disturbances": _text(event.disturbances),
     }
+
+
+def now() -> str:
+    """This moment as rows keep it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def owner_values(owner: tuple[int, float]) -> Values:
+    """What the row of a run or sweep keeps of the process that it lives and dies with."""
+    pid, started = owner
+    return {"owner_host": socket.gethostname(), "owner_pid": pid, "owner_started": started}
 
 
 def place_values(place: Place | None) -> Values:

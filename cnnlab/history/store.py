@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -34,10 +33,6 @@ from cnnlab.spec import (
 )
 
 _OPEN = tuple(status for status in Status if not status.over)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 class History:
@@ -87,8 +82,8 @@ class History:
             "session": rows.checked_session(session),
             "note": "",
             "status": status,
-            "created_at": _now(),
-            **self._ownership(),
+            "created_at": rows.now(),
+            **rows.owner_values(self._owner),
             "spec": spec.model_dump_json(),
             **rows.place_values(place),
             **rows.progress_values(()),
@@ -97,10 +92,6 @@ class History:
             run_id = queries.unused_id(connection)
             connection.execute(insert(runs).values(run_id=run_id, **values))
         return run_id
-
-    def _ownership(self) -> rows.Values:
-        pid, started = self._owner
-        return {"owner_host": socket.gethostname(), "owner_pid": pid, "owner_started": started}
 
     def reopen(self, run_id: str) -> RunCard:
         """Queue a run again that broke off, so that it can be resumed; returns it, whole.
@@ -113,7 +104,7 @@ class History:
             run = queries.run_row(connection, run_id, lock=True)
             if why := rows.cannot_resume(run):
                 raise LabError(f"The run {run_id} {why}.")
-            values = {"status": Status.QUEUED, "error": None, **self._ownership()}
+            values = {"status": Status.QUEUED, "error": None, **rows.owner_values(self._owner)}
             queries.change(connection, run_id, values)
             return queries.card_of(connection, run_id)
 
@@ -162,12 +153,8 @@ class History:
         self.sweeps.interrupt_orphans(alive)
         owner = (runs.c.owner_pid, runs.c.owner_started)
         query = select(runs.c.run_id, runs.c.status, runs.c.epochs_done, *owner).where(
-            runs.c.status.in_(_OPEN)
+            runs.c.status.in_(_OPEN), queries.of_this_machine(self._reading, runs)
         )
-        if self._reading.dialect.name != "sqlite":
-            # A server may hold runs of other machines, whose processes cannot be seen from here.
-            # A file belongs to one machine, whose name may have changed meanwhile.
-            query = query.where(runs.c.owner_host == socket.gethostname())
         with transaction(self._reading) as connection:
             found = connection.execute(query).all()
         lives = {(run.owner_pid, run.owner_started) for run in found}
@@ -316,7 +303,7 @@ class History:
             status = queries.run_row(connection, run_id)["status"]
             if not Status(status).over:
                 raise LabError(f"The run {run_id} is {status}; stop it before you delete it.")
-            queries.change(connection, run_id, {"deleted_at": _now()})
+            queries.change(connection, run_id, {"deleted_at": rows.now()})
 
     def restore(self, run_id: str) -> None:
         """Bring a deleted run back."""

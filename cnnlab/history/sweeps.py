@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, RowMapping, Update, insert, select, update
 
@@ -51,7 +49,7 @@ class Sweeps:
                 "sweep_id": sweep_id,
                 "name": rows.checked_name(name),
                 "session": rows.checked_session(session),
-                "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+                "created_at": rows.now(),
                 "plan": plan.model_dump_json(),
                 "seconds": 0.0,
                 **self._queued(),
@@ -104,23 +102,25 @@ class Sweeps:
         Args:
             alive: as in `History.interrupt_orphans`.
         """
-        query = select(sweeps).where(sweeps.c.status.in_(_OPEN))
-        if self._reading.dialect.name != "sqlite":
-            query = query.where(sweeps.c.owner_host == socket.gethostname())
+        query = select(sweeps).where(
+            sweeps.c.status.in_(_OPEN), queries.of_this_machine(self._reading, sweeps)
+        )
         with transaction(self._reading) as connection:
             found = connection.execute(query).mappings().all()
         for row in found:
             if not alive(row["owner_pid"], row["owner_started"]):
-                error = "The lab ended while this sweep was under way; resume it."
-                self.mark(row["sweep_id"], SweepStatus.INTERRUPTED, error)
+                self._interrupt(row)
+
+    def _interrupt(self, found: RowMapping) -> None:
+        """End a sweep, unless another process has let it go on since it was `found`."""
+        same = [sweeps.c[name] == found[name] for name in ("status", "owner_pid", "owner_started")]
+        error = "The lab ended while this sweep was under way; resume it."
+        ending = _where(found["sweep_id"]).where(*same)
+        with transaction(self._writing) as connection:
+            connection.execute(ending.values(status=SweepStatus.INTERRUPTED, error=error))
 
     def _queued(self) -> rows.Values:
-        return {
-            "status": SweepStatus.QUEUED,
-            "owner_host": socket.gethostname(),
-            "owner_pid": self._owner[0],
-            "owner_started": self._owner[1],
-        }
+        return {"status": SweepStatus.QUEUED, **rows.owner_values(self._owner)}
 
     def _put(self, sweep_id: str, values: rows.Values) -> None:
         with transaction(self._writing) as connection:
