@@ -173,7 +173,7 @@ def test_compare_says_who_is_faster_by_how_much_and_what_differs(cnnlab, ids):
     code, said, _ = cnnlab("compare", *ids)
     assert code == 0
     assert said.startswith("The GPU is 10 times as fast")
-    for part in ("device.name", "Example GPU", "best_val_accuracy", "12 %"):
+    for part in ("Name of the device", "Example GPU", "best_val_accuracy", "12 %"):
         assert part in said
 
 
@@ -196,11 +196,11 @@ def test_where_speeds_cannot_be_compared_there_are_reasons_and_no_ratios(cnnlab,
     odd = add_run(History(), name="[/bold] odd", spec=other, status=Status.STOPPED)
     found = json.loads(cnnlab("compare", ids[1], odd, "--json")[1])
     (pair,) = found["pairs"]
-    assert pair["reasons"] == ["batch_size is 32 against 64"]
+    assert pair["reasons"] == ["batch size is 32 against 64"]
     assert (pair["speed_up"], pair["ratios"]) == (None, {})
     code, said, _ = cnnlab("compare", ids[1], odd)
     assert code == 0
-    assert "No fair verdict: batch_size is 32 against 64." in said
+    assert "No fair verdict: batch size is 32 against 64." in said
     assert "[/bold] odd" in said
 
 

@@ -119,7 +119,7 @@ def test_two_runs_that_cannot_be_compared_get_the_reasons(history: History) -> N
     two = add_run(history, name="Two", spec=change(TINY, batch_size=64))
     app = page("history", run=[one, two])
     assert "No fair verdict" in said(app, "warning")
-    assert r"batch\_size is 32 against 64" in said(app, "warning")
+    assert "batch size is 32 against 64" in said(app, "warning")
     assert not app.header
 
 
