@@ -199,8 +199,33 @@ def test_one_call_of_torch_does_what_a_recurrent_layer_does(device, cell, whole)
         torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=1e-5)
 
 
-def test_only_recurrent_layers_have_one_call() -> None:
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("activation", ["relu", "gelu", None])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("kernel", [1, 2, 5])
+def test_one_call_of_torch_does_what_a_convolution_does(device, activation, padding, kernel):
+    """Outputs and gradients, from biases that are not nought."""
+    with keras.device(device):
+        settings = {"padding": padding, "activation": activation, "data_format": "channels_first"}
+        layer = keras.layers.Conv2D(4, kernel, **settings)
+        layer.build((None, 3, 9, 8))
+        random = np.random.default_rng(0)
+        layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+        x = torch.tensor(random.normal(0, 1, (5, 3, 9, 8)), dtype=torch.float32, device=device)
+        parameters = [variable.value for variable in layer.trainable_variables]
+        results = []
+        for call in (layer.call, fused(layer)):
+            out = call(x)
+            results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
+    for keras_own, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=1e-4)
+
+
+def test_other_layers_have_no_call_of_their_own() -> None:
     assert fused(keras.layers.Dense(3)) is None
+    last = keras.layers.Conv2D(4, 3, data_format="channels_last")
+    last.build((None, 9, 9, 3))
+    assert fused(last) is None
 
 
 def test_batches_of_sequences_are_not_scaled() -> None:

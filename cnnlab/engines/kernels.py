@@ -1,9 +1,12 @@
-"""Recurrent layers of Keras in one call of torch each, with the same weights and mathematics.
+"""Layers of Keras in one call of torch each, with the same weights and mathematics.
 
-Keras 3.15.1 on torch (read in `keras/src/backend/torch/rnn.py`) calls `torch._VF.lstm` and `.gru`,
-and with them cuDNN, on CUDA alone. On a CPU it walks through the steps of a sequence in Python, and
-for a SimpleRNN it does so on every device. Torch has these layers as one call for both, which on a
-CPU may be oneDNN's; that is what the engine `fast` uses.
+Recurrent layers: Keras 3.15.1 on torch (read in `keras/src/backend/torch/rnn.py`) calls
+`torch._VF.lstm` and `.gru`, and with them cuDNN, on CUDA alone. On a CPU it walks through the steps
+of a sequence in Python, and for a SimpleRNN it does so on every device. Torch has these layers as
+one call for both, which on a CPU may be oneDNN's; that is what the engine `fast` uses.
+
+Convolutions: Keras adds the bias and takes the activation in passes of their own over the largest
+arrays of a network.
 """
 
 from __future__ import annotations
@@ -21,12 +24,13 @@ Call = Callable[[torch.Tensor], torch.Tensor]
 
 
 def fused(layer: keras.Layer) -> Call | None:
-    """One call for a recurrent layer with Keras's standard settings, on whatever device; or null.
+    """One call for a layer as `cnnlab.models` builds it; null where Keras's own is as good.
 
-    Its input is (batch, steps, features) in float32; it returns what the layer does.
+    A recurrent layer takes (batch, steps, features), a convolution (batch, channels, height,
+    width), both in float32; it returns what the layer does.
     """
     kernel = _KERNELS.get(type(layer))
-    if kernel is None or layer.cell.kernel.value.device.type not in DEVICES:
+    if kernel is None or layer.trainable_variables[0].value.device.type not in DEVICES:
         return None
     return kernel(layer)
 
@@ -87,7 +91,23 @@ def _simple(layer: keras.layers.SimpleRNN) -> Call:
     return _one_call(layer, lambda: _plain_order(layer.cell), torch._VF.rnn_tanh)
 
 
-_KERNELS: dict[type, Callable[[Any], Call]] = {
+def _conv(layer: keras.layers.Conv2D) -> Call | None:
+    """Convolution and bias at once, the activation in place where it needs no copy of its input."""
+    if layer.data_format != "channels_first":
+        return None  # Keras would have to turn the picture around before and after
+    relu = layer.activation is keras.activations.relu
+    activate = torch.relu_ if relu else layer.activation
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        kernel = layer.kernel.value.permute(3, 2, 0, 1)
+        bias = layer.bias.value
+        return activate(torch.nn.functional.conv2d(x, kernel, bias, padding=layer.padding))
+
+    return forward
+
+
+_KERNELS: dict[type, Callable[[Any], Call | None]] = {
+    keras.layers.Conv2D: _conv,
     keras.layers.LSTM: _lstm,
     keras.layers.GRU: _gru,
     keras.layers.SimpleRNN: _simple,
