@@ -2,8 +2,8 @@
 
 Each is one file under `home()/checkpoints/RUN_ID`: plain arrays (`.npz`, read without pickle) and
 the facts of the run as JSON. The two newest of a run are kept, so that one damaged file costs an
-epoch, not the run. A run that finished, or was deleted, needs none (`tidy`); of all others the
-newest `MOST_RUNS` runs within `MOST_BYTES` stay.
+epoch, not the run. A run that finished, diverged or was deleted needs none; of all others the
+newest `MOST_RUNS` runs within `MOST_BYTES` stay (`tidy`).
 """
 
 from __future__ import annotations

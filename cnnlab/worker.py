@@ -69,6 +69,8 @@ def serve(gpu_off: GpuOff) -> None:
         )
     except Exception as error:  # the process boundary: all that is left is to tell the lab
         log.exception("run %s failed", job["run_id"])
+        if isinstance(error, training.Diverged):
+            checkpoints.discard(job["run_id"])
         emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
 
 

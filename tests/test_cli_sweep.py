@@ -36,7 +36,8 @@ GRID = ("sweep", "--preset", "dense", "--axis", "batch_size=32,64", "--axis", "u
         (("--axis", "units=8", "--device", "cpu"), "takes --devices"),
         (("--preset", "article", "--axis", "depth=9"), "is only 1 x 1"),
         (("--resume", "nothing"), "There is no sweep 'nothing'"),
-        (("--resume", "x", "--axis", "units=8"), "keeps its plan; leave out axis"),
+        (("--resume", "x", "--axis", "units=8"), "keeps its plan and name; leave out axis"),
+        (("--resume", "x", "--name", "again"), "keeps its plan and name; leave out name"),
     ],
 )
 def test_what_cannot_work_is_refused_and_leaves_nothing(refused, arguments, said):  # noqa: F811

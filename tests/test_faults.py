@@ -24,10 +24,10 @@ from example_runs import CPU, ended, epoch, started
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from cnnlab import checkpoints
+from cnnlab import checkpoints, sweep
 from cnnlab.devices import worker_environment
 from cnnlab.history import History, database
-from cnnlab.runner import Lab
+from cnnlab.runner import Lab, watcher
 from cnnlab.runner import lab as runner
 from cnnlab.spec import (
     PRESETS,
@@ -36,6 +36,7 @@ from cnnlab.spec import (
     ExperimentSpec,
     LabError,
     Status,
+    SweepStatus,
     Window,
     change,
     parse_spec,
@@ -107,7 +108,7 @@ class TalkingWorker:
 @pytest.fixture
 def talking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "Worker", TalkingWorker)
-    monkeypatch.setattr(runner, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(watcher, "WATCH_SECONDS", 0.1)
 
 
 @pytest.mark.usefixtures("talking")
@@ -153,7 +154,7 @@ def test_a_locked_history_ends_the_run_with_a_sentence_and_the_next_one_works(
         assert history.card(run_id).status == Status.RUNNING  # nobody can write it
         other.rollback()
         assert until(lambda: history.card(run_id).status == Status.FAILED, 5)
-        assert until(lambda: not lab._unwritten, 5)
+        assert until(lambda: not lab._watcher.unwritten(), 5)
         again = submit(lab)
         assert until(lambda: len(history.card(again).epochs) > 1, 10)
         lab.close()
@@ -179,6 +180,45 @@ def test_a_run_is_withdrawn_and_a_lab_closed_even_if_the_history_does_not_hear(
     began = time.monotonic()
     lab.close()
     assert time.monotonic() - began < 9
+
+
+@pytest.mark.usefixtures("talking")
+def test_a_sweep_that_the_history_fails_ends_with_its_cell_as_soon_as_it_can_be_written(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise LabError("The history may only be read.")
+
+    lab = Lab(history, OFF)
+    plan = sweep.plan(SHORT, [sweep.parse_axis("units=8,16")], ["cpu"], 60)
+    sweep_id = history.sweeps.create(plan, name="A sweep", session="test")
+    lab.submit_sweep(history.sweeps.get(sweep_id), ())
+    assert until(lambda: bool(history.summaries(sweep_id=sweep_id)), 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "record", fail)
+        patch.setattr(history.sweeps, "mark", fail)
+        assert lab.wait_idle(10)
+        assert history.open_runs()
+        assert history.sweeps.get(sweep_id).status is SweepStatus.RUNNING
+    assert until(lambda: history.sweeps.get(sweep_id).status is SweepStatus.FAILED, 5)
+    assert until(lambda: not history.open_runs(), 5)
+    (cell,) = history.summaries(sweep_id=sweep_id)
+    assert (cell.status, cell.error) == (Status.FAILED, "The history may only be read.")
+    again = submit(lab)
+    assert until(lambda: len(history.card(again).epochs) > 1, 10)
+    lab.close()
+
+
+def test_a_run_that_diverged_keeps_no_checkpoint_to_diverge_from_again(history: History) -> None:
+    deep = {"family": "dense", "dense": [64] * 16, "activation": "leaky_relu"}
+    with closing(Lab(history, OFF)) as lab:
+        run_id = submit(lab, change(SHORT, model=deep, learning_rate=10.0, train_limit=640))
+        earlier = checkpoints.folder() / run_id / "00001.npz"
+        earlier.parent.mkdir(parents=True)
+        earlier.touch()
+        assert lab.wait_idle(60)
+    assert "diverged" in history.card(run_id).error
+    assert not checkpoints.kept(run_id)
 
 
 def test_a_worker_that_dies_in_the_middle_of_a_word_is_said_to_have_been_killed(
@@ -318,7 +358,7 @@ def test_a_process_that_was_put_to_sleep_goes_on_and_says_so(history: History) -
 
 HOST = """
 import json, sys
-from cnnlab import checkpoints
+from cnnlab import checkpoints, sweep
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab

@@ -40,9 +40,8 @@ from cnnlab.spec import (
     Status,
     SweepPlan,
     SweepStatus,
-    Window,
 )
-from cnnlab.sweep import CellResult, Measured, Schedule, Turn
+from cnnlab.sweep import CellResult, KeptTurn, Measured, Schedule, Turn
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +77,12 @@ def sweep(
     if listed:
         return _list(as_json)
     if resumed:
-        given = [key for key, value in {**options, "axis": axes, "devices": named}.items() if value]
+        fixed = {**options, "axis": axes, "devices": named, "name": name}
+        given = [key for key, value in fixed.items() if value]
         if given:
-            raise LabError(f"A resumed sweep keeps its plan; leave out {', '.join(given)}.")
+            raise LabError(
+                f"A resumed sweep keeps its plan and name; leave out {', '.join(given)}."
+            )
         with open_history() as history:
             return _run(history, _resume(history, resumed, budget), as_json)
     plan = _plan(axes, named, BUDGET_SECONDS if budget is None else budget, options)
@@ -199,17 +201,11 @@ def _measure(
 
     if stop():
         return None
-    place = sweeps.place(record.sweep_id, record.name, turn)
-    name = sweeps.run_name(record.name, turn.cell)
-    run_id = history.create(turn.cell.spec, name=name, session=record.session, place=place)
-    windows: list[Window] = []
+    kept = KeptTurn(history, record, turn)
 
     def emit(event: Event) -> None:
         progress(event)
-        if isinstance(event, Window):
-            windows.append(event)  # kept afterwards: the disk would disturb what is measured
-        elif not isinstance(event, RunEnded):
-            history.record(run_id, event)
+        kept.take(event)
 
     try:
         share, steady = turn.seconds, turn.until_steady
@@ -217,12 +213,7 @@ def _measure(
     except Exception as error:  # the next cell may work, and this one's error is kept
         log.warning("cell %d failed", turn.cell.number, exc_info=True)
         ended = RunEnded(status=Status.FAILED, error=training.explain(error))
-    for window in windows:
-        history.record(run_id, window)
-    history.record(run_id, ended)
-    if ended.status is Status.STOPPED:
-        return None
-    return sweeps.measured(ended.timing, ended.disturbances)
+    return kept.end(ended)
 
 
 class SweepProgress:

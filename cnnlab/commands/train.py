@@ -126,6 +126,8 @@ def _train(keeper: Keeper, stop: threading.Event, resume: Checkpoint | None) -> 
             log.exception("the run failed")
             said = training.explain(error)
             if keeper.run_id:
+                if isinstance(error, training.Diverged):
+                    checkpoints.discard(keeper.run_id)
                 # Where the history itself has failed, whoever opens it next ends the run.
                 with contextlib.suppress(LabError):
                     keeper(RunEnded(status=Status.FAILED, error=said))

@@ -8,15 +8,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cnnlab import checkpoints
 from cnnlab.runner.live import LiveRun, Snapshot
-from cnnlab.runner.process import Worker
-from cnnlab.runner.sweep_job import Keeper, Record, SweepJob, SweepSnapshot, why_it_died
+from cnnlab.runner.process import Stopping, Worker, events_of, why_it_died
+from cnnlab.runner.sweep_job import Keeper, SweepJob, SweepSnapshot
+from cnnlab.runner.watcher import Watcher
 from cnnlab.spec import (
-    EVENT,
     Event,
     ExperimentSpec,
     GpuOff,
@@ -26,17 +26,11 @@ from cnnlab.spec import (
     Status,
     SweepStatus,
 )
-from cnnlab.sweep import CellRun
+from cnnlab.sweep import CellRun, Record
 
 log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 100
-# A worker polls its stop flag between batches. One that has not come to an end by then hangs in
-# something that no flag reaches (a download's socket, a driver), and is killed.
-STOP_PATIENCE_SECONDS = 10.0
-# How often the lab looks for runs of processes that died, and tries again to write what the history
-# would not take: so no run seems to go on for longer than 10 s after its process is gone.
-WATCH_SECONDS = 5.0
 
 
 class Recorder(checkpoints.Standing, Keeper, Protocol):
@@ -57,15 +51,7 @@ class _Job:
     resume: bool = False
     worker: Worker | None = None
     stop_requested: bool = False
-    patience: threading.Timer | None = None
-
-    def ask_to_stop(self) -> None:
-        """Tell the worker, and kill it if it has not come to an end in time."""
-        if self.worker and self.patience is None:
-            self.worker.send("stop")
-            self.patience = threading.Timer(STOP_PATIENCE_SECONDS, self.worker.kill)
-            self.patience.daemon = True
-            self.patience.start()
+    stopping: Stopping = field(default_factory=Stopping)
 
 
 class Lab:
@@ -88,12 +74,9 @@ class Lab:
         self._last: LiveRun | None = None
         self._hardware: dict[str, Any] | None = None
         self._closing = False
-        self._unwritten: dict[str, LiveRun] = {}
+        self._watcher = Watcher(history)
         self._thread = threading.Thread(target=self._work, name="cnnlab-runner", daemon=True)
-        self._closed = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="cnnlab-watcher", daemon=True)
         self._thread.start()
-        self._watcher.start()
 
     # What pages call.
 
@@ -142,7 +125,7 @@ class Lab:
         Raises:
             LabError: the lab is closing.
         """
-        job = SweepJob(record, runs, self._history)
+        job = SweepJob(record, runs, self._history, self._watcher)
         with self._changed:
             if self._closing:
                 raise LabError("The lab is closing; start it again to sweep.")
@@ -193,7 +176,7 @@ class Lab:
         with self._changed:
             jobs = [*self._queue, *([self._job] if self._job else [])]
             runs = [job.live for job in jobs] + ([self._last] if self._last else [])
-            runs += self._unwritten.values()
+        runs += self._watcher.unwritten()
         return next((run.snapshot() for run in runs if run.run_id == run_id), None)
 
     def stop(self, run_id: str) -> None:
@@ -204,7 +187,8 @@ class Lab:
                 self._queue.remove(waiting)
             elif self._job and self._job.run_id == run_id:
                 self._job.stop_requested = True
-                self._job.ask_to_stop()
+                if self._job.worker:
+                    self._job.stopping.ask(self._job.worker)
         if waiting:
             self._end(waiting, Status.STOPPED, "Withdrawn before it began.")
 
@@ -231,11 +215,10 @@ class Lab:
             self._changed.notify_all()
         for job in waiting:
             self._end(job, Status.INTERRUPTED, "The lab was closed before it began.")
-        self._closed.set()
-        self._watcher.join(timeout=10)
         self._thread.join(timeout=10)
         for sweep in sweeps:
             sweep.withdraw()
+        self._watcher.close()
 
     # What the background thread does.
 
@@ -350,10 +333,7 @@ class Lab:
         ended = False
         if worker:
             self._hand_over(job, worker, launched_at)
-            for line in iter(worker.line, ""):
-                if not line.endswith("\n"):
-                    break  # it died in the middle of a word
-                event = EVENT.validate_json(line)
+            for event in events_of(worker):
                 ended = ended or isinstance(event, RunEnded)
                 self._take(job, event)
             code = self._dismiss(job, worker)
@@ -371,14 +351,13 @@ class Lab:
             worker.send(json.dumps(order))
             job.worker = worker
             if job.stop_requested:
-                job.ask_to_stop()
+                job.stopping.ask(worker)
 
     def _dismiss(self, job: _Job, worker: Worker) -> int:
         with self._changed:
             self._worker = None
         code = worker.close()
-        if job.patience:
-            job.patience.cancel()
+        job.stopping.over()
         return code
 
     def _last_word(self, job: _Job, code: int) -> RunEnded:
@@ -407,34 +386,8 @@ class Lab:
 
         Where the worker had ended it, and only the history did not hear, its word stands.
         """
-        if job.live.snapshot().ended is None:
-            job.live.apply(RunEnded(status=status, error=error))
-        with self._changed:
-            self._unwritten[job.run_id] = job.live
-        self._write_ends()
-
-    # What the watcher's thread does.
-
-    def _watch(self) -> None:
-        """Keep the history true while this lab's own thread waits for a worker."""
-        while not self._closed.wait(WATCH_SECONDS):
-            try:
-                self._history.interrupt_orphans()
-            except LabError:
-                log.warning("the history could not be looked through", exc_info=True)
-            self._write_ends()
-
-    def _write_ends(self) -> None:
-        with self._changed:
-            waiting = list(self._unwritten.values())
-        for live in waiting:
-            ended = live.snapshot().ended
-            assert ended
-            try:
-                if live.run_id in self._history.open_runs():
-                    self._history.record(live.run_id, ended)
-            except LabError:
-                log.warning("the end of run %s is not written yet", live.run_id, exc_info=True)
-                continue
-            with self._changed:
-                self._unwritten.pop(live.run_id, None)
+        ended = job.live.snapshot().ended
+        if ended is None:
+            ended = RunEnded(status=status, error=error)
+            job.live.apply(ended)
+        self._watcher.end_run(job.run_id, ended, job.live)

@@ -7,12 +7,28 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Protocol
 
-from cnnlab.spec import GpuOff, LabError
+from cnnlab.spec import EVENT, Event, GpuOff, LabError
 
 log = logging.getLogger(__name__)
+
+# A worker polls its stop flag between batches. One that has not come to an end by then hangs in
+# something that no flag reaches (a download's socket, a driver), and is killed.
+STOP_PATIENCE_SECONDS = 10.0
+
+
+class Process(Protocol):
+    """What is asked of a worker process; `Worker` is one."""
+
+    @property
+    def alive(self) -> bool: ...
+    def send(self, line: str) -> None: ...
+    def line(self) -> str: ...
+    def kill(self) -> None: ...
+    def close(self) -> int: ...
 
 
 class Worker:
@@ -72,6 +88,50 @@ class Worker:
             code = self._process.wait()
         self._stdout.close()
         return code
+
+
+class Stopping:
+    """The wish that a worker break off what it does, and the patience with it."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def ask(self, worker: Process) -> None:
+        """Tell it, once, and kill it if it has not come to an end in time."""
+        if self._timer is None:
+            worker.send("stop")
+            self._timer = threading.Timer(STOP_PATIENCE_SECONDS, worker.kill)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def over(self) -> None:
+        """It has come to an end."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def events_of(worker: Process) -> Iterator[Event]:
+    """What a worker says, until it is gone."""
+    for line in iter(worker.line, ""):
+        if not line.endswith("\n"):
+            break  # it died in the middle of a word
+        yield EVENT.validate_json(line)
+
+
+def why_it_died(code: int) -> str:
+    """One sentence for a training process that ended without a word.
+
+    Args:
+        code: its exit code, negative for a signal.
+    """
+    if code == -9:
+        return (
+            "The training process was killed from outside, most often because the computer ran "
+            "out of memory: use a smaller batch, fewer pictures or filters, and start again."
+        )
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"The training process ended without a word ({how}); its log says more. Start again."
 
 
 PROBE_SECONDS = 60.0

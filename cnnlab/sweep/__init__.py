@@ -1,4 +1,7 @@
-"""Sweeps: the grid that a plan means, what is measured next, and what the runs came to. Pure."""
+"""Sweeps: the grid that a plan means, what is measured next, and what the runs came to.
+
+Pure but for `KeptTurn`, which writes a measurement into the history that it is given.
+"""
 
 from cnnlab.sweep.axes import AXES, OFFERED, AxisKind, parse_axis
 from cnnlab.sweep.calibration import NAME as CALIBRATION
@@ -14,6 +17,7 @@ from cnnlab.sweep.grid import (
     run_name,
     said,
 )
+from cnnlab.sweep.kept import Keeper, KeptTurn, Record
 from cnnlab.sweep.results import (
     CellResult,
     CellRun,
@@ -36,7 +40,10 @@ __all__ = [
     "CellResult",
     "CellRun",
     "Figure",
+    "Keeper",
+    "KeptTurn",
     "Measured",
+    "Record",
     "Schedule",
     "Turn",
     "budget_to_go_on",

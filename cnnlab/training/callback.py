@@ -35,6 +35,10 @@ Save = Callable[[Checkpoint], None]
 WINDOW_SECONDS = 0.3
 
 
+class Diverged(LabError):
+    """The loss is no number any more. From its last checkpoint a run would come to this again."""
+
+
 class Stopped(Exception):
     """Somebody asked the run to stop; raised out of `fit` between two batches."""
 
@@ -127,7 +131,7 @@ class LabCallback(keras.callbacks.Callback):
             self.bookmark.keep(self.model, row)
         self.emit(EpochEnded(row=row))
         if not math.isfinite(row.loss):
-            raise LabError(_diverged(self.spec, f"epoch {self.epoch}"))
+            raise _diverged(self.spec, f"epoch {self.epoch}")
 
     def break_off(self) -> None:
         """Count the part of an epoch that was done when a stop ended it."""
@@ -160,11 +164,11 @@ class LabCallback(keras.callbacks.Callback):
         )
         self.emit(window)
         if math.isnan(window.loss):
-            raise LabError(_diverged(self.spec, f"step {first + len(times) - 1:,}"))
+            raise _diverged(self.spec, f"step {first + len(times) - 1:,}")
 
 
-def _diverged(spec: ExperimentSpec, place: str) -> str:
-    return (
+def _diverged(spec: ExperimentSpec, place: str) -> Diverged:
+    return Diverged(
         f"The training diverged: the loss was no longer a number at {place}. "
         f"Lower the learning rate, which is {spec.learning_rate:g}, and start again."
     )

@@ -75,8 +75,10 @@ def train(
         about = Facts(spec=spec, dataset=facts, epochs=())
         bookmark = Bookmark(about, started.steps_per_epoch, save, resume)
         ledger.close("build")
-        flops_per_image = started.model.flops_per_image
-        return _fit(spec, device, job, flops_per_image, bookmark, ledger, emit, stop)
+        callback = LabCallback(spec, device, emit, stop, bookmark)
+        ended = _fit(callback, job, started.model.flops_per_image, ledger)
+        emit(ended)
+        return ended
 
 
 def _check_same(checkpoint: Checkpoint, spec: ExperimentSpec, facts: DatasetFacts) -> None:
@@ -158,17 +160,8 @@ def first_word(
     )
 
 
-def _fit(
-    spec: ExperimentSpec,
-    device: str,
-    job: Job,
-    flops_per_image: int,
-    bookmark: Bookmark,
-    ledger: Ledger,
-    emit: Emit,
-    stop: Stop,
-) -> RunEnded:
-    callback = LabCallback(spec, device, emit, stop, bookmark)
+def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) -> RunEnded:
+    spec, device = callback.spec, callback.device
     devices.reset_peak(device)
     meter, sampler = devices.EnergyMeter(), devices.LoadSampler()
     sampler.start(device)
@@ -178,7 +171,7 @@ def _fit(
         job.model.fit(
             **job.fit,
             epochs=spec.epochs,
-            initial_epoch=len(bookmark.epochs),
+            initial_epoch=len(callback.bookmark.epochs),
             callbacks=job.callbacks(callback),
         )
     except Stopped:
@@ -192,15 +185,13 @@ def _fit(
     )
     # Whoever stops a run wants it to end; one that finished can spare a third of a second.
     peak = devices.matmul_peak(device, spec.precision) if status is Status.FINISHED else None
-    ended = RunEnded(
+    return RunEnded(
         status=status,
         timing=timing_of(spec, callback, ledger, flops_per_image, peak),
         memory=memory,
         energy=energy,
         disturbances=disturbances,
     )
-    emit(ended)
-    return ended
 
 
 def first_steps() -> None:
