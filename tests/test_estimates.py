@@ -5,6 +5,7 @@ from example_runs import CPU, add_run
 from quiet_lab import page, said
 
 from cnnlab import datasets, sweep
+from cnnlab.analysis import durations
 from cnnlab.models import layer_table
 from cnnlab.spec import (
     PRESETS,
@@ -17,7 +18,7 @@ from cnnlab.spec import (
     SweepStatus,
     Timing,
 )
-from cnnlab.ui import estimates, lab, sweeps
+from cnnlab.ui import lab, sweeps
 
 DENSE = PRESETS["dense"].spec
 SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000
@@ -56,7 +57,7 @@ def grid(spec=DENSE):
 
 def guess(spec=DENSE, device="cpu"):
     layers = layer_table(spec.model, SHAPE, CLASSES)
-    return estimates.estimate(spec, layers, IMAGES, device, lab.history().summaries())
+    return durations.estimate(spec, layers, IMAGES, device, lab.history().summaries())
 
 
 def test_measured_cells_estimate_what_was_never_trained(quiet_lab):
@@ -78,7 +79,7 @@ def test_without_cells_earlier_runs_are_the_basis(quiet_lab):
     add_run(lab.history(), device=CPU)
     spec = PRESETS["tiny"].spec
     layers = layer_table(spec.model, (32, 32, 3), 100)
-    found = estimates.estimate(spec, layers, 50_000, "cpu", lab.history().summaries())
+    found = durations.estimate(spec, layers, 50_000, "cpu", lab.history().summaries())
     assert found.basis == "one earlier run"
 
 
@@ -103,6 +104,25 @@ def test_the_train_page_names_the_basis_and_the_gain(quiet_lab):
     assert "measured cells, which are off by" in said(app, "caption")
     assert "mixed_bfloat16 is about 2 times as fast as float32 here" in said(app, "caption")
     assert "mixed_float16 does not gain here" in said(app, "caption")
+
+
+def test_precisions_are_offered_where_the_device_gains_by_them(quiet_lab):
+    app = page("train")
+    precision = app.selectbox(key="form.precision")
+    assert precision.options == ["float32", "mixed_bfloat16", "mixed_float16"]
+    assert "Calibrate on the Hardware page to see" in said(app, "caption")
+    calibrated(lab.history())
+    app.run()
+    assert app.selectbox(key="form.precision").options == ["float32", "mixed_bfloat16"]
+    assert "mixed_bfloat16 is about 2 times as fast as float32 here, mixed" in said(app, "caption")
+
+
+def test_a_precision_that_a_link_names_stays_though_it_gains_nothing(quiet_lab):
+    calibrated(lab.history())
+    app = page("train", precision="mixed_float16")
+    precision = app.selectbox(key="form.precision")
+    assert precision.value == "mixed_float16"
+    assert "mixed_float16" in precision.options
 
 
 def test_the_hardware_page_offers_a_calibration_and_shows_the_last_one(quiet_lab, monkeypatch):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.analysis import durations
 from cnnlab.runner import lab as runner
 from cnnlab.spec import (
     PRESETS,
@@ -27,7 +28,7 @@ from cnnlab.spec import (
     change,
     parse_spec,
 )
-from cnnlab.ui import estimates, lab, link
+from cnnlab.ui import lab, link
 
 ROOT = Path(__file__).resolve().parents[1]
 HARDWARE = {
@@ -444,7 +445,7 @@ def test_an_estimate_rests_on_the_rate_of_a_like_run(the_lab):
     layers = lab.check(spec)
     flops = sum(layer.flops for layer in layers)
     runs = measured([finished("a", spec, flops, rate=1000.0)])
-    guess = estimates.estimate(spec, layers, 50_000, "cpu", runs)
+    guess = durations.estimate(spec, layers, 50_000, "cpu", runs)
     assert guess is not None
     assert guess.seconds == pytest.approx(20 * (42_500 + 7_500 / 3) / 1000)
     assert guess.basis == "one earlier run"
@@ -463,8 +464,8 @@ def test_runs_of_another_kind_are_no_measure(the_lab):
     stock = finished("stock", change(spec, engine="stock"), flops, rate=1.0)
     dense = finished("dense", PRESETS["dense"].spec, flops, rate=1.0)
     runs = measured([far, stock, dense])
-    assert estimates.estimate(spec, layers, 50_000, "cpu", runs) is None
-    assert estimates.estimate(spec, layers, 50_000, "cuda:0", runs) is None
+    assert durations.estimate(spec, layers, 50_000, "cpu", runs) is None
+    assert durations.estimate(spec, layers, 50_000, "cuda:0", runs) is None
 
 
 def test_cards_from_elsewhere_are_no_measure_of_this_machine(the_lab):
@@ -472,4 +473,4 @@ def test_cards_from_elsewhere_are_no_measure_of_this_machine(the_lab):
     layers = lab.check(spec)
     flops = sum(layer.flops for layer in layers)
     lab.history().add_card(finished("b", spec, flops, 1000.0), origin="upload")
-    assert estimates.estimate(spec, layers, 50_000, "cpu", lab.history().summaries()) is None
+    assert durations.estimate(spec, layers, 50_000, "cpu", lab.history().summaries()) is None

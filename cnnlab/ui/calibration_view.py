@@ -6,12 +6,10 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import rights, sweeps, tables
+from cnnlab.ui import precisions, rights, sweeps, tables
 from cnnlab.ui.lab import device_labels, hardware, lab
 
 POLL_SECONDS = 1.0
-GAINS_FROM = 1.05
-"""Less than 5 % is what two measurements of one figure differ by."""
 
 
 def show() -> None:
@@ -33,7 +31,8 @@ def show() -> None:
     ) and rights.attempt(sweeps.calibrate):
         st.rerun()
     for device, found in sweeps.gains().items():
-        st.caption(f"**{tables.plain(device_labels().get(device, device))}**: {said(found)}.")
+        label = tables.plain(device_labels().get(device, device))
+        st.caption(f"**{label}**: {precisions.said(found)}.")
 
 
 def _hindrance() -> tuple[bool, str | None]:
@@ -58,14 +57,3 @@ def _progress() -> None:
         "Stop", icon=":material/stop:", key="stop-calibration", **rights.limits()
     ) and rights.attempt(sweeps.stop_sweep, now.sweep_id):
         st.rerun()
-
-
-def said(gains: dict[str, float]) -> str:
-    """How each half precision did against float32, in words."""
-    return ", ".join(f"{precision} {_times(gain)}" for precision, gain in gains.items())
-
-
-def _times(gain: float) -> str:
-    if gain < GAINS_FROM:
-        return f"does not gain here (about {words.number(gain, 2)} times as fast as float32)"
-    return f"is about {words.number(gain, 2)} times as fast as float32 here"

@@ -15,6 +15,8 @@ from cnnlab.ui.recipe import KEY, PILLS, Recipe
 
 Options = Mapping[str, Mapping[str, str]]
 """By field: the values to choose from, each with its label."""
+Notes = Mapping[str, str]
+"""By field: what is known of its choices on this machine, in Markdown."""
 
 LABELS: dict[str, dict[str, str]] = {
     **CHOICES,
@@ -33,8 +35,8 @@ HEADINGS: dict[Section, str] = {
 # --- widgets --------------------------------------------------------------------------------
 
 
-def show(form: Recipe, options: Options) -> None:
-    """Draw the form, with what is wrong beside each field."""
+def show(form: Recipe, options: Options, notes: Notes) -> None:
+    """Draw the form, with what is known of a field and what is wrong with it beside it."""
     _show_presets(form)
     for section, heading in HEADINGS.items():
         st.markdown(f"##### {heading}")
@@ -44,15 +46,15 @@ def show(form: Recipe, options: Options) -> None:
             if field.section == section
         ]
         if section == "network":
-            _show_field(fields.pop(0), form, options)
+            _show_field(fields.pop(0), form, options, notes)
             if "blocks" in form.raw["model"]:
                 _show_blocks(form)
-        _show_grid([field for field in fields if not field.folded], form, options)
+        _show_grid([field for field in fields if not field.folded], form, options, notes)
         folded = [field for field in fields if field.folded]
         if folded:
             wrong = any(_problems(form, field.path) for field in folded)
             with st.expander(f"More about the {heading.lower()}", expanded=wrong):
-                _show_grid(folded, form, options)
+                _show_grid(folded, form, options, notes)
 
 
 def _show_presets(form: Recipe) -> None:
@@ -69,13 +71,13 @@ def _show_presets(form: Recipe) -> None:
     st.caption(PRESETS[same].shows if same else "Your own recipe.")
 
 
-def _show_grid(fields: list[Field], form: Recipe, options: Options) -> None:
+def _show_grid(fields: list[Field], form: Recipe, options: Options, notes: Notes) -> None:
     for start in range(0, len(fields), 2):
         pair = fields[start : start + 2]
         columns = st.columns(2, wrap=False) if len(pair) == 2 else [st.container()]
         for column, field in zip(columns, pair, strict=True):
             with column:
-                _show_field(field, form, options)
+                _show_field(field, form, options, notes)
 
 
 def _problems(form: Recipe, path: str) -> list[Problem]:
@@ -87,7 +89,7 @@ def _complain(form: Recipe, path: str) -> None:
         st.caption(f":red[:material/error: {tables.plain(link.sentence(problem))}]")
 
 
-def _show_field(field: Field, form: Recipe, options: Options) -> None:
+def _show_field(field: Field, form: Recipe, options: Options, notes: Notes) -> None:
     family = form.raw["model"]["family"]
     key, value = KEY + field.path, recipe.shown(field, link.get(form.raw, field.path))
     st.session_state.setdefault(key, value)
@@ -101,6 +103,8 @@ def _show_field(field: Field, form: Recipe, options: Options) -> None:
         st.text_input(field.label, key=key, help=field.help, max_chars=200)
     else:
         _show_number(field.name, field.label, key, facts, field.help)
+    if note := notes.get(field.name):
+        st.caption(note)
     _complain(form, field.path)
 
 

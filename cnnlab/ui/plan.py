@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cnnlab import charts, datasets, words
+from cnnlab.analysis import durations
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
 from cnnlab.ui import (
-    calibration_view,
-    estimates,
     lab,
     link,
     network,
+    precisions,
     recipe,
     rights,
     sweeps,
@@ -28,6 +28,11 @@ LAST_GOOD = "last_good_layers"
 
 def show(filled: Recipe) -> None:
     """The network and its figures, then Start; where the recipe cannot work, why not."""
+    if not lab.history().summaries():
+        st.markdown(
+            "Train a network and watch it learn, step by step. Then **Race** it, CPU against GPU, "
+            "to see which is faster here, by how much, and where the time goes."
+        )
     if note := st.session_state.get(recipe.NOTE):
         st.warning(
             f"Not everything in the link could be used. {tables.plain(note)}",
@@ -137,16 +142,17 @@ def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     labels = lab.device_labels()
     said = []
     for device in lab.devices_here()[1:]:
-        guess = estimates.estimate(spec, layers, images, device, runs)
+        guess = durations.estimate(spec, layers, images, device, runs)
         said.append(f"**{tables.plain(labels[device])}**: {_guessed(guess)}.")
     # The calibration tries the half precisions on dense and convolutional networks only.
     for device, found in sweeps.gains().items():
-        if device in labels and spec.model.family != "rnn":
-            said.append(f"**{tables.plain(labels[device])}**: {calibration_view.said(found)}.")
+        better = {name: gain for name, gain in found.items() if precisions.pays(gain)}
+        if device in labels and spec.model.family != "rnn" and better:
+            said.append(f"**{tables.plain(labels[device])}**: {precisions.said(better)}.")
     st.caption("  \n".join(said))
 
 
-def _guessed(guess: estimates.Estimate | None) -> str:
+def _guessed(guess: durations.Estimate | None) -> str:
     if guess is None:
         return "nothing like it was measured here yet; calibrate on the Hardware page for a guess"
     return f"about {tables.about(guess.seconds)}, judging by {guess.basis}"

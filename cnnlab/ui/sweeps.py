@@ -84,6 +84,13 @@ def gains() -> dict[str, dict[str, float]]:
     return next((found for record in calibrations if (found := sweep.gains(results(record)))), {})
 
 
+def gains_on(device: str) -> dict[str, float]:
+    """`gains` on the device that a spec names; `auto` is the first accelerator, or the CPU."""
+    here = devices_here()[1:]
+    used = here[min(1, len(here) - 1)] if device == "auto" else device
+    return gains().get(used, {})
+
+
 def under_way() -> tuple[SweepSnapshot, ...]:
     """The sweep that is being measured, then those that wait; for a page to poll."""
     return lab().sweeps()

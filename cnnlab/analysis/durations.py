@@ -7,14 +7,24 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from cnnlab import words
 from cnnlab.analysis import cost
 from cnnlab.analysis.pace import FORWARD_SHARE
-from cnnlab.history import RunSummary
 from cnnlab.models import Layer, flops_per_image, layer_table, split, step_counts
-from cnnlab.spec import ExperimentSpec, RunCard, Status
-from cnnlab.ui.lab import history
+from cnnlab.spec import ExperimentSpec, ModelFacts, RunCard, Status
+
+
+class EarlierRun(cost.CellRun, Protocol):
+    """What is asked of an earlier run; a summary of the history has it."""
+
+    @property
+    def model(self) -> ModelFacts | None: ...
+    @property
+    def created_at(self) -> str: ...
+    @property
+    def origin(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ def estimate(
     layers: Sequence[Layer],
     images: int,
     device: str,
-    runs: Sequence[RunSummary],
+    runs: Sequence[EarlierRun],
 ) -> Estimate | None:
     """How long a spec may take on a device; None where nothing like it was measured here.
 
@@ -45,13 +55,13 @@ def estimate(
     )
 
 
-def estimate_before(card: RunCard) -> Estimate | None:
+def estimate_before(card: RunCard, runs: Sequence[EarlierRun]) -> Estimate | None:
     """What `estimate` would have said of a run that is over, before it began."""
     if card.status is not Status.FINISHED or not (card.dataset and card.device) or card.sweep:
         return None
     facts = card.dataset
     layers = layer_table(card.spec.model, facts.image_shape, facts.classes)
-    earlier = [run for run in history().summaries() if run.created_at < card.created_at]
+    earlier = [run for run in runs if run.created_at < card.created_at]
     images = facts.train_images + facts.validation_images
     return estimate(card.spec, layers, images, card.device.used, earlier)
 
@@ -69,7 +79,7 @@ def _by_cells(
     layers: Sequence[Layer],
     images: int,
     device: str,
-    runs: Sequence[RunSummary],
+    runs: Sequence[EarlierRun],
 ) -> Estimate | None:
     setting = cost.setting_of(spec, device)
     here = cost.samples(run for run in runs if run.origin is None)
@@ -92,7 +102,7 @@ def _by_runs(
     layers: Sequence[Layer],
     images: int,
     device: str,
-    runs: Sequence[RunSummary],
+    runs: Sequence[EarlierRun],
 ) -> Estimate | None:
     """By the rate in FLOP/s of those most like it.
 
@@ -117,7 +127,7 @@ def _by_runs(
     return Estimate(work / statistics.median(rate for _, rate in rates), basis)
 
 
-def _alike(run: RunSummary, spec: ExperimentSpec, device: str) -> bool:
+def _alike(run: EarlierRun, spec: ExperimentSpec, device: str) -> bool:
     return (
         run.status is Status.FINISHED
         and run.origin is None
@@ -129,7 +139,7 @@ def _alike(run: RunSummary, spec: ExperimentSpec, device: str) -> bool:
     )
 
 
-def _rate(run: RunSummary) -> float:
+def _rate(run: EarlierRun) -> float:
     """FLOP/s of training, from the measured images per second."""
     assert run.model
     assert run.timing.images_per_second
