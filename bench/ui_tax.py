@@ -1,12 +1,15 @@
 """What watching costs: the same training without a page, and in the lab with two tabs open.
 
 Each arm is a run in a process of its own: the command line's, or the lab's, started and watched in
-a real browser whose two tabs refresh once a second. A third arm trains in the process that draws
-the pages, which the lab does not do; its figure stands beneath the table.
+a real browser whose two tabs refresh once a second. There the browser's drawing takes its share of
+the cores that train; so the lab is also watched by two sessions that draw nothing, as where the
+tabs are open on another computer. A last arm trains in the process that draws the pages, which the
+lab does not do; its figure stands beneath the table.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,7 +18,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,18 +28,19 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from bench.measure import paired, save
 from bench.serving import ARGUMENTS, CHROMIUM, serving
+from bench.visitor import Visitor
 from cnnlab.history import History, default_url
-from cnnlab.spec import PRESETS, ExperimentSpec, change
+from cnnlab.spec import PRESETS, ExperimentSpec, RunCard, change
 from cnnlab.ui import link
 
 PAIRS = 5
 TABS = 2
-# About 20 seconds each on two cores; `shapes` needs no download.
+# About 10 seconds each on two cores; `shapes` needs no download.
 SPECS = {
-    "article CNN": change(PRESETS["article"].spec, dataset="shapes", train_limit=6000, epochs=1),
-    "dense": change(PRESETS["dense"].spec, dataset="shapes", train_limit=40_000, epochs=8),
+    "article CNN": change(PRESETS["article"].spec, dataset="shapes", train_limit=5000, epochs=1),
+    "dense": change(PRESETS["dense"].spec, dataset="shapes", train_limit=40_000, epochs=4),
 }
-TRAINING_MS = 600_000
+TRAINING_SECONDS = 600.0
 
 
 def headless(spec: ExperimentSpec) -> float:
@@ -72,13 +77,44 @@ def watched(spec: ExperimentSpec, browser: Browser, url: str) -> float:
         for page in pages[1:]:
             page.goto(pages[0].url)
         for page in pages:
-            expect(page.get_by_text(re.compile("^Finished in"))).to_be_visible(timeout=TRAINING_MS)
+            over = page.get_by_text(re.compile("^Finished in"))
+            expect(over).to_be_visible(timeout=1e3 * TRAINING_SECONDS)
         run_id = pages[0].url.partition("run=")[2].partition("&")[0]
+    return _kept(run_id)
+
+
+def watched_elsewhere(spec: ExperimentSpec, url: str) -> float:
+    """The same in the lab, its tabs open on a computer whose drawing costs this one nothing."""
+    return _kept(asyncio.run(_follow(spec, url)))
+
+
+async def _follow(spec: ExperimentSpec, url: str) -> str:
+    """Begin a run and look on in as many sessions as there are tabs; the run's id, once it ends."""
+    async with AsyncExitStack() as tabs:
+        first = await tabs.enter_async_context(Visitor(url, query=urlencode(link.encode(spec))))
+        await first.rerun(first.click("start"))
+        others = [Visitor(url, query=first.query) for _ in range(TABS - 1)]
+        for visitor in [first, *[await tabs.enter_async_context(other) for other in others]]:
+            visitor.tick()
+        run_id = first.query.partition("run=")[2].partition("&")[0]
+        end = time.monotonic() + TRAINING_SECONDS
+        while not _card(run_id).status.over:
+            if time.monotonic() > end:
+                raise TimeoutError(f"the run {run_id} did not end")
+            await asyncio.sleep(1.0)
+    return run_id
+
+
+def _card(run_id: str) -> RunCard:
     history = History(default_url())
     try:
-        timing = history.card(run_id, steps=False).timing
+        return history.card(run_id, steps=False)
     finally:
         history.close()
+
+
+def _kept(run_id: str) -> float:
+    timing = _card(run_id).timing
     assert timing.step_ms_mean
     return timing.step_ms_mean
 
@@ -125,26 +161,25 @@ def main() -> list[dict[str, Any]]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         stack.callback(browser.close)
         for name, spec in SPECS.items():
-            results.append(_measured(name, spec, browser, url))
+            here = _measured(name, spec, lambda: watched(spec, browser, url))  # noqa: B023
+            beside = [drawn_inside(spec) for _ in range(3)]
+            longer = sorted(beside)[1] / here["b"]["median"] - 1
+            note = (
+                f"To draw the pages of {TABS} tabs in the process that trains {name} would make "
+                f"its steps {longer:+.1%} longer."
+            )
+            results.append(here | {"drawn_inside": beside, "notes": [note]})
+            away = _measured(name, spec, lambda: watched_elsewhere(spec, url))  # noqa: B023
+            results.append(away | {"arms": {**away["arms"], "a": f"{TABS} tabs elsewhere"}})
     save("ui_tax", results)
     return results
 
 
-def _measured(name: str, spec: ExperimentSpec, browser: Browser, url: str) -> dict[str, Any]:
-    result = paired(lambda: watched(spec, browser, url), lambda: headless(spec), PAIRS)
-    inside = [drawn_inside(spec) for _ in range(3)]
-    tax = 1 / result["ratio"]["median"] - 1
-    beside = sorted(inside)[1] / result["b"]["median"] - 1
-    note = (
-        f"Two tabs that watch make a step of {name} {tax:+.1%} longer; drawing their pages in the "
-        f"training process would make it {beside:+.1%} longer."
-    )
-    return result | {
+def _measured(name: str, spec: ExperimentSpec, arm: Callable[[], float]) -> dict[str, Any]:
+    return paired(arm, lambda: headless(spec), PAIRS) | {
         "name": f"Step of {name}, batch 32",
         "unit": "ms",
-        "arms": {"a": f"in the lab, {TABS} tabs open", "b": "command line"},
-        "drawn_inside": inside,
-        "notes": [note],
+        "arms": {"a": f"in the lab, {TABS} tabs open here", "b": "command line"},
     }
 
 

@@ -11,11 +11,10 @@ import pyarrow as pa
 import streamlit as st
 
 from cnnlab import analysis, charts, words
-from cnnlab.analysis import Axis
+from cnnlab.analysis import Axis, durations
 from cnnlab.spec import LabError, RunCard, Status, warmup_steps
 from cnnlab.ui import link, rights, tables
 from cnnlab.ui.colours import palette
-from cnnlab.ui.estimates import estimate_before
 from cnnlab.ui.lab import can_resume, history, resume, stop
 from cnnlab.ui.run_state import RunState, read, runs_ahead, shared
 
@@ -194,42 +193,44 @@ def _over(card: RunCard) -> None:
 
 def _metrics(state: RunState) -> None:
     card, series = state.card, state.series
-    step, rate, losses = shared(series, "sparks", lambda: _sparks(state))
-    checks = [row.val_accuracy for row in card.epochs]
     done, whole = len(card.epochs), card.spec.epochs
     epoch = done if card.status.over else min(done + 1, whole)
-    seconds = [row.seconds for row in card.epochs]
     loss = shared(series, "loss", lambda: series.loss[~np.isnan(series.loss)])
     last_loss = loss[-1] if len(loss) else card.epochs[-1].loss if card.epochs else None
-    with st.grid(5, min_column_width=120, key="run-metrics"):
-        _metric("Epoch", f"{epoch} of {whole}", seconds, "Sparkline: seconds of each epoch.")
-        _metric("Step", _unit(_step_ms(state), "ms"), step, _STEP_HELP)
+    best = words.percent(card.epochs[-1].val_accuracy) if card.epochs else words.UNKNOWN
+    rate = _rate_title(state)
+    figures = (
+        ("Epoch", f"{epoch} of {whole}", "Sparkline: seconds of each epoch."),
+        ("Step", _unit(_step_ms(state), "ms"), _STEP_HELP),
         # As short as the tiles are narrow: a title of two lines would stand lower than the rest.
-        title = _rate_title(state)
-        _metric(title.replace(" per second", "/s"), words.number(_rate(state)), rate, f"{title}.")
-        _metric("Loss", words.number(last_loss), losses, "Mean of the epoch so far.")
-        best = words.percent(checks[-1]) if checks else words.UNKNOWN
-        _metric("Validation", best, checks, "Validation accuracy after the last whole epoch.")
-
-
-def _sparks(state: RunState) -> tuple[list[float], list[float], list[float]]:
-    """Step times, rates and losses for the sparklines."""
-    series = state.series
-    rate = analysis.throughput(series, state.card.spec.batch_size, SPARK_POINTS)
-    return (
-        _thin(series.ms[warmup_steps(len(series)) :]),
-        list(rate["images_per_second"]),
-        _thin(series.loss[~np.isnan(series.loss)]),
+        (rate.replace(" per second", "/s"), words.number(_rate(state)), f"{rate}."),
+        ("Loss", words.number(last_loss), "Mean of the epoch so far."),
+        ("Validation", best, "Validation accuracy after the last whole epoch."),
     )
+    # Only afterwards: a browser builds a sparkline anew with each new figure, which was a third of
+    # all it did for a live page, on the machine whose steps are being timed.
+    sparks = _sparks(state) if card.status.over else [[]] * len(figures)
+    with st.grid(5, min_column_width=120, key="run-metrics"):
+        for (label, value, says), spark in zip(figures, sparks, strict=True):
+            line = spark if len(spark) > 1 else None
+            st.metric(label, value, help=says, border=True, chart_data=line, height="stretch")
+
+
+def _sparks(state: RunState) -> list[list[float]]:
+    """A line for each metric: epoch times, step times, rates, losses, validation accuracies."""
+    series, epochs = state.series, state.card.epochs
+    rate = analysis.throughput(series, state.card.spec.batch_size, SPARK_POINTS)
+    lines = (
+        np.array([row.seconds for row in epochs]),
+        _thin(series.ms[warmup_steps(len(series)) :]),
+        rate["images_per_second"].to_numpy(),
+        _thin(series.loss[~np.isnan(series.loss)]),
+        np.array([row.val_accuracy for row in epochs]),
+    )
+    return [[float(value) for value in line if np.isfinite(value)] for line in lines]
 
 
 _STEP_HELP = "While it trains: the median of the last steps. Afterwards: of all, without warm-up."
-
-
-def _metric(label: str, value: str, spark: list[float], help_: str | None = None) -> None:
-    points = [float(value) for value in spark if np.isfinite(value)]
-    shape = points if len(points) > 1 else None
-    st.metric(label, value, help=help_, border=True, chart_data=shape, height="stretch")
 
 
 def _unit(value: float | None, unit: str) -> str:
@@ -251,9 +252,8 @@ def _rate(state: RunState) -> float | None:
     return 1e3 * state.card.spec.batch_size / pace if pace else None
 
 
-def _thin(values: np.ndarray) -> list[float]:
-    _, kept = analysis.downsample(np.arange(len(values), dtype=float), values, SPARK_POINTS)
-    return list(kept)
+def _thin(values: np.ndarray) -> np.ndarray:
+    return analysis.downsample(np.arange(len(values), dtype=float), values, SPARK_POINTS)[1]
 
 
 # --- charts ---------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def _where_time_went(card: RunCard) -> None:
     ledger(card)
     for sentence in tables.achieved(card):
         st.write(tables.plain(sentence))
-    if guess := estimate_before(card):
+    if guess := durations.estimate_before(card, history().summaries()):
         st.write(
             f"Judging by {guess.basis}, the training was to take {words.duration(guess.seconds)}; "
             f"it took {words.duration(card.timing.fit_seconds)}."

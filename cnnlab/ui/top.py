@@ -15,6 +15,10 @@ from cnnlab.spec import LabError
 from cnnlab.ui import lab, rights, tables
 
 TRAIN = "pages/train.py"
+REFRESH_SECONDS = 4.0
+"""Slow beside a run's own page: every refresh lets a browser go through all that it shows."""
+LOOKING_SECONDS = 1.0
+"""While the devices are being looked for, which decides what can be begun."""
 THROUGH_APP = "through_app"
 STYLE = Path(__file__).with_name("style.css")
 
@@ -24,10 +28,11 @@ def bar() -> None:
     st.session_state[THROUGH_APP] = True
     st.html(STYLE)
     running, known = lab.lab().running(), lab.hardware() is not None
+    pace = LOOKING_SECONDS if not known else REFRESH_SECONDS if running else None
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"
     ):
-        st.fragment(_indicator, run_every=1.5 if running or not known else None)(running, known)
+        st.fragment(_indicator, run_every=pace)(running, known)
         _session()
         rights.show()
 
