@@ -146,7 +146,8 @@ def _describe(error: Mapping[str, Any]) -> Problem:
         case "string_pattern_mismatch" if field.split(".")[0] in ("device", "devices"):
             allowed = "it must be auto, cpu, cuda, cuda:N, mps or xpu"
         case _:
-            allowed = "it " + error["msg"].removeprefix("Input ")
+            # Behind the comma stands how pydantic tried to read it.
+            allowed = "it " + error["msg"].removeprefix("Input ").partition(", unable to")[0]
     return Problem(field=field, value=value, allowed=allowed)
 
 

@@ -10,7 +10,7 @@ import re
 LABELS: dict[str, str] = {
     "model": "Network",
     "dataset": "Data set",
-    "train_limit": "How many to use",
+    "train_limit": "Examples used",
     "model.family": "Family",
     "model.cell": "Cell",
     "model.recurrent": "Recurrent units",

@@ -47,7 +47,7 @@ def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """Let the reader choose among the runs; what the URL names is chosen."""
     found, missing = resolve(asked(), runs)
     if missing:
-        _say_missing(missing)
+        _say_missing(missing, rest=bool(found))
     if not runs:
         return []
     offered = {run.run_id: run for run in (*runs[:MOST_OFFERED], *found)}
@@ -68,12 +68,13 @@ def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
     return found
 
 
-def _say_missing(missing: Sequence[str]) -> None:
+def _say_missing(missing: Sequence[str], rest: bool) -> None:
     names = tables.plain(", ".join(run_id[:40] for run_id in missing[:5]))
     more = f" and {words.count(len(missing) - 5)} more" if len(missing) > 5 else ""
+    shown = " The rest is shown." if rest else ""
     st.warning(
         f"The link names {names}{more}, which the history does not know: deleted, or run on "
-        "another computer. The rest is shown.",
+        f"another computer.{shown}",
         icon=":material/search_off:",
     )
 

@@ -24,6 +24,10 @@ def choose(known: Sequence[DatasetInfo]) -> DatasetInfo:
     """Let the reader choose a data set; the URL keeps the choice."""
     by_name = {info.name: info for info in known}
     linked = st.query_params.get("dataset")
+    if linked and linked not in by_name:
+        st.warning(
+            f"There is no data set {tables.plain(linked[:40])} here.", icon=":material/link_off:"
+        )
     found = st.pills(
         "Data set",
         options=list(by_name),

@@ -31,6 +31,11 @@ SIGNS = {
 def show() -> None:
     """Everything on the page."""
     known = explore_grid.known()
+    linked = st.query_params.get(SWEEP)
+    if linked and linked not in known:
+        st.warning(
+            f"There is no sweep {tables.plain(linked[:40])} here.", icon=":material/link_off:"
+        )
     if not known:
         st.info(
             "Nothing has been swept yet. Start the sweep below: its coloured maps appear here "
@@ -53,10 +58,6 @@ def show() -> None:
 def _choose(known: dict[str, Sweep]) -> Sweep:
     """Let the reader choose a sweep; the address keeps the choice."""
     linked = st.query_params.get(SWEEP)
-    if linked and linked not in known:
-        st.warning(
-            f"There is no sweep {tables.plain(linked[:40])} here.", icon=":material/link_off:"
-        )
     names = list(known)
     # Not bound by a key alone: a sweep that was just started is chosen by its address.
     found = st.selectbox(

@@ -44,7 +44,7 @@ def offer() -> None:
     if not known:
         st.info("Looking for devices, which takes some seconds.", icon=":material/hourglass_empty:")
     elif opponent:
-        _say_recorded(opponent)
+        _say_recorded(opponent, spec)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         repeats = st.number_input(
             "Runs on each device",
@@ -107,10 +107,20 @@ def _card(run_id: str) -> RunCard:
     return lab.history().card(run_id, steps=False)
 
 
-def _say_recorded(opponent: Opponent) -> None:
+def _say_recorded(opponent: Opponent, spec: ExperimentSpec) -> None:
     none = "" if _accelerators() else "There is no accelerator here. "
     said = tables.plain(race.described(opponent))
-    st.info(f"{none}The opponent stands beside: {said}.", icon=":material/info:")
+    if isinstance(opponent, Reference):
+        theirs, title = PRESETS["article"].spec, PRESETS["article"].title
+    else:
+        theirs, title = opponent.spec, f"“{opponent.name}”"
+    other = ""
+    if theirs.model != spec.model:
+        other = (
+            " It trained another network: race with the recipe of "
+            f"{tables.plain(title)} to have the same one in both lanes."
+        )
+    st.info(f"{none}The opponent stands beside: {said}.{other}", icon=":material/info:")
 
 
 def _recipe() -> ExperimentSpec:
