@@ -87,6 +87,7 @@ class Measure:
             target=look_on, args=(self.url, self.run_id, theirs)
         )
         viewers.start()
+        theirs.close()  # so that a process that dies is heard of
         before = self._server.cpu_times()
         assert ours.recv() == "here"
         step = self.step_ms()

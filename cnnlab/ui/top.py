@@ -15,8 +15,12 @@ from cnnlab.spec import LabError
 from cnnlab.ui import lab, rights, tables
 
 TRAIN = "pages/train.py"
-REFRESH_SECONDS = 4.0
-"""Slow beside a run's own page: every refresh lets a browser go through all that it shows."""
+REFRESH_SECONDS = 3.7
+"""Slow beside a run's own page: every refresh lets a browser go through all that it shows.
+
+And no multiple of that page's pace: of two timers at once Streamlit may lose one (1.67,
+`AppSession.request_rerun` drops what a script runner that has just stopped still had to say).
+"""
 LOOKING_SECONDS = 1.0
 """While the devices are being looked for, which decides what can be begun."""
 THROUGH_APP = "through_app"
@@ -40,9 +44,9 @@ def bar() -> None:
 def settle() -> None:
     """Take what a page has loaded out of the garbage collector's sight.
 
-    Streamlit collects all garbage after every script run, a fragment's too, while every thread
-    waits. To look through the modules' 180,000 objects takes 100 ms, ten times what a refresh does.
-    Pages load theirs when they are first opened, so this does something a few times in all.
+    Every thread waits while it looks through all there is. The modules' 180,000 objects take it
+    100 ms, ten times what a refresh does. Pages load theirs when they are first opened, so this
+    does something a few times in all.
     """
     loaded = len(sys.modules)
     if loaded > _settled.get("modules", 0):
