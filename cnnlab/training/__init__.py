@@ -3,7 +3,7 @@
 `train` is one run; `measure` times the steps of a spec and no more.
 """
 
-from cnnlab.training.callback import Diverged, Emit, Save, Stop
+from cnnlab.training.callback import Diverged, Emit, LabCallback, Save, Stop
 from cnnlab.training.clocks import clock_for
 from cnnlab.training.failures import explain
 from cnnlab.training.ledger import process_started_at
@@ -13,6 +13,7 @@ from cnnlab.training.run import first_steps, train
 __all__ = [
     "Diverged",
     "Emit",
+    "LabCallback",
     "Save",
     "Stop",
     "clock_for",
