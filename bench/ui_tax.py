@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ def watched(spec: ExperimentSpec, browser: Browser, url: str) -> float:
 
 def watched_elsewhere(spec: ExperimentSpec, url: str) -> float:
     """The same in the lab, its tabs open on a computer whose drawing costs this one nothing."""
-    return _kept(asyncio.run(_follow(spec, url)))
+    with ThreadPoolExecutor(1) as pool:  # the browser's driver holds this thread's event loop
+        return _kept(pool.submit(asyncio.run, _follow(spec, url)).result())
 
 
 async def _follow(spec: ExperimentSpec, url: str) -> str:

@@ -24,6 +24,8 @@ from cnnlab.ui import (
 from cnnlab.ui.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"
+QUEUE_SECONDS = 2.3
+"""Between two looks at the queue; no multiple of the run's own pace, see `top.REFRESH_SECONDS`."""
 
 
 def show(filled: Recipe) -> None:
@@ -177,7 +179,7 @@ def _show_table(layers: Sequence[Layer]) -> None:
 def show_queue() -> None:
     """The waiting runs, each with a way to withdraw it; nothing where none waits."""
     waiting = lab.lab().queued()
-    st.fragment(_queue, run_every=1 if waiting else None)()
+    st.fragment(_queue, run_every=QUEUE_SECONDS if waiting else None)()
 
 
 def _queue() -> None:
