@@ -21,7 +21,7 @@ REFRESH_SECONDS = 3.7
 And no multiple of that page's pace: of two timers at once Streamlit may lose one (1.67,
 `AppSession.request_rerun` drops what a script runner that has just stopped still had to say).
 """
-LOOKING_SECONDS = 1.0
+LOOKING_SECONDS = 1.3
 """While the devices are being looked for, which decides what can be begun."""
 THROUGH_APP = "through_app"
 STYLE = Path(__file__).with_name("style.css")
