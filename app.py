@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from cnnlab.spec import LabError
-from cnnlab.ui import tables, top
+from cnnlab.ui import live, tables, top
 
 PAGES = (
     ("train", "Train", ":material/model_training:"),
@@ -34,9 +34,10 @@ page = st.navigation(
     ],
     position="top",
 )
-try:
-    top.bar()
-    page.run()
-except LabError as error:
-    st.error(tables.plain(str(error)), icon=":material/error:")
-top.settle()
+with live.drawing():
+    try:
+        top.bar()
+        page.run()
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+    top.settle()

@@ -213,6 +213,8 @@ class Visitor:
     def _begin(self, message: ForwardMsg) -> None:
         self.session_id = message.new_session.initialize.session_id
         self._page_hash = message.new_session.page_script_hash
+        if not message.metadata.run.fragment_ids:
+            self._stop_timers()
         self._seen = set()
         self._runs += 1
         old = [key for key, (_, used) in self._cached.items() if self._runs - used > KEPT_RUNS]

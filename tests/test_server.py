@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
 import pytest
@@ -251,3 +251,33 @@ def test_a_visitor_who_replays_a_presenters_messages_changes_nothing(shared, hom
     assert len(here.acted) == 9
     assert here.tried >= 27
     assert here.succeeded == 0
+
+
+# --- a crowd --------------------------------------------------------------------------------
+
+
+CROWD = 40
+SHORT_RUN = "preset=tiny&dataset=shapes&train_limit=1500&epochs=3&device=cpu&threads=1"
+
+
+async def see_the_end(url: str) -> list[Visitor]:
+    """Let a crowd come in while a run trains; those who never see that it has finished."""
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(Visitor(url, query=SHORT_RUN))
+        await first.rerun(first.click("start"))
+        first.tick()
+        crowd = [first]
+        for _ in range(CROWD):
+            crowd.append(await stack.enter_async_context(Visitor(url, query=first.query)))
+            crowd[-1].tick()
+        waiting, end = crowd, monotonic() + 90
+        while waiting and monotonic() < end:
+            await asyncio.sleep(0.5)
+            waiting = [one for one in waiting if "Finished in" not in str(one.elements)]
+        assert not any(one.errors for one in crowd)
+    return waiting
+
+
+def test_everybody_in_a_crowd_sees_a_run_end(home):
+    with serving(home) as server:
+        assert asyncio.run(see_the_end(server.url)) == []

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import precisions, rights, sweeps, tables
+from cnnlab.ui import live, precisions, rights, sweeps, tables
 from cnnlab.ui.lab import device_labels, hardware, lab
 
 POLL_SECONDS = 1.0
@@ -21,7 +21,7 @@ def show() -> None:
     )
     running = any(one.name == CALIBRATION for one in sweeps.under_way())
     if running:
-        st.fragment(_progress, run_every=POLL_SECONDS)()
+        live.every(POLL_SECONDS, _progress)
         return
     if st.button(
         "Calibrate this machine",

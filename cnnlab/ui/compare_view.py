@@ -11,7 +11,7 @@ from pandas.io.formats.style import Styler
 from cnnlab import analysis, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard, label
-from cnnlab.ui import compare_charts, compare_files, compare_speed, run_view, tables
+from cnnlab.ui import compare_charts, compare_files, compare_speed, live, run_view, tables
 from cnnlab.ui.lab import history
 from cnnlab.ui.run_state import cards_of
 
@@ -38,7 +38,7 @@ def empty(*, any_runs: bool) -> None:
 def show(runs: Sequence[RunSummary]) -> None:
     """Show the runs; while one of them trains, every few seconds anew."""
     pace = None if all(run.status.over for run in runs) else REFRESH_SECONDS
-    st.fragment(_body, run_every=pace)(tuple(run.run_id for run in runs), pace)
+    live.every(pace, _body, tuple(run.run_id for run in runs), pace)
 
 
 def _body(run_ids: Sequence[str], pace: float | None) -> None:

@@ -12,7 +12,7 @@ from cnnlab.analysis import Grid
 from cnnlab.history import SweepRecord
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError, SweepStatus
-from cnnlab.ui import explore_form, explore_grid, lab, rights, sweeps, tables
+from cnnlab.ui import explore_form, explore_grid, lab, live, rights, sweeps, tables
 from cnnlab.ui.explore_grid import Sweep
 
 SWEEP, AGAINST = "sweep", "against"
@@ -52,7 +52,7 @@ def show() -> None:
     if chosen:
         going = chosen.kept is not None and not chosen.kept.status.over
         beside = _choose_beside(chosen, known)
-        st.fragment(_sweep, run_every=REFRESH_SECONDS if going else None)(chosen, beside)
+        live.every(REFRESH_SECONDS if going else None, _sweep, chosen, beside)
 
 
 def _choose(known: dict[str, Sweep]) -> Sweep:

@@ -7,7 +7,7 @@ import streamlit as st
 from cnnlab import words
 from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu
 from cnnlab.spec import GpuOff, LabError
-from cnnlab.ui import rights, tables
+from cnnlab.ui import live, rights, tables
 from cnnlab.ui.lab import hardware, lab, try_switch
 
 POLL_SECONDS = 1.0
@@ -17,7 +17,7 @@ def machine() -> None:
     """What is here; until the first worker has looked, an honest wait."""
     found = hardware()
     if found is None:
-        st.fragment(_wait, run_every=POLL_SECONDS)()
+        live.every(POLL_SECONDS, _wait)
         return
     left, right = st.columns(2)
     with left:

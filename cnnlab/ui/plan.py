@@ -14,10 +14,12 @@ from cnnlab.spec import ExperimentSpec, LabError
 from cnnlab.ui import (
     lab,
     link,
+    live,
     network,
     precisions,
     recipe,
     rights,
+    run_view,
     sweeps,
     tables,
 )
@@ -25,7 +27,7 @@ from cnnlab.ui.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"
 QUEUE_SECONDS = 2.3
-"""Between two looks at the queue; no multiple of the run's own pace, see `top.REFRESH_SECONDS`."""
+"""Between two looks at the queue; no multiple of the run's own pace, see `live.every`."""
 
 
 def show(filled: Recipe) -> None:
@@ -122,6 +124,7 @@ def _show_start(spec: ExperimentSpec) -> None:
         except LabError as error:
             st.error(tables.plain(str(error)), icon=":material/error:")
             return
+        st.session_state[run_view.BEGUN] = run_id
         st.query_params.from_dict({"run": run_id})
         st.rerun()
     if lab.lab().running():
@@ -179,7 +182,7 @@ def _show_table(layers: Sequence[Layer]) -> None:
 def show_queue() -> None:
     """The waiting runs, each with a way to withdraw it; nothing where none waits."""
     waiting = lab.lab().queued()
-    st.fragment(_queue, run_every=QUEUE_SECONDS if waiting else None)()
+    live.every(QUEUE_SECONDS if waiting else None, _queue)
 
 
 def _queue() -> None:
@@ -188,8 +191,8 @@ def _queue() -> None:
         return
     st.markdown("##### Waiting")
     for place, run_id in enumerate(waiting, start=1):
-        live = lab.lab().live(run_id)
-        name = tables.plain(lab.name_of(live.spec)) if live else run_id
+        run = lab.lab().live(run_id)
+        name = tables.plain(lab.name_of(run.spec)) if run else run_id
         here = ", shown above" if run_id == st.query_params.get("run") else ""
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):

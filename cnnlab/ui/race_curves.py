@@ -18,7 +18,7 @@ from cnnlab.analysis.series import SPLIT
 from cnnlab.published import Reference
 from cnnlab.race import Opponent
 from cnnlab.spec import RunCard
-from cnnlab.ui import run_view, tables
+from cnnlab.ui import live, run_view, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.run_state import RunState, read
 
@@ -183,7 +183,7 @@ def replay(states: Sequence[RunState], opponent: Opponent | None) -> bool:
     spec = charts.overlay_spec("accuracy", "seconds", curves.runs, until=until)
     pace = words.number(longest / REPLAY_SECONDS)
     st.caption(f"All lanes from one start, at {pace} times the speed of the race.")
-    st.fragment(_frame, run_every=FRAME_SECONDS)(curves, spec, began, longest)
+    live.every(FRAME_SECONDS, _frame, curves, spec, began, longest)
     st.button("End the replay", icon=":material/stop_circle:", on_click=_end_replay)
     return True
 

@@ -13,7 +13,7 @@ from cnnlab.models import parameters
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.race import Opponent
 from cnnlab.spec import PRESETS, ExperimentSpec, LabError, RunCard, SpecError, Status
-from cnnlab.ui import lab, link, race_curves, rights, run_view, tables
+from cnnlab.ui import lab, link, live, race_curves, rights, run_view, tables
 from cnnlab.ui.run_state import RunState, read
 
 REFRESH_SECONDS = 1.0
@@ -200,7 +200,7 @@ def show(run_ids: Sequence[str]) -> None:
     if all(card.status.over for card in cards):
         _decided([read(card) for card in cards], opponent)
     else:
-        st.fragment(_underway, run_every=REFRESH_SECONDS)(cards, opponent)
+        live.every(REFRESH_SECONDS, _underway, cards, opponent)
 
 
 def _opponent(cards: Sequence[RunCard]) -> Opponent | None:

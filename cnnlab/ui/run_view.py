@@ -13,13 +13,15 @@ import streamlit as st
 from cnnlab import analysis, charts, words
 from cnnlab.analysis import Axis, durations
 from cnnlab.spec import LabError, RunCard, Status, warmup_steps
-from cnnlab.ui import link, rights, tables
+from cnnlab.ui import link, live, rights, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.lab import can_resume, history, resume, stop
 from cnnlab.ui.run_state import RunState, read, runs_ahead, shared
 
 REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
 SPARK_POINTS = 60
+BEGUN = "begun"
+"""In the session of a browser: the run that it began last."""
 RECENT_STEPS = 64
 AXES: dict[Axis, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Wall clock"}
 PHASES = {
@@ -38,16 +40,17 @@ def show(run_id: str) -> None:
         st.error(tables.plain(str(error)), icon=":material/search_off:")
         return
     # One fragment for all paces: what stands in it keeps its place when a run ends.
-    st.fragment(_body, run_every=pace)(card, pace)
+    live.every(pace, _body, card, pace)
 
 
 def _pace(state: RunState) -> float | None:
-    """Seconds between refreshes: fewer while somebody waits for a first point, or for a stop."""
+    """Seconds between refreshes: fewer for who waits for the first point, or for a stop."""
     run_id = state.card.run_id
     if state.card.status.over:
         return None
     asked = st.session_state.get(f"stopping-{run_id}", False)
-    first = not len(state.series) and not state.card.epochs and not runs_ahead(run_id)
+    begun = st.session_state.get(BEGUN) == run_id
+    first = begun and not len(state.series) and not state.card.epochs and not runs_ahead(run_id)
     return HURRIED_SECONDS if state.ours and (asked or first) else REFRESH_SECONDS
 
 
@@ -139,6 +142,7 @@ def _resume_button(card: RunCard) -> None:
     )
     if pressed and rights.attempt(resume, run_id):
         st.session_state.pop(f"stopping-{run_id}", None)
+        st.session_state[BEGUN] = run_id
         st.rerun()  # the whole page: the fragment holds the card of a run that is over
 
 

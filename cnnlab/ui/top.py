@@ -12,14 +12,13 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnlab.runner import Snapshot
 from cnnlab.spec import LabError
-from cnnlab.ui import lab, rights, tables
+from cnnlab.ui import lab, live, rights, tables
 
 TRAIN = "pages/train.py"
 REFRESH_SECONDS = 3.7
 """Slow beside a run's own page: every refresh lets a browser go through all that it shows.
 
-And no multiple of that page's pace: of two timers at once Streamlit may lose one (1.67,
-`AppSession.request_rerun` drops what a script runner that has just stopped still had to say).
+And no multiple of that page's pace, see `live.every`.
 """
 LOOKING_SECONDS = 1.3
 """While the devices are being looked for, which decides what can be begun."""
@@ -36,7 +35,7 @@ def bar() -> None:
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"
     ):
-        st.fragment(_indicator, run_every=pace)(running, known)
+        live.every(pace, _indicator, running, known)
         _session()
         rights.show()
 
@@ -79,9 +78,9 @@ def _indicator(running: str | None, known: bool) -> None:
     if now is None:
         st.caption("Nothing is training" if known else "Looking for devices …", width="content")
         return
-    live = lab.lab().live(now)
-    epochs = f", epoch {_epoch(live)} of {live.spec.epochs}" if live else ""
-    name = tables.plain(lab.name_of(live.spec)) if live else now
+    run = lab.lab().live(now)
+    epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run else ""
+    name = tables.plain(lab.name_of(run.spec)) if run else now
     st.page_link(
         TRAIN,
         label=f"Training {name}{epochs}",
@@ -90,9 +89,9 @@ def _indicator(running: str | None, known: bool) -> None:
     )
 
 
-def _epoch(live: Snapshot) -> int:
+def _epoch(run: Snapshot) -> int:
     """The epoch that is trained; after the last one, while the run winds up, still that."""
-    return min(len(live.epochs) + 1, live.spec.epochs)
+    return min(len(run.epochs) + 1, run.spec.epochs)
 
 
 def _session() -> None:

@@ -1,0 +1,66 @@
+"""Parts of a page that refresh themselves, and how what many browsers see is sure to arrive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+
+import streamlit as st
+from streamlit import runtime
+
+AT_ONCE = 3
+"""Pages that are drawn at the same time; the others wait. One may be slow, and two more go on."""
+PATIENCE_SECONDS = 10.0
+
+_slots = threading.BoundedSemaphore(AT_ONCE)
+_mine = threading.local()
+
+
+def every(seconds: float | None, draw: Callable[..., None], *arguments: object) -> None:
+    """Draw a part of the page, and again each so many seconds; null: once.
+
+    Parts of one page should not take multiples of each other's pace: of two timers at once one may
+    be lost, see `drawing`.
+    """
+
+    @wraps(draw)
+    def once(*given: object) -> None:
+        with drawing():
+            draw(*given)
+
+    st.fragment(once, run_every=seconds)(*arguments)
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Around all that a script run draws: wait for a turn, and at the end until it is delivered.
+
+    Python runs one thread at a time, in turns of 5 ms. With fifty pages being drawn, as when a run
+    ends before fifty browsers, the thread that sends them waited a quarter of a second for each
+    piece, and the browsers' timers came round before it was through. Then Streamlit (1.67,
+    `AppSession`: "non-current ScriptRunner") drops what a script run had yet to send, draws the
+    same again, and nothing arrives any more. In a smaller crowd it may be a single page that stands
+    still for good, because its timers went with the first piece of a run whose rest was dropped.
+    """
+    if getattr(_mine, "turn", False):  # a part of a page that is being drawn whole
+        yield
+        return
+    with _slots:
+        _mine.turn = True
+        try:
+            yield
+            _deliver()
+        finally:
+            _mine.turn = False
+
+
+def _deliver() -> None:
+    """Wait until the server's event loop has taken over all that this thread gave it."""
+    loop = runtime.get_instance()._get_async_objs().eventloop if runtime.exists() else None
+    if loop is None or loop.is_running() is not True:
+        return  # in a test of the pages alone, where a dummy stands for it
+    taken = threading.Event()
+    loop.call_soon_threadsafe(taken.set)
+    taken.wait(PATIENCE_SECONDS)
