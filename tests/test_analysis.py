@@ -488,7 +488,7 @@ def test_versions_threads_and_data_count_where_both_runs_know_them():
 def test_another_network_is_named_and_a_long_list_of_reasons_is_cut_short():
     other = GPU.model_copy(update={"spec": change(PRESETS["tiny"].spec, dataset="cifar100")})
     said = analysis.verdict(CPU, other)
-    assert said.startswith("No fair verdict: how many to use is all against 8,000; the blocks of ")
+    assert said.startswith("No fair verdict: examples used is all against 8,000; the blocks of ")
     assert said.endswith(" more.")
 
 
@@ -498,12 +498,12 @@ def test_another_network_is_named_and_a_long_list_of_reasons_is_cut_short():
         (
             {"dataset": "shapes", "train_limit": 2000},
             {"name": "shapes", "train_images": 1700, "validation_images": 300, "classes": 10},
-            ["data set is cifar100 against shapes", "how many to use is all against 2,000"],
+            ["data set is cifar100 against shapes", "examples used is all against 2,000"],
         ),
         (
             {"train_limit": 2000},
             {"train_images": 1700, "validation_images": 300},
-            ["how many to use is all against 2,000"],
+            ["examples used is all against 2,000"],
         ),
         ({}, {"name": "cifar10", "classes": 10}, ["data set found is cifar100 against cifar10"]),
         ({"model": {"family": "dense"}}, {}, ["family is CNN against Dense"]),
