@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cnnlab.ui import form, lab, link, plan, precisions, recipe, run_view, top
+from cnnlab.ui import form, gains, lab, link, plan, recipe, run_view, top
 
 top.require_app()
 
@@ -17,16 +17,7 @@ filled = recipe.current(lab.check)
 
 left, right = st.container(key="halves").columns([1, 2], gap="large")
 with left:
-    choices, known = precisions.offered(filled.raw["device"])
-    form.show(
-        filled,
-        {
-            "dataset": lab.dataset_labels(),
-            "device": lab.device_labels(),
-            "precision": choices,
-        },
-        {"precision": known},
-    )
+    form.show(filled, gains.offered(filled.raw))
 with right:
     if run_id:
         st.button(

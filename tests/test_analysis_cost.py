@@ -8,7 +8,7 @@ from cnnlab.analysis.cost import Sample, Setting, Work
 from cnnlab.models import layer_table, step_counts
 from cnnlab.spec import PRESETS, change, parse_spec
 
-CPU = Setting("cpu", "dense", "fast", "float32", None)
+CPU = Setting("cpu", "dense", "fast", "float32", None, "default")
 
 
 def samples(ms, setting=CPU, noise=0.0):
@@ -58,8 +58,8 @@ def test_a_repetition_does_not_give_the_answer_away():
 
 
 def test_every_setting_has_a_model_of_its_own():
-    gpu = Setting("cuda:0", "dense", "fast", "float32", None)
-    few = Setting("cpu", "cnn", "fast", "float32", None)
+    gpu = Setting("cuda:0", "dense", "fast", "float32", None, "default")
+    few = Setting("cpu", "cnn", "fast", "float32", None, "default")
     found = cost.fit_all(
         samples(true_ms)
         + samples(lambda work: 0.1 * true_ms(work), gpu)

@@ -1,4 +1,4 @@
-"""The calibration: its plan is a sweep like any other, and what it says of half precisions."""
+"""The calibration: its plan is a sweep like any other, and what it says of the choices."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from cnnlab import sweep
 from cnnlab.datasets import info
 from cnnlab.models import check
 from cnnlab.spec import LabError
-from cnnlab.sweep import CellResult, Figure, Measured
+from cnnlab.sweep import BatchGain, CellResult, Figure, Measured
 from cnnlab.sweep.calibration import PROBES
 
 
@@ -24,6 +24,7 @@ def test_every_probe_works_on_its_data_and_the_budget_is_enough():
 
     grid = sweep.cells(plan, works)
     assert len(grid) == 2 * len(PROBES)
+    assert len({cell.spec for cell in grid}) == len(grid)
     assert {cell.spec.model.family for cell in grid} == {"dense", "cnn", "rnn"}
     sweep.check_budget(plan, len(grid))
     sweep.check_budget(sweep.calibration(["cpu"]), len(PROBES))
@@ -31,7 +32,7 @@ def test_every_probe_works_on_its_data_and_the_budget_is_enough():
 
 def test_each_family_has_cells_enough_for_a_cost_model():
     for family in ("dense", "cnn", "rnn"):
-        full = [p for p in PROBES.values() if p.precision == "float32"]
+        full = [p for name, p in PROBES.items() if name.count(",") == 1]
         assert len([p for p in full if p.model.family == family]) >= 3
 
 
@@ -47,9 +48,34 @@ def test_the_gain_of_a_precision_is_the_median_over_networks():
     assert sweep.gains(found) == {"cpu": {"mixed_bfloat16": 1.5, "mixed_float16": 0.25}}
 
 
+def test_a_larger_batch_gains_by_the_time_per_picture_of_each_network():
+    speed = {
+        "dense, batch 32": 4.0,  # 8 times the pictures in twice the time
+        "dense, batch 256": 8.0,
+        "wide dense, batch 32": 4.0,
+        "wide dense, batch 256": 16.0,
+        "small cnn, batch 32": 1.0,  # the large convolution was not measured
+        "small cnn, batch 128": 2.0,
+        "lstm, batch 32": 1.0,  # nothing to hold it against
+    }
+    grid = sweep.cells(sweep.calibration(["cpu"]))
+    found = [result(cell, speed.get(cell.values["probe"])) for cell in grid]
+    assert sweep.batch_gains(found) == {
+        "cpu": {"dense": BatchGain(32, 256, 2.0, 4.0), "cnn": BatchGain(32, 128, 2.0, 2.0)}
+    }
+
+
+def test_tf32_is_tried_where_there_is_a_card_that_has_it():
+    for devices, tried in ((["cpu"], False), (["cpu", "mps"], False), (["cpu", "cuda:0"], True)):
+        names = sweep.calibration(devices).axes[0].values
+        assert any("TF32" in str(name) for name in names) == tried
+
+
 def test_another_sweep_has_no_gains():
     plan = sweep.plan(PROBES["lstm, batch 32"], [sweep.parse_axis("units=8,16")], ["cpu"], 60)
-    assert sweep.gains([result(cell, 1.0) for cell in sweep.cells(plan)]) == {}
+    found = [result(cell, 1.0) for cell in sweep.cells(plan)]
+    assert sweep.gains(found) == {}
+    assert sweep.batch_gains(found) == {}
 
 
 def test_nobody_but_the_calibration_sweeps_probes():

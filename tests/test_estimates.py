@@ -87,7 +87,9 @@ def calibrated(history):
     return measured(
         history,
         sweep.calibration(["cpu"]),
-        lambda cell: 2.0 if cell.spec.precision == "mixed_bfloat16" else 4.0,
+        lambda cell: (
+            2.0 if cell.spec.precision == "mixed_bfloat16" else 8.0 * cell.spec.compile or 4.0
+        ),
         name=sweep.CALIBRATION,
     )
 
@@ -95,7 +97,14 @@ def calibrated(history):
 def test_the_newest_calibration_says_what_a_precision_gains(quiet_lab):
     assert sweeps.gains() == {}
     calibrated(lab.history())
-    assert sweeps.gains() == {"cpu": {"mixed_bfloat16": 2.0, "mixed_float16": 1.0}}
+    assert sweeps.gains() == {
+        "cpu": {
+            "mixed_bfloat16": 2.0,
+            "mixed_float16": 1.0,
+            "one thread": 1.0,
+            "torch.compile": 0.5,
+        }
+    }
 
 
 def test_the_train_page_names_the_basis_and_the_gain(quiet_lab):
@@ -115,6 +124,39 @@ def test_precisions_are_offered_where_the_device_gains_by_them(quiet_lab):
     app.run()
     assert app.selectbox(key="form.precision").options == ["float32", "mixed_bfloat16"]
     assert "mixed_bfloat16 is about 2 times as fast as float32 here, mixed" in said(app, "caption")
+
+
+def test_compiling_is_offered_where_it_gains_and_kept_where_it_is_on(quiet_lab):
+    assert page("train").toggle(key="form.compile")
+    calibrated(lab.history())
+    app = page("train")
+    assert not [toggle for toggle in app.toggle if toggle.key == "form.compile"]
+    assert "torch.compile does not gain here (about 0.5 times as fast" in said(app, "caption")
+    assert page("train", compile="true").toggle(key="form.compile").value
+
+
+def test_tf32_is_offered_where_there_is_an_nvidia_card(quiet_lab):
+    def offered():
+        return [box.key for box in page("train").selectbox if box.key == "form.tf32"]
+
+    assert not offered()
+    quiet_lab.found = {
+        "cpu": {
+            "name": "Example CPU", "physical_cores": 4, "logical_cores": 8, "usable_cores": 4.0,
+            "instruction_sets": [], "memory_mb": 16_000, "threads": 4,
+        },
+        "accelerators": [{"key": "cuda:0", "name": "Example card", "kind": "cuda"}],
+        "versions": {}, "platform": "Linux",
+    }  # fmt: skip
+    assert offered()
+
+
+def test_what_threads_and_larger_batches_do_here_is_beside_them(quiet_lab):
+    calibrated(lab.history())
+    told = said(page("train", preset="dense"), "caption")
+    assert "One thread does not gain here (about 1 times as fast as all of them)" in told
+    assert "Batches of 256 are about 8 times as fast per example here as batches of 32" in told
+    assert "Batches of" not in said(page("train", preset="dense", device="cuda:0"), "caption")
 
 
 def test_a_precision_that_a_link_names_stays_though_it_gains_nothing(quiet_lab):

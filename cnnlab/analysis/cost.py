@@ -51,6 +51,7 @@ class Setting:
     engine: str
     precision: str
     threads: int | None
+    tf32: str
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def work_of(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> Work:
 
 def setting_of(spec: ExperimentSpec, device: str) -> Setting:
     """The setting of a spec on the device that it uses."""
-    return Setting(device, spec.model.family, spec.engine, spec.precision, spec.threads)
+    return Setting(device, spec.model.family, spec.engine, spec.precision, spec.threads, spec.tf32)
 
 
 def fit_all(samples: Iterable[Sample]) -> dict[Setting, CostModel]:

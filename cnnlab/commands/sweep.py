@@ -336,8 +336,11 @@ def _print(record: SweepRecord, found: Sequence[CellResult]) -> None:
     if said := sweeps.verdict(found):
         click.echo(said)
     for device, each in sweeps.gains(found).items():
-        told = (f"{precision} {words.number(gain)}" for precision, gain in each.items())
-        click.echo(f"Times as fast as float32 on {device}: {', '.join(told)}.")
+        told = (
+            f"{choice} {words.number(gain)} (against {sweeps.CHOICES[choice].against})"
+            for choice, gain in each.items()
+        )
+        click.echo(f"Times as fast on {device}: {', '.join(told)}.")
     click.echo(f"{record.sweep_id} {record.status} after {words.duration(record.seconds)}.")
 
 

@@ -4,8 +4,9 @@ Pure but for `KeptTurn`, which writes a measurement into the history that it is 
 """
 
 from cnnlab.sweep.axes import AXES, OFFERED, AxisKind, parse_axis
+from cnnlab.sweep.calibration import CHOICES, calibration
 from cnnlab.sweep.calibration import NAME as CALIBRATION
-from cnnlab.sweep.calibration import calibration
+from cnnlab.sweep.gains import BatchGain, batch_gains, gains
 from cnnlab.sweep.grid import (
     MOST_AXES,
     MOST_CELLS,
@@ -22,7 +23,6 @@ from cnnlab.sweep.results import (
     CellResult,
     CellRun,
     budget_to_go_on,
-    gains,
     results,
     schedule_after,
     verdict,
@@ -32,10 +32,12 @@ from cnnlab.sweep.schedule import Figure, Measured, Schedule, Turn, drive, measu
 __all__ = [
     "AXES",
     "CALIBRATION",
+    "CHOICES",
     "MOST_AXES",
     "MOST_CELLS",
     "OFFERED",
     "AxisKind",
+    "BatchGain",
     "Cell",
     "CellResult",
     "CellRun",
@@ -46,6 +48,7 @@ __all__ = [
     "Record",
     "Schedule",
     "Turn",
+    "batch_gains",
     "budget_to_go_on",
     "calibration",
     "cells",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from cnnlab.spec import PRESETS, Axis, Engine, ExperimentSpec, LabError, Precision, Value
-from cnnlab.sweep.calibration import PROBES
+from cnnlab.sweep.calibration import CHOICES, PROBES
 
 Raw = dict[str, Any]
 
@@ -43,7 +43,8 @@ def _preset(raw: Raw, value: Value) -> None:
 
 def _probe(raw: Raw, value: Value) -> None:
     probe = PROBES[str(value)].model_dump(mode="json")
-    raw |= {name: probe[name] for name in ("model", "dataset", "batch_size", "precision")}
+    changed = {choice.field for choice in CHOICES.values()}
+    raw |= {name: probe[name] for name in ("model", "dataset", "batch_size", *changed)}
 
 
 def _plain(name: str) -> Callable[[Raw, Value], None]:

@@ -1,12 +1,13 @@
 """The calibration: a small sweep that comes with the lab, from which a fresh one can estimate.
 
 Three families in a few sizes each, so that the cost of a step can be told apart into its parts, and
-two of them again in each half precision, whose gain differs from device to device.
+two of them again with each choice whose gain differs from device to device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.spec import (
@@ -23,8 +24,28 @@ from cnnlab.spec import (
 
 NAME = "Calibration"
 AXIS = "probe"
-SECONDS_PER_DEVICE = 20.0
-HALF = ("mixed_bfloat16", "mixed_float16")
+SECONDS_PER_DEVICE = 40.0
+"""Half of it is for torch.compile, which takes seconds before the first step."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice that may or may not pay: what it changes in a spec, and what it is held against."""
+
+    field: str
+    value: str | int | bool
+    against: str
+    """What the networks are measured with otherwise, in words."""
+
+
+CHOICES: dict[str, Choice] = {
+    "mixed_bfloat16": Choice("precision", "mixed_bfloat16", "float32"),
+    "mixed_float16": Choice("precision", "mixed_float16", "float32"),
+    "one thread": Choice("threads", 1, "all of them"),
+    "TF32": Choice("tf32", "on", "float32 in full"),
+    "torch.compile": Choice("compile", True, "uncompiled steps"),
+}
+"""By name, the slowest to try last: if the time runs out, it runs out there."""
 
 
 def _dense(*units: int) -> tuple[str, ModelSpec]:
@@ -40,7 +61,7 @@ def _rnn(cell: Any, units: int) -> tuple[str, ModelSpec]:
     return "mnist", RnnModel(cell=cell, recurrent=(units,))
 
 
-_NETWORKS: dict[str, tuple[tuple[str, ModelSpec], tuple[int, ...]]] = {
+NETWORKS: dict[str, tuple[tuple[str, ModelSpec], tuple[int, ...]]] = {
     "dense": (_dense(300, 100), (32, 256)),
     "wide dense": (_dense(1024, 1024), (32, 256)),
     "small cnn": (_cnn((16, 5), (32, 3)), (32, 128)),
@@ -48,22 +69,26 @@ _NETWORKS: dict[str, tuple[tuple[str, ModelSpec], tuple[int, ...]]] = {
     "lstm": (_rnn("lstm", 32), (32, 256)),
     "wide lstm": (_rnn("lstm", 128), (32,)),
 }
-"""By name: data set and network, and the batch sizes to measure it at."""
+"""By name: data set and network, and the batch sizes to measure it at, smallest first."""
 
-_IN_HALF = (("wide dense", 256), ("small cnn", 32))
+_CHOSEN = (("wide dense", 256), ("small cnn", 32))
+
+
+def probe(network: str, batch_size: int, choice: str | None = None) -> str:
+    """What the cell is called that measures a network at a batch size, and with a choice."""
+    return ", ".join([network, f"batch {batch_size}", *([choice] if choice else [])])
 
 
 def _probes() -> dict[str, ExperimentSpec]:
     found = {}
-    for name, ((dataset, model), sizes) in _NETWORKS.items():
+    for name, ((dataset, model), sizes) in NETWORKS.items():
         for size in sizes:
             spec = ExperimentSpec(dataset=dataset, model=model, batch_size=size)
-            found[f"{name}, batch {size}"] = spec
-    for name, size in _IN_HALF:
-        base = found[f"{name}, batch {size}"]
-        for precision in HALF:
-            key = f"{name}, batch {size}, {precision}"
-            found[key] = base.model_copy(update={"precision": precision})
+            found[probe(name, size)] = spec
+    for name, choice in CHOICES.items():
+        for network, size in _CHOSEN:
+            base = found[probe(network, size)]
+            found[probe(network, size, name)] = base.model_copy(update={choice.field: choice.value})
     return found
 
 
@@ -73,9 +98,11 @@ PROBES = _probes()
 
 def calibration(devices: Sequence[str]) -> SweepPlan:
     """The plan of a calibration on some devices, such as `cpu` and `cuda:0`."""
+    cards = any(device.startswith("cuda") for device in devices)
+    names = tuple(name for name, spec in PROBES.items() if cards or spec.tf32 == "default")
     return SweepPlan(
         spec=next(iter(PROBES.values())),
-        axes=(Axis(name=AXIS, values=tuple(PROBES)),),
+        axes=(Axis(name=AXIS, values=names),),
         devices=tuple(devices),
         budget_seconds=SECONDS_PER_DEVICE * len(devices),
     )

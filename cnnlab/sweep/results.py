@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Protocol
 
 from cnnlab.spec import Disturbances, ModelFacts, Place, Status, SweepPlan, Timing
-from cnnlab.sweep.calibration import AXIS, HALF
 from cnnlab.sweep.grid import Cell, cells, least_seconds
 from cnnlab.sweep.schedule import Figure, Schedule, measured
 
@@ -137,29 +135,3 @@ def verdict(found: Sequence[CellResult]) -> str | None:
         f"{devices[1]} was faster than {devices[0]} in {wins} of {len(ratios)} cells: "
         f"{low:.3g} to {high:.3g} times as fast."
     )
-
-
-def gains(found: Sequence[CellResult]) -> dict[str, dict[str, float]]:
-    """By device and precision: how many times as fast as float32 its steps are.
-
-    The median over the networks that were measured in both; below 1 it is slower.
-
-    Args:
-        found: what a calibration came to; another sweep has no gains.
-    """
-    figures = {
-        (result.cell.device, str(result.cell.values[AXIS])): result.figure.step_ms
-        for result in found
-        if AXIS in result.cell.values
-    }
-    ratios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for device, probe in figures:
-        base = figures[device, probe]
-        for precision in HALF:
-            half = figures.get((device, f"{probe}, {precision}"))
-            if base and half:
-                ratios[device][precision].append(base / half)
-    return {
-        device: {precision: median(found) for precision, found in each.items()}
-        for device, each in ratios.items()
-    }

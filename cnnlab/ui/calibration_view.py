@@ -6,7 +6,7 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import live, precisions, rights, sweeps, tables
+from cnnlab.ui import gains, live, rights, sweeps, tables
 from cnnlab.ui.lab import device_labels, hardware, lab
 
 POLL_SECONDS = 1.0
@@ -15,9 +15,9 @@ POLL_SECONDS = 1.0
 def show() -> None:
     """A button, or how far it is; beneath, what the last one found."""
     st.write(
-        "About 20 seconds on each device: dense, convolutional and recurrent networks in a few "
-        "sizes, and two of them again in each half precision. The Train page then knows how long a "
-        "run may take before the first one."
+        "About 40 seconds on each device: dense, convolutional and recurrent networks in a few "
+        "sizes, and two of them again in each half precision, on one thread and compiled. The "
+        "Train page then knows how long a run may take before the first one, and what pays here."
     )
     running = any(one.name == CALIBRATION for one in sweeps.under_way())
     if running:
@@ -32,7 +32,7 @@ def show() -> None:
         st.rerun()
     for device, found in sweeps.gains().items():
         label = tables.plain(device_labels().get(device, device))
-        st.caption(f"**{label}**: {precisions.said(found)}.")
+        st.caption(f"**{label}**: {gains.said(found)}.")
 
 
 def _hindrance() -> tuple[bool, str | None]:

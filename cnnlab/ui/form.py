@@ -10,13 +10,9 @@ import streamlit as st
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.spec import CHOICES, PRESETS, Problem
 from cnnlab.ui import link, recipe, tables
+from cnnlab.ui.gains import Offer
 from cnnlab.ui.link import Field, Raw, Section
 from cnnlab.ui.recipe import KEY, PILLS, Recipe
-
-Options = Mapping[str, Mapping[str, str]]
-"""By field: the values to choose from, each with its label."""
-Notes = Mapping[str, str]
-"""By field: what is known of its choices on this machine, in Markdown."""
 
 LABELS: dict[str, dict[str, str]] = {
     **CHOICES,
@@ -35,7 +31,7 @@ HEADINGS: dict[Section, str] = {
 # --- widgets --------------------------------------------------------------------------------
 
 
-def show(form: Recipe, options: Options, notes: Notes) -> None:
+def show(form: Recipe, offer: Offer) -> None:
     """Draw the form, with what is known of a field and what is wrong with it beside it."""
     _show_presets(form)
     for section, heading in HEADINGS.items():
@@ -46,15 +42,15 @@ def show(form: Recipe, options: Options, notes: Notes) -> None:
             if field.section == section
         ]
         if section == "network":
-            _show_field(fields.pop(0), form, options, notes)
+            _show_field(fields.pop(0), form, offer)
             if "blocks" in form.raw["model"]:
                 _show_blocks(form)
-        _show_grid([field for field in fields if not field.folded], form, options, notes)
+        _show_grid([field for field in fields if not field.folded], form, offer)
         folded = [field for field in fields if field.folded]
         if folded:
             wrong = any(_problems(form, field.path) for field in folded)
             with st.expander(f"More about the {heading.lower()}", expanded=wrong):
-                _show_grid(folded, form, options, notes)
+                _show_grid(folded, form, offer)
 
 
 def _show_presets(form: Recipe) -> None:
@@ -71,13 +67,13 @@ def _show_presets(form: Recipe) -> None:
     st.caption(PRESETS[same].shows if same else "Your own recipe.")
 
 
-def _show_grid(fields: list[Field], form: Recipe, options: Options, notes: Notes) -> None:
+def _show_grid(fields: list[Field], form: Recipe, offer: Offer) -> None:
     for start in range(0, len(fields), 2):
         pair = fields[start : start + 2]
         columns = st.columns(2, wrap=False) if len(pair) == 2 else [st.container()]
         for column, field in zip(columns, pair, strict=True):
             with column:
-                _show_field(field, form, options, notes)
+                _show_field(field, form, offer)
 
 
 def _problems(form: Recipe, path: str) -> list[Problem]:
@@ -89,12 +85,15 @@ def _complain(form: Recipe, path: str) -> None:
         st.caption(f":red[:material/error: {tables.plain(link.sentence(problem))}]")
 
 
-def _show_field(field: Field, form: Recipe, options: Options, notes: Notes) -> None:
+def _show_field(field: Field, form: Recipe, offer: Offer) -> None:
     family = form.raw["model"]["family"]
     key, value = KEY + field.path, recipe.shown(field, link.get(form.raw, field.path))
+    if field.name in offer.withheld and value == link.schema_of(field, family)["default"]:
+        _note(field, offer)
+        return
     st.session_state.setdefault(key, value)
     facts = link.schema_of(field, family)
-    choices = options.get(field.name) or _choices(field, facts)
+    choices = offer.options.get(field.name) or _choices(field, facts)
     if choices:
         _show_choice(field, key, {**choices, **({} if value in choices else {value: str(value)})})
     elif facts["type"] == "boolean":
@@ -103,9 +102,13 @@ def _show_field(field: Field, form: Recipe, options: Options, notes: Notes) -> N
         st.text_input(field.label, key=key, help=field.help, max_chars=200)
     else:
         _show_number(field.name, field.label, key, facts, field.help)
-    if note := notes.get(field.name):
-        st.caption(note)
+    _note(field, offer)
     _complain(form, field.path)
+
+
+def _note(field: Field, offer: Offer) -> None:
+    if note := offer.notes.get(field.name):
+        st.caption(note)
 
 
 def _choices(field: Field, facts: Mapping[str, Any]) -> dict[str, str]:

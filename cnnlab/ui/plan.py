@@ -12,11 +12,11 @@ from cnnlab.analysis import durations
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
 from cnnlab.ui import (
+    gains,
     lab,
     link,
     live,
     network,
-    precisions,
     recipe,
     rights,
     run_view,
@@ -149,11 +149,11 @@ def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     for device in lab.devices_here()[1:]:
         guess = durations.estimate(spec, layers, images, device, runs)
         said.append(f"**{tables.plain(labels[device])}**: {_guessed(guess)}.")
-    # The calibration tries the half precisions on dense and convolutional networks only.
+    # The calibration tries its choices on dense and convolutional networks only.
     for device, found in sweeps.gains().items():
-        better = {name: gain for name, gain in found.items() if precisions.pays(gain)}
+        better = {name: gain for name, gain in found.items() if gains.pays(gain)}
         if device in labels and spec.model.family != "rnn" and better:
-            said.append(f"**{tables.plain(labels[device])}**: {precisions.said(better)}.")
+            said.append(f"**{tables.plain(labels[device])}**: {gains.said(better)}.")
     st.caption("  \n".join(said))
 
 

@@ -78,17 +78,21 @@ def calibrate() -> str:
 
 
 def gains() -> dict[str, dict[str, float]]:
-    """By device and half precision, how many times as fast as float32 the newest calibration found
-    it; empty before there was one."""
-    calibrations = (record for record in kept() if record.name == sweep.CALIBRATION)
-    return next((found for record in calibrations if (found := sweep.gains(results(record)))), {})
+    """By device and choice, how many times as fast the newest calibration found a step with it;
+    empty before there was one."""
+    return sweep.gains(calibrated())
 
 
-def gains_on(device: str) -> dict[str, float]:
-    """`gains` on the device that a spec names; `auto` is the first accelerator, or the CPU."""
+def calibrated() -> list[CellResult]:
+    """What the cells of the newest calibration came to that says anything; empty before one."""
+    calibrations = (results(one) for one in kept() if one.name == sweep.CALIBRATION)
+    return next((found for found in calibrations if sweep.gains(found)), [])
+
+
+def device_of(named: str) -> str:
+    """The device that a spec means; `auto` is the first accelerator, or the CPU."""
     here = devices_here()[1:]
-    used = here[min(1, len(here) - 1)] if device == "auto" else device
-    return gains().get(used, {})
+    return here[min(1, len(here) - 1)] if named == "auto" else named
 
 
 def under_way() -> tuple[SweepSnapshot, ...]:

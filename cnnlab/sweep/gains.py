@@ -1,0 +1,75 @@
+"""What a calibration says of the choices that may or may not pay on a device."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from cnnlab.sweep.calibration import AXIS, CHOICES, NETWORKS, probe
+from cnnlab.sweep.results import CellResult
+
+
+def gains(found: Sequence[CellResult]) -> dict[str, dict[str, float]]:
+    """By device and choice: how many times as fast a step is with it as without.
+
+    The median over the networks that were measured both ways; below 1 it is slower.
+
+    Args:
+        found: what a calibration came to; another sweep has no gains.
+    """
+    ratios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for device, figures in _step_ms(found).items():
+        for choice in CHOICES:
+            for base, step_ms in figures.items():
+                if chosen := figures.get(f"{base}, {choice}"):
+                    ratios[device][choice].append(step_ms / chosen)
+    return {
+        device: {choice: median(each) for choice, each in by_choice.items()}
+        for device, by_choice in ratios.items()
+    }
+
+
+@dataclass(frozen=True)
+class BatchGain:
+    """What a larger batch does for the time that one picture takes."""
+
+    small: int
+    large: int
+    least: float
+    """Times as fast per picture, of the network that gains least."""
+    most: float
+
+
+def batch_gains(found: Sequence[CellResult]) -> dict[str, dict[str, BatchGain]]:
+    """By device and family of networks: how many times as fast a larger batch is per picture.
+
+    Args:
+        found: what a calibration came to; another sweep has no gains.
+    """
+    gained: dict[str, dict[str, BatchGain]] = defaultdict(dict)
+    for device, figures in _step_ms(found).items():
+        for network, ((_, model), sizes) in NETWORKS.items():
+            small, large = sizes[0], sizes[-1]
+            slow, quick = (figures.get(probe(network, size)) for size in (small, large))
+            if small == large or not slow or not quick:
+                continue
+            times = (slow / small) / (quick / large)
+            same = gained[device].get(model.family)
+            if same and (same.small, same.large) != (small, large):
+                continue  # the sizes of the family's first network speak for it
+            low, high = (same.least, same.most) if same else (times, times)
+            gained[device][model.family] = BatchGain(
+                small, large, min(low, times), max(high, times)
+            )
+    return dict(gained)
+
+
+def _step_ms(found: Sequence[CellResult]) -> dict[str, dict[str, float]]:
+    """By device and probe."""
+    figures: dict[str, dict[str, float]] = defaultdict(dict)
+    for result in found:
+        if AXIS in result.cell.values and result.figure.step_ms:
+            figures[result.cell.device][str(result.cell.values[AXIS])] = result.figure.step_ms
+    return figures

@@ -1,0 +1,101 @@
+"""What the calibration found that a device gains by, for the form and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cnnlab import sweep, words
+from cnnlab.spec import CHOICES as LABELS
+from cnnlab.sweep import CHOICES, BatchGain
+from cnnlab.ui import lab, link, sweeps
+from cnnlab.ui.link import Raw
+
+GAINS_FROM = 1.05
+"""Less than 5 % is what two measurements of one figure differ by."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Which choices the form offers, by field, and what is known of them on this machine."""
+
+    options: dict[str, dict[str, str]]
+    """The values to choose from, each with its label."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """In Markdown."""
+    withheld: frozenset[str] = frozenset()
+    """Fields that gain nothing here; shown only where the recipe has them on already."""
+
+
+def pays(gain: float) -> bool:
+    """Whether a choice is worth offering that makes a step so many times as fast."""
+    return gain >= GAINS_FROM
+
+
+def offered(raw: Raw) -> Offer:
+    """What to offer in a form that is filled in so far as `raw`.
+
+    Before a calibration everything is offered; after it what gains.
+    """
+    device, cells = sweeps.device_of(raw["device"]), sweeps.calibrated()
+    found = sweep.gains(cells).get(device, {})
+    notes = {name: _note(name, found) for name in sorted({one.field for one in CHOICES.values()})}
+    if not found:
+        notes["precision"] = "Calibrate on the Hardware page to see what this device gains by."
+    if batches := sweep.batch_gains(cells).get(device, {}).get(raw["model"]["family"]):
+        notes["batch_size"] = said_of_batches(batches)
+    options = {
+        "dataset": lab.dataset_labels(),
+        "device": lab.device_labels(),
+        **{name: _values(name, found) for name in ("precision", "tf32")},
+    }
+    return Offer(options, notes, frozenset(_withheld(found)))
+
+
+def _values(name: str, found: Mapping[str, float]) -> dict[str, str]:
+    """The values of a field that are not known to gain nothing."""
+    useless = {
+        CHOICES[choice].value
+        for choice, gain in found.items()
+        if CHOICES[choice].field == name and not pays(gain)
+    }
+    labels = LABELS.get(name, {})
+    values = link.schema("spec", name)["enum"]
+    return {value: labels.get(value, value) for value in values if value not in useless}
+
+
+def _withheld(found: Mapping[str, float]) -> list[str]:
+    withheld = [] if any(key.startswith("cuda") for key in lab.devices_here()) else ["tf32"]
+    if found and not pays(found.get("torch.compile", 0.0)):
+        withheld.append("compile")
+    return withheld
+
+
+def _note(name: str, found: Mapping[str, float]) -> str:
+    here = {choice: gain for choice, gain in found.items() if CHOICES[choice].field == name}
+    return f"{_opened(said(here))}." if here else ""
+
+
+def _opened(sentence: str) -> str:
+    """With a capital, but for the name of a policy or a function."""
+    return sentence[0].upper() + sentence[1:] if sentence.startswith("one ") else sentence
+
+
+def said(gains: Mapping[str, float]) -> str:
+    """How each choice did against doing without it, in words."""
+    return ", ".join(f"{choice} {_times(choice, gain)}" for choice, gain in gains.items())
+
+
+def _times(choice: str, gain: float) -> str:
+    times = f"about {words.number(gain, 2)} times as fast as {CHOICES[choice].against}"
+    return f"is {times} here" if pays(gain) else f"does not gain here ({times})"
+
+
+def said_of_batches(gain: BatchGain) -> str:
+    """What a larger batch does for the time per picture, in words."""
+    low, high = (words.number(value, 2) for value in (gain.least, gain.most))
+    times = low if low == high else f"{low} to {high}"
+    return (
+        f"Batches of {gain.large} are about {times} times as fast per example here as batches of "
+        f"{gain.small}, with {gain.large // gain.small} times fewer updates of the weights."
+    )
