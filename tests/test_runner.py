@@ -14,7 +14,7 @@ import pytest
 from cnnlab import checkpoints
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
-from cnnlab.runner import Lab, LiveRun
+from cnnlab.runner import Lab, LiveRun, process
 from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, RunResumed, Status, Window, change
 
 QUICK = change(PRESETS["tiny"].spec, train_limit=200, epochs=2)
@@ -81,6 +81,44 @@ def test_waiting_runs_have_places_and_can_be_withdrawn(lab: Lab, history: Histor
     lab.stop(first)
     assert lab.wait_idle(90)
     assert status(history, first) == Status.STOPPED
+
+
+def test_a_stop_reaches_a_worker_that_hangs_before_it_says_a_word(
+    lab: Lab, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until(lambda: lab.hardware() is not None)
+    sleeps = (sys.executable, "-c", "import time; time.sleep(300)")
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "STOP_PATIENCE_SECONDS", 0.5)
+        patch.setattr(process.Worker, "COMMAND", sleeps)
+        run_id = submit(lab, change(QUICK, gpu_off="environment"))  # needs a process of its own
+        until(lambda: lab.running() == run_id and len(psutil.Process().children()) == 1)
+        lab.stop(run_id)
+    assert lab.wait_idle(30)
+    assert status(history, run_id) == Status.STOPPED
+    assert status_after(lab, history) == Status.FINISHED
+
+
+def test_a_worker_that_cannot_be_started_costs_one_run(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(process.Worker, "COMMAND", ("/no/such/program",))
+        lab = Lab(history, OFF)
+        run_id = submit(lab)
+        assert lab.wait_idle(30)
+    try:
+        assert status(history, run_id) == Status.FAILED
+        assert status_after(lab, history) == Status.FINISHED
+    finally:
+        lab.close()
+
+
+def status_after(lab: Lab, history: History) -> Status:
+    """What the next run comes to."""
+    run_id = submit(lab)
+    assert lab.wait_idle(90)
+    return status(history, run_id)
 
 
 def test_a_stop_ends_a_run_and_keeps_its_epochs(lab: Lab, history: History) -> None:

@@ -174,6 +174,7 @@ def _measure_all(
 
         # The imports are a part of the budget: they took place since this process began.
         began = training.process_started_at()
+        progress.count_from(began)
 
         def spent() -> float:
             return record.seconds + time.monotonic() - began
@@ -228,7 +229,7 @@ class SweepProgress:
             TextColumn("{task.fields[left]}"),
             console=err,
         )
-        self._began = time.monotonic() - record.seconds
+        self.count_from(time.monotonic())
         total = record.plan.budget_seconds
         self._task = self._bar.add_task("starting", total=total, cells="", left="")
 
@@ -245,6 +246,10 @@ class SweepProgress:
     ) -> None:
         self._update()
         self._bar.stop()
+
+    def count_from(self, began: float) -> None:
+        """Count the time from a moment of the monotonic clock, as the budget does."""
+        self._began = began - self._record.seconds
 
     def turn(self, turn: Turn) -> None:
         """Say what is measured now."""

@@ -144,7 +144,7 @@ class Lab:
             job = next((job for job in self._sweeps if job.sweep_id == sweep_id), None)
             waits = job is not None and job is not self._sweeping
             if job:
-                job.ask(status)
+                job.ask(status, None if waits else self._worker)
             if job and waits:
                 self._sweeps.remove(job)
         if job and waits:
@@ -187,8 +187,9 @@ class Lab:
                 self._queue.remove(waiting)
             elif self._job and self._job.run_id == run_id:
                 self._job.stop_requested = True
-                if self._job.worker:
-                    self._job.stopping.ask(self._job.worker)
+                # One that still imports torch, or hangs in a driver, hears of it as well.
+                if worker := self._job.worker or self._worker:
+                    self._job.stopping.ask(worker)
         if waiting:
             self._end(waiting, Status.STOPPED, "Withdrawn before it began.")
 
@@ -208,7 +209,7 @@ class Lab:
             self._queue.clear()
             sweeps = list(self._sweeps)
             for sweep in sweeps:
-                sweep.ask(SweepStatus.INTERRUPTED)
+                sweep.ask(SweepStatus.INTERRUPTED, None)
                 sweep.kill()
             if self._worker:
                 self._worker.kill()
@@ -289,9 +290,14 @@ class Lab:
 
     def _warm(self) -> None:
         """Start the next run's worker and wait until it has imported what it needs."""
-        worker = self._start("none")
-        if worker:
-            self._greet(worker)
+        try:
+            worker = self._start("none")
+            if worker:
+                self._greet(worker)
+        except Exception:
+            # The next run starts a worker of its own, and says what is wrong where that fails too.
+            log.exception("no worker could be started ahead")
+            self._drop_worker()
 
     def _start(self, gpu_off: GpuOff) -> Worker | None:
         with self._changed:
@@ -351,6 +357,7 @@ class Lab:
             worker.send(json.dumps(order))
             job.worker = worker
             if job.stop_requested:
+                job.stopping.over()  # it may have been asked of a worker that is gone by now
                 job.stopping.ask(worker)
 
     def _dismiss(self, job: _Job, worker: Worker) -> int:

@@ -91,12 +91,17 @@ class SweepJob:
                 again=bool(turn and turn.repeat),
             )
 
-    def ask(self, wish: SweepStatus) -> None:
-        """Pause, stop or interrupt it: the cell under way is broken off, the finished ones stay."""
+    def ask(self, wish: SweepStatus, starting: Process | None) -> None:
+        """Pause, stop or interrupt it: the cell under way is broken off, the finished ones stay.
+
+        Args:
+            starting: the worker that is to be its own, which has not said hello yet.
+        """
         with self._lock:
             self._wish = wish
-            if self._worker and self._turn:
-                self._stopping.ask(self._worker)
+            worker = self._worker or starting
+            if worker and self._turn:
+                self._stopping.ask(worker)
 
     def kill(self) -> None:
         """End its process at once."""
@@ -137,8 +142,9 @@ class SweepJob:
         self._end(SweepStatus.FAILED, _said(error))
 
     def withdraw(self) -> None:
-        """End it in the queue, as was wished."""
-        self._end(*self._outcome())
+        """End it in the queue, as was wished; one that has just come to its end stays as it is."""
+        if not self._status.over:
+            self._end(*self._outcome())
 
     def _outcome(self) -> tuple[SweepStatus, str | None]:
         if self._wish:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cnnlab.runner.live import LiveRun
-from cnnlab.spec import Event, LabError, RunEnded, SweepStatus
+from cnnlab.spec import Event, RunEnded, SweepStatus
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class Watcher:
         self._history = history
         self._lock = threading.Lock()
         self._debts: dict[str, _Debt] = {}
+        self._paying = threading.Lock()  # twice written, an end could undo that a sweep goes on
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cnnlab-watcher", daemon=True)
         self._thread.start()
@@ -90,19 +91,21 @@ class Watcher:
         while not self._closed.wait(WATCH_SECONDS):
             try:
                 self._history.interrupt_orphans()
-            except LabError:
+            except Exception:
                 log.warning("the history could not be looked through", exc_info=True)
             self._pay()
 
     def _pay(self) -> None:
-        with self._lock:
-            debts = dict(self._debts)
-        for key, debt in debts.items():
-            try:
-                debt.pay()
-            except LabError:
-                log.warning("the end of %s is not written yet", key, exc_info=True)
-                continue
+        """Write what is not written yet. Whatever fails is tried again, so it ends no thread."""
+        with self._paying:
             with self._lock:
-                if self._debts.get(key) is debt:
-                    del self._debts[key]
+                debts = dict(self._debts)
+            for key, debt in debts.items():
+                try:
+                    debt.pay()
+                except Exception:
+                    log.warning("the end of %s is not written yet", key, exc_info=True)
+                    continue
+                with self._lock:
+                    if self._debts.get(key) is debt:
+                        del self._debts[key]

@@ -133,6 +133,7 @@ def measure(
         gc.freeze()
     ledger = Ledger(time.monotonic())  # its process was there already
     device = devices.resolve(spec.device, spec.gpu_off)
+    _free(device)  # an error holds on to its model until it is dealt with, after `finally`
     try:
         with keras.device(device):
             ended = _measure(spec, device, ledger, emit, stop, deadline, until_steady)

@@ -13,6 +13,7 @@ from streamlit import runtime
 AT_ONCE = 3
 """Pages that are drawn at the same time; the others wait. One may be slow, and two more go on."""
 PATIENCE_SECONDS = 10.0
+"""With the slow ones: some pages wait for a process of their own while they are drawn."""
 
 _slots = threading.BoundedSemaphore(AT_ONCE)
 _mine = threading.local()
@@ -47,13 +48,15 @@ def drawing() -> Iterator[None]:
     if getattr(_mine, "turn", False):  # a part of a page that is being drawn whole
         yield
         return
-    with _slots:
-        _mine.turn = True
-        try:
-            yield
-            _deliver()
-        finally:
-            _mine.turn = False
+    mine = _slots.acquire(timeout=PATIENCE_SECONDS)  # rather out of turn than not at all
+    _mine.turn = True
+    try:
+        yield
+        _deliver()
+    finally:
+        _mine.turn = False
+        if mine:
+            _slots.release()
 
 
 def _deliver() -> None:
