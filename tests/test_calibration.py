@@ -25,6 +25,7 @@ def test_every_probe_works_on_its_data_and_the_budget_is_enough():
     grid = sweep.cells(plan, works)
     assert len(grid) == 2 * len(PROBES)
     assert len({cell.spec for cell in grid}) == len(grid)
+    assert set(sweep.calibration(["cpu"]).axes[0].values) < set(PROBES)
     assert {cell.spec.model.family for cell in grid} == {"dense", "cnn", "rnn"}
     sweep.check_budget(plan, len(grid))
     sweep.check_budget(sweep.calibration(["cpu"]), len(PROBES))
@@ -69,6 +70,17 @@ def test_tf32_is_tried_where_there_is_a_card_that_has_it():
     for devices, tried in ((["cpu"], False), (["cpu", "mps"], False), (["cpu", "cuda:0"], True)):
         names = sweep.calibration(devices).axes[0].values
         assert any("TF32" in str(name) for name in names) == tried
+
+
+def test_what_is_noisy_or_cannot_be_on_a_device_says_nothing():
+    grid = sweep.cells(sweep.calibration(["cpu", "cuda:0"]))
+    found = [result(cell, 2.0 if cell.values["probe"].count(",") == 2 else 4.0) for cell in grid]
+    assert set(sweep.gains(found)["cuda:0"]) == set(sweep.CHOICES)
+    assert set(sweep.gains(found)["cpu"]) == set(sweep.CHOICES) - {"TF32"}
+    for one in found:
+        if "compile" in one.cell.values["probe"]:  # a single step, that compiling left time for
+            one.figure.measured[0] = Measured(0.1, None)
+    assert "torch.compile" not in sweep.gains(found)["cpu"]
 
 
 def test_another_sweep_has_no_gains():

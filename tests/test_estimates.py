@@ -21,7 +21,19 @@ from cnnlab.spec import (
 from cnnlab.ui import lab, sweeps
 
 DENSE = PRESETS["dense"].spec
+CARD = {"key": "cuda:0", "name": "Example card", "kind": "cuda"}
 SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000
+
+
+def machine(*cards):
+    """What a worker says of a computer with some accelerators."""
+    return {
+        "cpu": {
+            "name": "Example CPU", "physical_cores": 4, "logical_cores": 8, "usable_cores": 4.0,
+            "instruction_sets": [], "memory_mb": 16_000, "threads": 4,
+        },
+        "accelerators": list(cards), "versions": {}, "platform": "Linux",
+    }  # fmt: skip
 
 
 def measured(history, plan, ms, device="cpu", name="A sweep"):
@@ -111,7 +123,9 @@ def test_the_train_page_names_the_basis_and_the_gain(quiet_lab):
     calibrated(lab.history())
     app = page("train")
     assert "measured cells, which are off by" in said(app, "caption")
-    assert "mixed_bfloat16 is about 2 times as fast as float32 here" in said(app, "caption")
+    assert "mixed_bfloat16 is about 2 times as fast as float32 here on small" in said(
+        app, "caption"
+    )
     assert "mixed_float16 does not gain here" in said(app, "caption")
 
 
@@ -123,7 +137,10 @@ def test_precisions_are_offered_where_the_device_gains_by_them(quiet_lab):
     calibrated(lab.history())
     app.run()
     assert app.selectbox(key="form.precision").options == ["float32", "mixed_bfloat16"]
-    assert "mixed_bfloat16 is about 2 times as fast as float32 here, mixed" in said(app, "caption")
+    assert (
+        "mixed_bfloat16 is about 2 times as fast as float32 here on small networks, mixed"
+        in said(app, "caption")
+    )
 
 
 def test_compiling_is_offered_where_it_gains_and_kept_where_it_is_on(quiet_lab):
@@ -135,19 +152,35 @@ def test_compiling_is_offered_where_it_gains_and_kept_where_it_is_on(quiet_lab):
     assert page("train", compile="true").toggle(key="form.compile").value
 
 
+def test_nothing_is_withheld_that_was_not_tried(quiet_lab):
+    calibrated(lab.history())
+    for recipe in ({"preset": "lstm"}, {"preset": "dense", "engine": "stock"}):
+        app = page("train", **recipe)
+        assert app.toggle(key="form.compile")
+        assert len(app.selectbox(key="form.precision").options) == 3
+
+
+def test_a_calibration_under_way_does_not_hide_the_last_one(quiet_lab):
+    history = lab.history()
+    calibrated(history)
+    history.sweeps.create(sweep.calibration(["cpu"]), name=sweep.CALIBRATION, session="sweep")
+    assert sweeps.gains()["cpu"]["mixed_bfloat16"] == 2.0
+
+
+def test_the_device_that_a_recipe_means(quiet_lab):
+    quiet_lab.found = machine(CARD)
+    assert sweeps.device_of("auto", "none") == "cuda:0"
+    assert sweeps.device_of("cuda", "none") == "cuda:0"
+    assert sweeps.device_of("auto", "override") == "cpu"
+    assert sweeps.device_of("cpu", "none") == "cpu"
+
+
 def test_tf32_is_offered_where_there_is_an_nvidia_card(quiet_lab):
     def offered():
         return [box.key for box in page("train").selectbox if box.key == "form.tf32"]
 
     assert not offered()
-    quiet_lab.found = {
-        "cpu": {
-            "name": "Example CPU", "physical_cores": 4, "logical_cores": 8, "usable_cores": 4.0,
-            "instruction_sets": [], "memory_mb": 16_000, "threads": 4,
-        },
-        "accelerators": [{"key": "cuda:0", "name": "Example card", "kind": "cuda"}],
-        "versions": {}, "platform": "Linux",
-    }  # fmt: skip
+    quiet_lab.found = machine(CARD)
     assert offered()
 
 
@@ -155,8 +188,8 @@ def test_what_threads_and_larger_batches_do_here_is_beside_them(quiet_lab):
     calibrated(lab.history())
     told = said(page("train", preset="dense"), "caption")
     assert "One thread does not gain here (about 1 times as fast as all of them)" in told
-    assert "Batches of 256 are about 8 times as fast per example here as batches of 32" in told
-    assert "Batches of" not in said(page("train", preset="dense", device="cuda:0"), "caption")
+    assert "batches of 256 are about 8 times as fast per example here as batches of 32" in told
+    assert "batches of" not in said(page("train", preset="dense", device="cuda:0"), "caption")
 
 
 def test_a_precision_that_a_link_names_stays_though_it_gains_nothing(quiet_lab):
@@ -168,13 +201,7 @@ def test_a_precision_that_a_link_names_stays_though_it_gains_nothing(quiet_lab):
 
 
 def test_the_hardware_page_offers_a_calibration_and_shows_the_last_one(quiet_lab, monkeypatch):
-    quiet_lab.found = {
-        "cpu": {
-            "name": "Example CPU", "physical_cores": 4, "logical_cores": 8, "usable_cores": 4.0,
-            "instruction_sets": [], "memory_mb": 16_000, "threads": 4,
-        },
-        "accelerators": [], "versions": {}, "platform": "Linux",
-    }  # fmt: skip
+    quiet_lab.found = machine()
     app = page("hardware")
     assert not app.button(key="calibrate").disabled
     assert "as fast as float32" not in said(app)

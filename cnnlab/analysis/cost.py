@@ -126,7 +126,8 @@ def work_of(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> Work:
 
 def setting_of(spec: ExperimentSpec, device: str) -> Setting:
     """The setting of a spec on the device that it uses."""
-    return Setting(device, spec.model.family, spec.engine, spec.precision, spec.threads, spec.tf32)
+    tf32 = spec.tf32 if device.startswith("cuda") else "default"  # of no account elsewhere
+    return Setting(device, spec.model.family, spec.engine, spec.precision, spec.threads, tf32)
 
 
 def fit_all(samples: Iterable[Sample]) -> dict[Setting, CostModel]:

@@ -96,6 +96,8 @@ def _by_cells(
 
 # --- by earlier runs ------------------------------------------------------------------------
 
+_SAME = ("engine", "precision", "tf32", "compile", "threads")
+
 
 def _by_runs(
     spec: ExperimentSpec,
@@ -107,7 +109,7 @@ def _by_runs(
     """By the rate in FLOP/s of those most like it.
 
     A training step takes about three times the FLOPs of a forward pass, validation one. The rate
-    is that of up to three finished runs of the same family, device, engine and precision whose
+    is that of up to three finished runs of the same family and device and alike in `_SAME`, whose
     networks are nearest in FLOPs, within a factor of ten: small networks reach only a small part
     of a device's speed.
     """
@@ -134,7 +136,7 @@ def _alike(run: EarlierRun, spec: ExperimentSpec, device: str) -> bool:
         and run.device is not None
         and run.device.used == device
         and run.spec.model.family == spec.model.family
-        and (run.spec.engine, run.spec.precision) == (spec.engine, spec.precision)
+        and all(getattr(run.spec, name) == getattr(spec, name) for name in _SAME)
         and bool(run.timing.images_per_second)
     )
 

@@ -36,13 +36,24 @@ class Choice:
     value: str | int | bool
     against: str
     """What the networks are measured with otherwise, in words."""
+    networks: tuple[tuple[str, int], ...] = (("wide dense", 256), ("small cnn", 32))
+    """What it is tried on: networks and their batch sizes."""
+    devices: str = ""
+    """What the names of the devices begin with that have it."""
 
 
 CHOICES: dict[str, Choice] = {
     "mixed_bfloat16": Choice("precision", "mixed_bfloat16", "float32"),
     "mixed_float16": Choice("precision", "mixed_float16", "float32"),
     "one thread": Choice("threads", 1, "all of them"),
-    "TF32": Choice("tf32", "on", "float32 in full"),
+    "TF32": Choice(
+        # Convolutions have it from the start, see `cnnlab.devices`: only matrix products gain.
+        "tf32",
+        "on",
+        "torch's own choice",
+        networks=(("wide dense", 256),),
+        devices="cuda",
+    ),
     "torch.compile": Choice("compile", True, "uncompiled steps"),
 }
 """By name, the slowest to try last: if the time runs out, it runs out there."""
@@ -71,8 +82,6 @@ NETWORKS: dict[str, tuple[tuple[str, ModelSpec], tuple[int, ...]]] = {
 }
 """By name: data set and network, and the batch sizes to measure it at, smallest first."""
 
-_CHOSEN = (("wide dense", 256), ("small cnn", 32))
-
 
 def probe(network: str, batch_size: int, choice: str | None = None) -> str:
     """What the cell is called that measures a network at a batch size, and with a choice."""
@@ -86,7 +95,7 @@ def _probes() -> dict[str, ExperimentSpec]:
             spec = ExperimentSpec(dataset=dataset, model=model, batch_size=size)
             found[probe(name, size)] = spec
     for name, choice in CHOICES.items():
-        for network, size in _CHOSEN:
+        for network, size in choice.networks:
             base = found[probe(network, size)]
             found[probe(network, size, name)] = base.model_copy(update={choice.field: choice.value})
     return found
@@ -98,8 +107,13 @@ PROBES = _probes()
 
 def calibration(devices: Sequence[str]) -> SweepPlan:
     """The plan of a calibration on some devices, such as `cpu` and `cuda:0`."""
-    cards = any(device.startswith("cuda") for device in devices)
-    names = tuple(name for name, spec in PROBES.items() if cards or spec.tf32 == "default")
+    vain = {
+        probe(network, size, name)
+        for name, choice in CHOICES.items()
+        for network, size in choice.networks
+        if not any(device.startswith(choice.devices) for device in devices)
+    }
+    names = tuple(name for name in PROBES if name not in vain)
     return SweepPlan(
         spec=next(iter(PROBES.values())),
         axes=(Axis(name=AXIS, values=names),),

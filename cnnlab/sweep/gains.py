@@ -14,14 +14,17 @@ from cnnlab.sweep.results import CellResult
 def gains(found: Sequence[CellResult]) -> dict[str, dict[str, float]]:
     """By device and choice: how many times as fast a step is with it as without.
 
-    The median over the networks that were measured both ways; below 1 it is slower.
+    The median over the networks that were measured both ways, and neither noisily; below 1 it is
+    slower.
 
     Args:
         found: what a calibration came to; another sweep has no gains.
     """
     ratios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for device, figures in _step_ms(found).items():
-        for choice in CHOICES:
+        for choice, facts in CHOICES.items():
+            if not device.startswith(facts.devices):
+                continue
             for base, step_ms in figures.items():
                 if chosen := figures.get(f"{base}, {choice}"):
                     ratios[device][choice].append(step_ms / chosen)
@@ -67,9 +70,9 @@ def batch_gains(found: Sequence[CellResult]) -> dict[str, dict[str, BatchGain]]:
 
 
 def _step_ms(found: Sequence[CellResult]) -> dict[str, dict[str, float]]:
-    """By device and probe."""
+    """By device and probe, but for what is too noisy to be held against anything."""
     figures: dict[str, dict[str, float]] = defaultdict(dict)
     for result in found:
-        if AXIS in result.cell.values and result.figure.step_ms:
+        if AXIS in result.cell.values and result.figure.step_ms and not result.figure.noisy:
             figures[result.cell.device][str(result.cell.values[AXIS])] = result.figure.step_ms
     return figures

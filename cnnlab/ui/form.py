@@ -81,7 +81,11 @@ def _problems(form: Recipe, path: str) -> list[Problem]:
 
 
 def _complain(form: Recipe, path: str) -> None:
-    for problem in _problems(form, path):
+    _say(_problems(form, path))
+
+
+def _say(problems: list[Problem]) -> None:
+    for problem in problems:
         st.caption(f":red[:material/error: {tables.plain(link.sentence(problem))}]")
 
 
@@ -165,7 +169,7 @@ def _show_blocks(form: Recipe) -> None:
                 _show_conv(number, index, block)
             _show_block_foot(number, block)
             _complain(form, f"model.blocks.{number}")
-    _complain_about_list(form, "model.blocks")
+    _say([problem for problem in form.problems if problem.field == "model.blocks"])
     limit = link.schema("cnn", "blocks")["maxItems"]
     st.button(
         "Add a block",
@@ -174,12 +178,6 @@ def _show_blocks(form: Recipe) -> None:
         disabled=len(blocks) >= limit,
         key="add_block",
     )
-
-
-def _complain_about_list(form: Recipe, path: str) -> None:
-    for problem in form.problems:
-        if problem.field == path:
-            st.caption(f":red[:material/error: {tables.plain(link.sentence(problem))}]")
 
 
 def _show_block_head(number: int, count: int) -> None:

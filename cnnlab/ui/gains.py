@@ -12,7 +12,12 @@ from cnnlab.ui import lab, link, sweeps
 from cnnlab.ui.link import Raw
 
 GAINS_FROM = 1.05
-"""Less than 5 % is what two measurements of one figure differ by."""
+"""As far as this, two steady measurements of one figure may lie apart."""
+_UNKNOWN = "Calibrate on the Hardware page to see what this device gains by."
+_UNEVEN = (
+    "The last calibration was too uneven to tell what this device gains by; calibrate again on the "
+    "Hardware page while nothing else runs."
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,18 @@ def pays(gain: float) -> bool:
 def offered(raw: Raw) -> Offer:
     """What to offer in a form that is filled in so far as `raw`.
 
-    Before a calibration everything is offered; after it what gains.
+    Before a calibration everything is offered; after it all but what does not gain. What it tells
+    is of its own networks, so nothing is withheld from those of another engine or family.
     """
-    device, cells = sweeps.device_of(raw["device"]), sweeps.calibrated()
-    found = sweep.gains(cells).get(device, {})
+    device, cells = sweeps.device_of(raw["device"], raw["gpu_off"]), sweeps.calibrated()
+    family = raw["model"]["family"]
+    alike = raw["engine"] == "fast" and family != "rnn"
+    found = sweep.gains(cells).get(device, {}) if alike else {}
     notes = {name: _note(name, found) for name in sorted({one.field for one in CHOICES.values()})}
-    if not found:
-        notes["precision"] = "Calibrate on the Hardware page to see what this device gains by."
-    if batches := sweep.batch_gains(cells).get(device, {}).get(raw["model"]["family"]):
+    if alike and not found:
+        notes["precision"] = _UNEVEN if cells else _UNKNOWN
+    batches = sweep.batch_gains(cells).get(device, {}).get(family)
+    if batches and raw["engine"] == "fast":
         notes["batch_size"] = said_of_batches(batches)
     options = {
         "dataset": lab.dataset_labels(),
@@ -64,11 +73,11 @@ def _values(name: str, found: Mapping[str, float]) -> dict[str, str]:
     return {value: labels.get(value, value) for value in values if value not in useless}
 
 
-def _withheld(found: Mapping[str, float]) -> list[str]:
-    withheld = [] if any(key.startswith("cuda") for key in lab.devices_here()) else ["tf32"]
-    if found and not pays(found.get("torch.compile", 0.0)):
-        withheld.append("compile")
-    return withheld
+def _withheld(found: Mapping[str, float]) -> set[str]:
+    """Switches that are known to gain nothing, and TF32 where no card has it."""
+    useless = {CHOICES[choice].field for choice, gain in found.items() if not pays(gain)}
+    cards = any(key.startswith(CHOICES["TF32"].devices) for key in lab.devices_here())
+    return (useless & {"compile"}) | (set() if cards else {"tf32"})
 
 
 def _note(name: str, found: Mapping[str, float]) -> str:
@@ -88,7 +97,7 @@ def said(gains: Mapping[str, float]) -> str:
 
 def _times(choice: str, gain: float) -> str:
     times = f"about {words.number(gain, 2)} times as fast as {CHOICES[choice].against}"
-    return f"is {times} here" if pays(gain) else f"does not gain here ({times})"
+    return f"is {times} here on small networks" if pays(gain) else f"does not gain here ({times})"
 
 
 def said_of_batches(gain: BatchGain) -> str:
@@ -96,6 +105,7 @@ def said_of_batches(gain: BatchGain) -> str:
     low, high = (words.number(value, 2) for value in (gain.least, gain.most))
     times = low if low == high else f"{low} to {high}"
     return (
-        f"Batches of {gain.large} are about {times} times as fast per example here as batches of "
-        f"{gain.small}, with {gain.large // gain.small} times fewer updates of the weights."
+        f"On small networks, batches of {gain.large} are about {times} times as fast per example "
+        f"here as batches of {gain.small}, with {gain.large // gain.small} times fewer updates of "
+        "the weights."
     )

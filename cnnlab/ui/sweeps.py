@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cnnlab import sweep
 from cnnlab.history import SweepRecord
@@ -84,15 +85,26 @@ def gains() -> dict[str, dict[str, float]]:
 
 
 def calibrated() -> list[CellResult]:
-    """What the cells of the newest calibration came to that says anything; empty before one."""
-    calibrations = (results(one) for one in kept() if one.name == sweep.CALIBRATION)
-    return next((found for found in calibrations if sweep.gains(found)), [])
+    """What the cells of the newest calibration that is over came to; empty before there was one."""
+    over = (one for one in kept() if one.name == sweep.CALIBRATION and one.status.over)
+    found = (_calibration(one.sweep_id, one.seconds) for one in over)
+    return next((list(cells) for cells in found if any(cell.run_ids for cell in cells)), [])
 
 
-def device_of(named: str) -> str:
-    """The device that a spec means; `auto` is the first accelerator, or the CPU."""
+@lru_cache(maxsize=8)
+def _calibration(sweep_id: str, seconds: float) -> tuple[CellResult, ...]:
+    """Read once for every time that it came to an end, since each change of the form asks."""
+    return tuple(results(history().sweeps.get(sweep_id)))
+
+
+def device_of(named: str, gpu_off: str) -> str:
+    """The device that a recipe means; `auto` is the first accelerator, or the CPU."""
     here = devices_here()[1:]
-    return here[min(1, len(here) - 1)] if named == "auto" else named
+    if gpu_off != "none":
+        return "cpu"
+    if named == "auto":
+        return here[min(1, len(here) - 1)]
+    return named if named in here or f"{named}:0" not in here else f"{named}:0"
 
 
 def under_way() -> tuple[SweepSnapshot, ...]:
