@@ -10,6 +10,7 @@ from quiet_lab import QuietLab, figures, page, said
 from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, Hardware, worker_environment
 from cnnlab.runner import process as runner
 from cnnlab.spec import LabError
+from cnnlab.ui import lab
 
 CPU_HERE = Cpu(
     name="Example CPU",
@@ -99,6 +100,27 @@ def test_a_switch_that_is_tried_leaves_a_new_layer_on_the_cpu(way):
     assert seen["keras"][layer] == "cpu"
     if way != "device":
         assert not any(kind["is_available"] for kind in seen["torch"].values())
+
+
+@pytest.mark.parametrize(
+    ("cards", "kind", "answer"),
+    [
+        ((), "info", "There is no GPU here to hide. A new layer's weights lie on: cpu"),
+        ((CARD_HERE,), "success", "A new layer's weights lie on: cpu"),
+    ],
+)
+def test_trying_a_switch_says_where_a_layer_lies_and_whether_that_proves_anything(
+    quiet_lab: QuietLab,
+    monkeypatch: pytest.MonkeyPatch,
+    cards: tuple[Accelerator, ...],
+    kind: str,
+    answer: str,
+) -> None:
+    quiet_lab.found = hello(*cards)
+    monkeypatch.setattr(lab, "probe", lambda *_: {"keras": {"new_layer": "cpu"}})
+    app = page("hardware")
+    app.button(key="try-override").click().run()
+    assert answer in said(app, kind)
 
 
 def test_a_probe_that_fails_is_said_in_a_sentence(monkeypatch):

@@ -11,6 +11,7 @@ from cnnlab.ui import live, rights, tables
 from cnnlab.ui.lab import hardware, lab, try_switch
 
 POLL_SECONDS = 1.0
+ICON_NONE = ":material/developer_board_off:"
 
 
 def machine() -> None:
@@ -78,7 +79,7 @@ def _unit(value: float | None, unit: str) -> str:
 
 def _no_accelerator() -> None:
     with st.container(border=True, height="stretch"):
-        st.badge("No accelerator", icon=":material/developer_board_off:", color="gray")
+        st.badge("No accelerator", icon=ICON_NONE, color="gray")
         st.subheader("None that torch can use", anchor=False)
         st.write(
             "Everything here trains on the CPU. With an NVIDIA card, its driver and torch's CUDA "
@@ -93,7 +94,7 @@ def off_switches() -> None:
         with column, st.container(border=True, height="stretch"):
             st.markdown(f"**{switch.title}**")
             st.write(switch.explanation)
-            st.code(switch.code, language="python")
+            st.code(switch.code, language="python", wrap_lines=True)
             _try_it(way)
 
 
@@ -115,5 +116,10 @@ def _try_it(way: GpuOff) -> None:
         st.error(tables.plain(str(error)))
         return
     layer = "new_layer_in_cpu_scope" if way == "device" else "new_layer"
-    st.success(f"A new layer's weights lie on: {seen['keras'][layer]}.", icon=":material/check:")
+    lies = f"A new layer's weights lie on: {seen['keras'][layer]}"
+    found = hardware()
+    if found and not found.accelerators:
+        st.info(f"There is no GPU here to hide. {lies}, as without the switch.", icon=ICON_NONE)
+    else:
+        st.success(f"{lies}.", icon=":material/check:")
     st.dataframe(tables.facts_table(seen), hide_index=True)

@@ -1,9 +1,10 @@
-"""The line above every page: what is training, and the session that new runs go to."""
+"""The line above every page: what is training or measured, and the session that new runs go to."""
 
 from __future__ import annotations
 
 import gc
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -11,10 +12,12 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnlab.runner import Snapshot
+from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError
-from cnnlab.ui import lab, live, rights, tables
+from cnnlab.sweep import CALIBRATION
+from cnnlab.ui import lab, live, rights, sweeps, tables
 
-TRAIN = "pages/train.py"
+TRAIN, EXPLORE, HARDWARE = "pages/train.py", "pages/explore.py", "pages/hardware.py"
 REFRESH_SECONDS = 3.7
 """Slow beside a run's own page: every refresh lets a browser go through all that it shows.
 
@@ -26,16 +29,45 @@ THROUGH_APP = "through_app"
 STYLE = Path(__file__).with_name("style.css")
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What the lab is at. With each change of it the whole page is drawn, once."""
+
+    run: str | None
+    """The run that is being trained."""
+    sweep: str | None
+    """The sweep that is being measured."""
+    pending: bool
+    """Something is under way or waits, so this will change by itself."""
+    known: bool
+    """The devices have been looked for."""
+
+
+def _work() -> _Work:
+    """What the lab is at now.
+
+    A run that has ended still has the lab for the seconds in which its process closes. The pages
+    show what it came to by then, so it counts as over.
+    """
+    at = lab.lab()
+    running, measured = at.running(), at.sweeps()
+    run = at.live(running) if running else None
+    trains = running if not (run and run.ended) else None
+    sweep = measured[0].sweep_id if measured and not running else None
+    pending = bool(running or measured or at.queued())
+    return _Work(trains, sweep, pending, lab.hardware() is not None)
+
+
 def bar() -> None:
-    """Draw the line. While something trains, or the devices are being looked for, it keeps up."""
+    """Draw the line. While the lab is at something, or looks for devices, it keeps up."""
     st.session_state[THROUGH_APP] = True
     st.html(STYLE)
-    running, known = lab.lab().running(), lab.hardware() is not None
-    pace = LOOKING_SECONDS if not known else REFRESH_SECONDS if running else None
+    work = _work()
+    pace = LOOKING_SECONDS if not work.known else REFRESH_SECONDS if work.pending else None
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"
     ):
-        live.every(pace, _indicator, running, known)
+        live.every(pace, _indicator, work)
         _session()
         rights.show()
 
@@ -71,21 +103,43 @@ def require_app() -> None:
         st.rerun()
 
 
-def _indicator(running: str | None, known: bool) -> None:
-    now = lab.lab().running()
-    if (now, lab.hardware() is not None) != (running, known):
+def _indicator(work: _Work) -> None:
+    if _work() != work:
         st.rerun()  # the whole page, once: others of its parts tell of it too
-    if now is None:
-        st.caption("Nothing is training" if known else "Looking for devices …", width="content")
+    if work.run:
+        _training(work.run)
         return
-    run = lab.lab().live(now)
+    swept = sweeps.snapshot(work.sweep) if work.sweep else None
+    if swept:
+        _measuring(swept)
+        return
+    st.caption("Nothing is training" if work.known else "Looking for devices …", width="content")
+
+
+def _training(run_id: str) -> None:
+    run = lab.lab().live(run_id)
     epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run else ""
-    name = tables.plain(lab.name_of(run.spec)) if run else now
+    name = tables.plain(lab.name_of(run.spec)) if run else run_id
     st.page_link(
         TRAIN,
         label=f"Training {name}{epochs}",
         icon=":material/play_circle:",
-        query_params={"run": now},
+        query_params={"run": run_id},
+    )
+
+
+def _measuring(swept: SweepSnapshot) -> None:
+    """A calibration or a sweep, which keep the machine as busy as a run."""
+    done = f"{swept.done} of {swept.total} cells"
+    if swept.name == CALIBRATION:
+        st.page_link(HARDWARE, label=f"Calibration, {done}", icon=":material/speed:")
+        return
+    name = tables.plain(swept.name.removeprefix("Sweep: "))
+    st.page_link(
+        EXPLORE,
+        label=f"Sweep: {name}, {done}",
+        icon=":material/grid_view:",
+        query_params={"sweep": swept.sweep_id},
     )
 
 
