@@ -58,6 +58,7 @@ def test_train_prints_one_run_card_and_the_history_keeps_it() -> None:
     assert "val. accuracy" in cnnlab("runs", "show", card.run_id).stdout
     assert cnnlab("runs", "delete", card.run_id).returncode == 0
     assert json.loads(cnnlab("runs", "list", "--json").stdout) == []
+    assert "is deleted" in cnnlab("runs", "show", card.run_id).stderr
 
 
 def test_the_article_trains_on_real_pictures_with_ten_classes(cifar10: Path) -> None:

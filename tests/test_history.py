@@ -413,7 +413,7 @@ def test_a_run_that_cannot_be_resumed_says_why(history):
     for run_id, why in (
         (waiting, "is queued already"),
         (done, "is finished"),
-        (gone, "is deleted; restore it first"),
+        (gone, "is deleted"),
         (imported, "was measured elsewhere"),
         ("nowhere", "no run"),
     ):
@@ -531,6 +531,27 @@ def test_a_deleted_run_is_set_aside_and_can_return(history):
     assert summary.deleted_at is not None
     history.restore("run-1")
     assert [run.deleted_at for run in history.summaries()] == [None]
+
+
+def test_a_deleted_run_is_not_shown_and_only_restore_brings_it_back(history):
+    history.add_card(finished(), origin="elsewhere")
+    history.delete("run-1")
+    assert history.deleted(["run-1", "other"]) == {"run-1"}
+    for ask in (
+        history.card,
+        history.steps,
+        history.origin,
+        history.memory,
+        history.delete,
+        lambda run_id: history.rename(run_id, "x"),
+    ):
+        with pytest.raises(LabError, match="run-1 is deleted; its link on the History page"):
+            ask("run-1")
+    with pytest.raises(LabError, match="no run 'other'"):
+        history.restore("other")
+    history.restore("run-1")
+    assert history.card("run-1").run_id == "run-1"
+    assert history.deleted(["run-1"]) == set()
 
 
 def test_a_run_that_is_not_over_is_not_deleted(history, run_id):

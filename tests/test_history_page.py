@@ -182,6 +182,31 @@ def test_a_deleted_run_comes_back(history: History) -> None:
     assert "deleted" not in said(app, "markdown")
 
 
+def test_a_link_to_a_deleted_run_offers_only_to_undo_that(history: History) -> None:
+    run_id = add_run(history, name="Gone")
+    history.delete(run_id)
+    app = page("history", run=run_id)
+    assert "The run is deleted" in said(app, "markdown")
+    assert "Gone" not in said(app)
+    assert "Delete" not in [item.label for item in app.button]
+    button(app, "Dismiss").click().run()
+    assert opened(app) == []
+    app = page("history", run=run_id)
+    button(app, "Undo").click().run()
+    assert names(app) == ["Gone"]
+    assert opened(app) == [run_id]
+
+
+def test_a_deleted_run_is_not_shown_on_any_page(history: History) -> None:
+    run_id = add_run(history, name="Gone")
+    history.delete(run_id)
+    app = page("train", run=run_id)
+    assert f"The run {run_id} is deleted" in said(app, "error")
+    assert "Compare it" not in [item.proto.label for item in app.get("page_link")]
+    assert f"The run {run_id} is deleted" in said(page("race", runs=run_id), "error")
+    assert run_id in said(page("compare", runs=run_id), "warning")
+
+
 def test_a_running_run_is_not_deleted(history: History) -> None:
     run_id = history.create(TINY, name="Busy", session="today")
     history.mark(run_id, Status.RUNNING)

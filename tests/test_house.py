@@ -140,7 +140,7 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
 
 GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "sweeps.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
-LOOKING = {"card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
+LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}, "runner": {"probe", "Lab", "Worker"}}

@@ -8,7 +8,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -56,6 +56,12 @@ def exists(connection: Connection, run_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def deleted_of(connection: Connection, run_ids: Collection[str]) -> set[str]:
+    """Which of some whole ids are those of runs that are deleted."""
+    query = select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), runs.c.deleted_at.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
 def unused_id(connection: Connection) -> str:
     """An id for a new run."""
     while exists(connection, run_id := _new_id()):
@@ -64,10 +70,15 @@ def unused_id(connection: Connection) -> str:
 
 
 def find(connection: Connection, run_id: str) -> str:
-    """The whole id of the run that is meant by an id or its first characters."""
+    """The whole id of the run that is meant by an id or its first characters; none is deleted."""
     if not _ID.fullmatch(run_id):
         raise LabError(f"{run_id[:LONGEST_ID]!r} is no run's id; choose one from the history.")
     if exists(connection, run_id):
+        if deleted_of(connection, [run_id]):
+            raise LabError(
+                f"The run {run_id} is deleted; its link on the History page, ?run={run_id}, "
+                "offers to undo that."
+            )
         return run_id
     query = (
         select(runs.c.run_id)

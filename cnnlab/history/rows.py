@@ -201,8 +201,6 @@ def cannot_resume(run: RowMapping) -> str | None:
     """What stands against resuming a run, as the rest of a sentence about it."""
     if run["origin"] is not None:
         return "was measured elsewhere, so its checkpoint is not here; train it again"
-    if run["deleted_at"] is not None:
-        return "is deleted; restore it first"
     if run["status"] == Status.FINISHED:
         return "is finished, so nothing is left to do; train it again"
     if not Status(run["status"]).over:

@@ -42,8 +42,8 @@ class History:
     be used by many threads, and many processes may use one database.
 
     Every method raises `LabError` where the database fails, and, given a `run_id`, where no run
-    has it. A `run_id` may be shortened to its first characters where they fit one run only; runs
-    that are deleted, and the events of `record`, want it whole.
+    has it, or the run is deleted. A `run_id` may be shortened to its first characters where they
+    fit one run only; `deleted`, `restore` and the events of `record` want it whole.
     """
 
     def __init__(self, url: str | None = None, *, owner: tuple[int, float] | None = None) -> None:
@@ -182,6 +182,11 @@ class History:
             query = select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), over)
             return set(connection.execute(query).scalars())
 
+    def deleted(self, run_ids: Collection[str]) -> set[str]:
+        """Which of some runs are deleted, and can be restored."""
+        with transaction(self._reading) as connection:
+            return queries.deleted_of(connection, run_ids)
+
     # --- reading ------------------------------------------------------------------------------
 
     def card(self, run_id: str, *, steps: bool = True) -> RunCard:
@@ -307,7 +312,9 @@ class History:
 
     def restore(self, run_id: str) -> None:
         """Bring a deleted run back."""
-        self._put(run_id, {"deleted_at": None})
+        with transaction(self._writing) as connection:
+            run_id = queries.run_row(connection, run_id)["run_id"]
+            queries.change(connection, run_id, {"deleted_at": None})
 
     def purge(self, before: datetime) -> int:
         """Remove for good the runs that were deleted before a time; returns how many.

@@ -28,8 +28,19 @@ MOST_ROWS = 10  # more than these scroll
 
 
 def opened() -> list[str]:
-    """Ids of the runs that the URL names."""
+    """Ids of the runs that the URL names, but for those that are deleted."""
+    gone = _deleted_in_link()
+    return [run_id for run_id in _named() if run_id not in gone]
+
+
+def _named() -> list[str]:
     return list(dict.fromkeys(st.query_params.get_all(RUN)))[:MOST_OPEN]
+
+
+def _deleted_in_link() -> list[str]:
+    """Ids of the runs that the URL names and that are deleted."""
+    gone = history().deleted(_named())
+    return [run_id for run_id in _named() if run_id in gone]
 
 
 def _open(run_ids: Sequence[str]) -> None:
@@ -215,8 +226,8 @@ def _delete(run_ids: Sequence[str]) -> None:
 
 
 def undo_bar() -> None:
-    """After a deletion: what was deleted, and the way back."""
-    gone = st.session_state.get(DELETED)
+    """After a deletion, and by a link to what is deleted: what that is, and the way back."""
+    gone = list(dict.fromkeys([*st.session_state.get(DELETED, []), *_deleted_in_link()]))
     if not gone:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -239,9 +250,10 @@ def _restore(run_ids: Sequence[str]) -> None:
             lab.restore(run_id)
 
     rights.attempt(write)
-    _forget()
+    st.session_state.pop(DELETED, None)
     _open(run_ids)
 
 
 def _forget() -> None:
+    _open(opened())
     st.session_state.pop(DELETED, None)

@@ -57,13 +57,15 @@ def _pace(state: RunState) -> float | None:
 def _body(card: RunCard, pace: float | None) -> None:
     try:
         state = read(card)
+        # Refused once the run is deleted, in another browser say.
+        origin = history().origin(card.run_id) if state.card.status.over else None
     except LabError as error:
-        st.error(tables.plain(str(error)))
+        st.error(tables.plain(str(error)), icon=":material/search_off:")
         return
     if _pace(state) != pace:
         st.rerun()  # the whole page, once: its other parts tell of the run too
     with st.container():
-        _head(state)
+        _head(state, origin)
     if state.steps_per_epoch and (len(state.series) or state.card.epochs):
         with st.container():
             _metrics(state)
@@ -77,7 +79,7 @@ def _body(card: RunCard, pace: float | None) -> None:
 # --- head -----------------------------------------------------------------------------------
 
 
-def _head(state: RunState) -> None:
+def _head(state: RunState, origin: str | None) -> None:
     card = state.card
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(tables.plain(card.name), anchor=False, width="content")
@@ -89,7 +91,6 @@ def _head(state: RunState) -> None:
             _running(state)
         case _:
             _over(card)
-    origin = history().origin(card.run_id) if card.status.over else None
     brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
     st.caption(f"{tables.plain(tables.asked_and_used(card))}.{brought}")
 
