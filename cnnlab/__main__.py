@@ -46,17 +46,22 @@ def runs() -> None:
 
 @runs.command("list")
 @click.option("--session", help="Only this session's.")
+@click.option("--cells", is_flag=True, help="The measured cells of sweeps as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-def list_runs(session: str | None, as_json: bool) -> int:
+def list_runs(session: str | None, cells: bool, as_json: bool) -> int:
     """List the runs, newest first."""
     with open_history() as history:
         found = history.summaries(session=session)
+    shown = [run for run in found if cells or not run.sweep]
     if as_json:
-        emit_json([_summary(run) for run in found])
-    elif not found:
-        click.echo("No runs yet; `python -m cnnlab train` makes one.")
+        emit_json([_summary(run) for run in shown])
+        return 0
+    if shown:
+        out.print(_runs_table(shown))
     else:
-        out.print(_runs_table(found))
+        click.echo("No runs yet; `python -m cnnlab train` makes one.")
+    if left_out := len(found) - len(shown):
+        click.echo(f"Cells of sweeps: {words.count(left_out)}; `runs list --cells` shows them.")
     return 0
 
 

@@ -3,14 +3,12 @@
 import streamlit as st
 
 from cnnlab.ui import compare_choice, compare_speed, history_view, run_view, top
-from cnnlab.ui.lab import history, session_name
 
 top.require_app()
 
 st.title("History", anchor=False)
-scope = history_view.scope()
+runs, scope = history_view.choose()
 history_view.undo_bar()
-runs = history().summaries(session=None if scope == "all" else session_name())
 opened = history_view.opened()
 if runs:
     history_view.table(runs, opened, scope)
@@ -25,5 +23,3 @@ match opened:
     case [_, _, *_]:
         compare_speed.of_runs(opened)
         compare_choice.link(opened, f"Compare these {len(opened)} runs")
-    case _ if runs:
-        st.caption("Tick one run to look into it, or several to compare them.")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_runs import add_run
+from example_sweeps import AXES, add_sweep
 
 from cnnlab.__main__ import main
 from cnnlab.history import History
@@ -59,6 +61,16 @@ def test_train_prints_one_run_card_and_the_history_keeps_it() -> None:
     assert cnnlab("runs", "delete", card.run_id).returncode == 0
     assert json.loads(cnnlab("runs", "list", "--json").stdout) == []
     assert "is deleted" in cnnlab("runs", "show", card.run_id).stderr
+
+
+def test_cells_of_sweeps_are_listed_on_demand() -> None:
+    history = History()
+    add_sweep(history, axes=AXES[:1])
+    run_id = add_run(history, name="Mine")
+    (listed,) = json.loads(cnnlab("runs", "list", "--json").stdout)
+    assert listed["run_id"] == run_id
+    assert len(json.loads(cnnlab("runs", "list", "--cells", "--json").stdout)) == 7
+    assert "Cells of sweeps: 6; `runs list --cells` shows them." in cnnlab("runs", "list").stdout
 
 
 def test_the_article_trains_on_real_pictures_with_ten_classes(cifar10: Path) -> None:

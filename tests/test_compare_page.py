@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from example_runs import CARD, CPU, TINY, add_run
+from example_sweeps import add_sweep
 from quiet_lab import own_history, page, said
 from streamlit.testing.v1 import AppTest
 
@@ -106,7 +107,9 @@ def test_a_search_adds_every_run_that_fits(history: History) -> None:
 def test_the_session_is_chosen_at_once(history: History) -> None:
     here = [add_run(history), add_run(history)]
     add_run(history, session="meetup")
+    add_sweep(history)  # its cells are the session's too, but no runs that somebody made
     app = page("compare")
+    assert len(app.multiselect[0].options) == 3
     button(app, "All of this session (2)").click().run()
     assert set(asked(app)) == set(here)
 

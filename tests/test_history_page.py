@@ -6,6 +6,7 @@ import json
 
 import pytest
 from example_runs import CARD, CPU, TINY, add_run
+from example_sweeps import add_sweep
 from quiet_lab import own_history, page, said
 from streamlit.testing.v1 import AppTest
 
@@ -65,6 +66,28 @@ def test_another_session_is_shown_on_demand(history: History) -> None:
     assert list(app.dataframe[0].value["session"]) == ["meetup", "today"]
 
 
+def test_cells_of_sweeps_are_shown_on_demand(history: History) -> None:
+    add_sweep(history)
+    add_run(history, name="Mine")
+    app = page("history")
+    assert names(app) == ["Mine"]
+    app.toggle(key="history.cells").set_value(True).run()
+    assert names(app) == ["Mine", *["Dense"] * 18]
+
+
+def test_without_sweeps_no_switch_for_their_cells_is_offered(history: History) -> None:
+    add_run(history)
+    assert not page("history").toggle
+
+
+def test_a_run_is_found_by_its_id(history: History) -> None:
+    add_run(history, name="Other")
+    run_id = add_run(history, name="Mine")
+    app = page("history")
+    app.text_input(key="history.find").set_value(run_id.upper()).run()
+    assert names(app) == ["Mine"]
+
+
 def test_the_table_is_filtered_by_text_status_and_device(history: History) -> None:
     add_run(history, name="First")
     add_run(history, name="Second", device=CARD)
@@ -80,6 +103,7 @@ def test_the_table_is_filtered_by_text_status_and_device(history: History) -> No
     app.session_state["history.kinds"] = ["Accelerator"]
     app.run()
     assert "No run fits the filter" in said(app, "info")
+    assert "Tick one run" not in said(app, "caption")
 
 
 def test_a_link_opens_its_run_and_ticks_it(history: History) -> None:

@@ -50,7 +50,9 @@ def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
         _say_missing(missing, rest=bool(found))
     if not runs:
         return []
-    offered = {run.run_id: run for run in (*runs[:MOST_OFFERED], *found)}
+    # A cell of a sweep is found by search and by link: its neighbours would bury all others here.
+    alone = [run for run in runs if not run.sweep]
+    offered = {run.run_id: run for run in (*alone[:MOST_OFFERED], *found)}
     chosen = [run.run_id for run in found]
     if st.session_state.get(CHIPS) != chosen:
         st.session_state[CHIPS] = chosen
@@ -109,7 +111,7 @@ def _shortcuts(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
     with st.container(horizontal=True):
         with st.popover("Add by search", icon=":material/search:"):
             _search(runs, chosen)
-        here = [run.run_id for run in runs if run.session == session_name()]
+        here = [run.run_id for run in runs if run.session == session_name() and not run.sweep]
         st.button(
             f"All of this session ({words.count(len(here))})",
             icon=":material/folder_open:",
@@ -122,7 +124,9 @@ def _shortcuts(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
 
 
 def _search(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
-    text = st.text_input("Find", key=FIND, placeholder="Name, network, data, device, session, note")
+    text = st.text_input(
+        "Find", key=FIND, placeholder="Name, network, data, device, session, note, id"
+    )
     if not text.strip():
         st.caption("Every run that holds all of the words can be added at once.")
         return

@@ -50,8 +50,18 @@ def _open(run_ids: Sequence[str]) -> None:
         st.query_params.pop(RUN, None)
 
 
-def scope() -> Scope:
-    """Let the reader choose whether other sessions are shown too."""
+def choose() -> tuple[list[RunSummary], Scope]:
+    """Let the reader choose which runs are shown: of other sessions too, cells of sweeps too."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        within = _scope()
+        found = history().summaries(session=None if within == "all" else session_name())
+        cells = any(run.sweep for run in found)
+        if cells and st.toggle("Show cells of sweeps", key="history.cells"):
+            return found, within
+    return [run for run in found if not run.sweep], within
+
+
+def _scope() -> Scope:
     found = st.segmented_control(
         "Show",
         options=["session", "all"],
@@ -104,6 +114,8 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
         selection_default={"selection": {"rows": ticked}},
         alt="The runs, a row each, with their settings, speed and accuracy.",
     )
+    if not open_now:
+        st.caption("Tick one run to look into it, or several to compare them.")
 
 
 def _ticked(key: str, ids: Sequence[str]) -> None:
@@ -113,7 +125,10 @@ def _ticked(key: str, ids: Sequence[str]) -> None:
 def _filtered(frame: pd.DataFrame) -> pd.DataFrame:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            "Find", key="history.find", placeholder="Name, network, data, device, note", width=320
+            "Find",
+            key="history.find",
+            placeholder="Name, network, data, device, note, id",
+            width=320,
         )
         states = st.pills(
             "Status",

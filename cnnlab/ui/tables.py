@@ -151,16 +151,17 @@ def about(seconds: float) -> str:
 
 COLUMNS = (
     "status",
+    # Before the name, which is long: on a phone no more than these fit.
+    "best_val_accuracy",
+    "step_ms_median",
     "name",
     "device",
     "network",
     "dataset",
-    "parameters",
     "fit_seconds",
-    "step_ms_median",
     "images_per_second",
-    "best_val_accuracy",
     "last_val_accuracy",
+    "parameters",
     "created_at",
     "session",
     "note",
@@ -197,7 +198,8 @@ def three_digits(value: float) -> float:
 def chosen(
     frame: pd.DataFrame, text: str, states: Sequence[str], kinds: Sequence[str]
 ) -> pd.DataFrame:
-    """The rows of `runs_table` that hold every word of `text` and are of the states and kinds.
+    """The rows of `runs_table` that hold every word of `text`, as an id or in a field, and are of
+    the states and kinds.
 
     An empty choice leaves all in.
     """
@@ -208,7 +210,7 @@ def chosen(
         keep &= frame["kind"].isin(kinds)
     if text.strip():
         fields = ["name", "device", "network", "dataset", "session", "note", "state"]
-        whole = frame[fields].agg(" ".join, axis=1).str.casefold()
+        whole = (frame[fields].agg(" ".join, axis=1) + " " + frame.index).str.casefold()
         for word in text.casefold().split():
             keep &= whole.str.contains(word, regex=False)
     return frame[keep]
@@ -220,9 +222,9 @@ def column_config() -> dict[str, ColumnConfig]:
     return {
         "status": text("Status", width="small"),
         "name": text("Name"),
-        "device": text("Device", width="medium"),
+        "device": text("Device"),
         "network": text("Network"),
-        "dataset": text("Data set", width="small"),
+        "dataset": text("Data set"),
         "parameters": number("Parameters", format="localized", width="small"),
         "fit_seconds": number("Training (s)", format="localized", width="small"),
         "step_ms_median": number("Step (ms)", format="localized", width="small"),
