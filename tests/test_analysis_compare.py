@@ -164,7 +164,7 @@ def test_the_gap_decides_what_is_said(accuracy, validation, said):
 def test_epochs_after_the_best_are_counted():
     run = learning((0.3, 0.3), (0.5, 0.4), (0.7, 0.35), (0.8, float("nan")))
     assert analysis.past_its_best(run) == (
-        "Validation was best after epoch 2, at 40 %; the 2 epochs since brought no more"
+        "Validation was best after epoch 2, at 40 %; the 2 epochs since brought no more."
     )
     assert analysis.past_its_best(learning((0.3, 0.3), (0.5, 0.4))) == ""
     assert analysis.past_its_best(learning((0.3, float("nan")))) == ""
@@ -192,11 +192,44 @@ def test_results_hold_best_and_last_and_nothing_for_what_is_unknown():
 
 def test_the_best_is_the_end_that_is_good_and_none_where_all_are_equal():
     runs = [learning((0.5, 0.4)), named(learning((0.5, 0.3), seconds=2.0), "other")]
-    best = analysis.best_of(analysis.results(runs, 0.3))
+    best = analysis.best_of(runs, analysis.results(runs, 0.3))
     assert best["best_val_accuracy"] == 0.4
     assert best["reached_seconds"] == 2
     assert "last_accuracy" not in best
     assert "parameters" not in best
+
+
+def test_no_time_is_the_best_where_a_disturbance_forbids_to_compare_times():
+    runs = [learning((0.5, 0.4)), named(learning((0.5, 0.3), seconds=2.0), "other")]
+    runs[1] = runs[1].model_copy(update={"disturbances": disturbed("Others kept 2 cores busy.")})
+    assert not analysis.fair_times(runs)
+    assert list(analysis.best_of(runs, analysis.results(runs, 0.3))) == [
+        "best_val_accuracy",
+        "last_val_accuracy",
+        "gap",
+    ]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_ids():
+    first = named(CPU, "one").model_copy(update={"name": "Tiny"})
+    other = first.model_copy(
+        update={"run_id": "two", "disturbances": disturbed("Others kept 2 cores busy.")}
+    )
+    assert analysis.comparability(first, other) == [
+        "Tiny (two) was disturbed: Others kept 2 cores busy"
+    ]
+    [said] = analysis.verdicts([first, other], ["a", "b"])
+    assert said == analysis.verdict(first, other)
+    calm = first.model_copy(update={"run_id": "three"})
+    assert "run “Tiny (three)”" in analysis.verdict(first, calm)
+    assert [
+        text.split(":")[0] for text in analysis.verdicts([first, other, calm], ["a", "b", "c"])
+    ] == ["a and b", "a and c"]
+
+
+def test_what_was_asked_of_the_device_is_one_difference():
+    assert "device.requested" not in analysis.differences([CPU, GPU]).index
+    assert "device" in analysis.differences([CPU, GPU]).index
 
 
 def test_what_is_the_same_in_all_and_what_differs_is_everything():

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
 from cnnlab.report.cards import to_json
+from cnnlab.report.story import verdicts
 from cnnlab.spec import Status, change
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
@@ -265,6 +266,46 @@ def test_the_best_of_each_column_bears_a_star(history: History) -> None:
     assert list(shown["Step (ms)"]) == ["10 ★", "20"]
     assert list(shown["Best val."]) == ["12 %", "16 % ★"]
     assert "★" not in "".join(shown["Parameters"])  # both have as many
+
+
+def test_of_one_kind_of_device_the_page_says_what_the_report_says(history: History) -> None:
+    runs = [
+        add_run(history, name=name, epochs=3, step_ms=step_ms, spec=spec)
+        for name, step_ms, spec in (
+            ("One", 10.0, TINY),
+            ("Two", 20.0, change(TINY, batch_size=64)),
+            ("Three", 30.0, TINY),
+        )
+    ]
+    app = compare(*runs)
+    for sentence in verdicts([history.card(run) for run in runs]):
+        assert sentence in heard(app, "markdown")
+    assert "No fair verdict" in heard(app, "markdown")
+    assert "Times, rates and energy bear none" in said(app, "caption")
+    table = next(item for item in app.dataframe if "Run" in item.value.columns)
+    shown = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_all().to_pandas()
+    assert "★" not in "".join(shown["Step (ms)"])
+
+
+def test_runs_of_one_name_are_told_apart_by_what_stands_first(history: History) -> None:
+    runs = [add_run(history, name="Tiny", epochs=2) for _ in range(2)]
+    app = compare(*runs)
+    assert list(results(app)["Run"]) == [f"{run} · Tiny" for run in runs]
+    gpu = add_run(history, name="Tiny", device=CARD, epochs=2)
+    assert list(results(compare(runs[0], gpu))["Run"]) == ["CPU · Tiny", "Accelerator · Tiny"]
+
+
+def test_a_run_that_was_resumed_lacks_its_whole_fit_and_its_bar_and_says_so(
+    history: History,
+) -> None:
+    whole, parts = (add_run(history, name=name, epochs=3) for name in ("Whole", "Resumed"))
+    card = history.card(parts)
+    resumed = card.model_copy(update={"run_id": "r", "timing": card.timing.in_parts((2,))})
+    history.add_card(resumed, origin="elsewhere")
+    app = compare(whole, "r")
+    assert "No bar for Resumed" in said(app, "caption")
+    table = next(item for item in app.dataframe if "Run" in item.value.columns)
+    assert table.proto.placeholder == "–"
 
 
 def test_only_what_differs_stands_first_and_the_rest_is_folded(history: History) -> None:

@@ -381,7 +381,7 @@ def test_a_resumed_run_forgets_half_an_epoch_and_knows_no_whole_times(history):
     assert [row.epoch for row in card.epochs] == [1, 2, 3]
     assert card.timing == Timing(resumed_after=(2,), step_ms_median=4)
     assert card.energy.joules is None
-    assert card.marks == ("It broke off and was resumed after epoch 2.",)
+    assert card.marks == ("It was resumed after epoch 2.",)
 
 
 def test_an_epoch_that_only_the_checkpoint_knows_is_entered_and_one_too_many_is_dropped(history):

@@ -20,7 +20,7 @@ from cnnlab.history import History
 from cnnlab.published import REFERENCES
 from cnnlab.report.markdown import markdown, plain, zipped
 from cnnlab.report.page import html
-from cnnlab.report.story import tell
+from cnnlab.report.story import outcome, tell
 from cnnlab.spec import PRESETS, Disturbances, RunCard, Status, Steps
 
 HOSTILE = "</script><script>alert(1)</script><!-- <img src=https://evil.example/x onerror=alert(2)>"
@@ -56,6 +56,12 @@ class Elements(HTMLParser):
 def cards(home: Path) -> list[RunCard]:
     history = History()
     return [history.card(add_run(history, name=f"{d.used} run", device=d)) for d in (CPU, CARD)]
+
+
+def test_a_run_that_was_resumed_says_nothing_of_how_long_it_took(cards: list[RunCard]) -> None:
+    parts = cards[0].model_copy(update={"timing": cards[0].timing.in_parts((2,))})
+    assert " in " in outcome(cards[0])
+    assert outcome(parts).endswith("epochs.")
 
 
 def disturbed(card: RunCard, mark: str) -> RunCard:

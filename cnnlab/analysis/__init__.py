@@ -10,7 +10,13 @@ from cnnlab.analysis.crossover import (
     summary,
     times_frame,
 )
-from cnnlab.analysis.differing import agreements, comparability, differences, flatten
+from cnnlab.analysis.differing import (
+    agreements,
+    comparability,
+    differences,
+    fair_times,
+    flatten,
+)
 from cnnlab.analysis.outcomes import BEST, best_of, by_heart, past_its_best, results, seconds_to
 from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
 from cnnlab.analysis.pairs import Pairing, Spread, pairings, unpaired, worth_pairing
@@ -35,6 +41,7 @@ from cnnlab.analysis.runs import (
     ledger,
     speed_up,
     verdict,
+    verdicts,
 )
 from cnnlab.analysis.series import (
     METRICS,
@@ -82,6 +89,7 @@ __all__ = [
     "downsample",
     "epoch_ends",
     "eta_seconds",
+    "fair_times",
     "flatten",
     "history_frame",
     "hover_frame",
@@ -108,5 +116,6 @@ __all__ = [
     "times_frame",
     "unpaired",
     "verdict",
+    "verdicts",
     "worth_pairing",
 ]

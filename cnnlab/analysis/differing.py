@@ -90,6 +90,8 @@ def _all_facts(card: RunCard) -> dict[str, Any]:
     for name in ("model", "dataset", "device"):
         part = getattr(card, name)
         facts |= flatten(part.model_dump(mode="json"), name) if part else {}
+    # The spec's own field says it already.
+    facts.pop("device.requested", None)
     return facts | flatten(card.environment, "environment")
 
 
@@ -109,6 +111,7 @@ def comparability(a: RunCard, b: RunCard) -> list[str]:
 class SpeedFacts:
     """Everything about a run that decides how long its epochs take, gathered once."""
 
+    run_id: str
     name: str
     epochs: int
     asked: Mapping[str, Any]
@@ -116,21 +119,35 @@ class SpeedFacts:
     found: Mapping[str, Any]
     """On the machine; null or absent where it is not known."""
     marks: tuple[str, ...]
-    """What went on beside it, and where it broke off."""
+    """What went on beside it, and where it was resumed."""
 
     @classmethod
     def of(cls, card: RunCard) -> SpeedFacts:
         """Those of a card."""
-        found = _found_facts(card)
-        return cls(card.name, len(card.epochs), asked_facts(card.spec), found, card.marks)
+        asked, found = asked_facts(card.spec), _found_facts(card)
+        return cls(card.run_id, card.name, len(card.epochs), asked, found, card.marks)
 
 
 def reasons_between(a: SpeedFacts, b: SpeedFacts) -> list[str]:
     """As `comparability`, for those who hold many runs against each other."""
-    unbegun = [f"{run.name} has no finished epoch" for run in (a, b) if not run.epochs]
+    named = tuple(zip(told_apart(a, b), (a, b), strict=True))
+    unbegun = [f"{name} has no finished epoch" for name, run in named if not run.epochs]
     other = [_reason(*found) for found in _told_once(_differing(a, b))]
-    marks = ((run.name, mark.rstrip(".")) for run in (a, b) for mark in run.marks)
+    marks = ((name, mark.rstrip(".")) for name, run in named for mark in run.marks)
     return unbegun + other + [f"{name} was disturbed: {mark}" for name, mark in marks]
+
+
+def told_apart(a: RunCard | SpeedFacts, b: RunCard | SpeedFacts) -> tuple[str, str]:
+    """The names of two runs, with their ids where they share one name."""
+    if a.name != b.name:
+        return a.name, b.name
+    return f"{a.name} ({a.run_id})", f"{b.name} ({b.run_id})"
+
+
+def fair_times(cards: Sequence[RunCard]) -> bool:
+    """Whether nothing forbids to hold the times of each run against those of the first."""
+    first, *others = map(SpeedFacts.of, cards)
+    return not any(count_reasons(first, other) for other in others)
 
 
 def count_reasons(a: SpeedFacts, b: SpeedFacts) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cnnlab import words
+from cnnlab.analysis.differing import fair_times
 from cnnlab.analysis.run_lines import column
 from cnnlab.spec import RunCard
 
@@ -30,6 +31,10 @@ BEST: dict[str, Literal["max", "min"]] = {
     "parameters": "min",
 }
 """The figures of `results`, and which end of each is the good one."""
+
+OF_A_FIT = frozenset({"fit_seconds", "joules"})
+TIMED = OF_A_FIT | {"reached_seconds", "step_ms_median", "images_per_second", "images_per_joule"}
+"""The figures that depend on the machine and on what went on beside a run."""
 
 
 def seconds_to(card: RunCard, accuracy: float) -> float | None:
@@ -74,12 +79,19 @@ def _result(card: RunCard, accuracy: float) -> dict[str, float | None]:
     }
 
 
-def best_of(frame: pd.DataFrame) -> dict[str, float]:
-    """The best figure of each column of `results` in which runs differ."""
+def best_of(cards: Sequence[RunCard], frame: pd.DataFrame) -> dict[str, float]:
+    """The best figure of each column of their `results` in which the runs differ.
+
+    None of those that are `TIMED` where the runs' times may not be held against each other, nor
+    of a whole fit where the fits were of different lengths.
+    """
+    unfair = frozenset() if fair_times(cards) else TIMED
+    if len({len(card.epochs) for card in cards}) > 1:
+        unfair |= OF_A_FIT
     found = {}
     for name, end in BEST.items():
         values = frame[name].dropna()
-        if values.nunique() > 1:
+        if name not in unfair and values.nunique() > 1:
             found[name] = float(values.max() if end == "max" else values.min())
     return found
 
@@ -112,5 +124,5 @@ def past_its_best(card: RunCard) -> str:
     return (
         f"Validation was best after epoch {card.epochs[best].epoch}, at "
         f"{words.percent(float(checks[best]))}; the {words.count(later)} "
-        f"{'epoch' if later == 1 else 'epochs'} since brought no more"
+        f"{'epoch' if later == 1 else 'epochs'} since brought no more."
     )

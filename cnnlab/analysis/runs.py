@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cnnlab import words
-from cnnlab.analysis.differing import comparability
+from cnnlab.analysis.differing import comparability, told_apart
 from cnnlab.spec import (
     DatasetFacts,
     DeviceFacts,
@@ -189,7 +189,7 @@ def verdict(a: RunCard, b: RunCard) -> str:
     """Who is faster, in one sentence, or why nobody can say."""
     gain = speed_up(a, b)
     if gain is None:
-        reasons = comparability(a, b) or [f"{b.name} has epochs of no duration"]
+        reasons = comparability(a, b) or [f"{told_apart(a, b)[1]} has epochs of no duration"]
         more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
         return f"No fair verdict: {'; '.join(reasons[:3])}{more}."
     names = _contestants(a, b)
@@ -200,6 +200,19 @@ def verdict(a: RunCard, b: RunCard) -> str:
     if gain.ratio > 1:
         return f"The {names[1]} {_lead(gain.ratio)}: {second} s an epoch against {first} s{note}."
     return f"The {names[0]} {_lead(1 / gain.ratio)}: {first} s an epoch against {second} s{note}."
+
+
+def verdicts(cards: Sequence[RunCard], names: Sequence[str]) -> list[str]:
+    """Of several runs, each held against the first, a sentence each; of two, the one verdict.
+
+    Args:
+        names: a label for each run, no two alike.
+    """
+    first, *others = cards
+    said = [verdict(first, other) for other in others]
+    if len(said) < 2:
+        return said
+    return [f"{names[0]} and {name}: {text}" for name, text in zip(names[1:], said, strict=True)]
 
 
 def _lead(ratio: float) -> str:
@@ -214,7 +227,8 @@ def _contestants(a: RunCard, b: RunCard) -> tuple[str, str]:
             return ("CPU", "GPU") if kinds[0] == "cpu" else ("GPU", "CPU")
         if a.device.name != b.device.name:
             return a.device.name, b.device.name
-    return f"run “{a.name}”", f"run “{b.name}”"
+    one, other = told_apart(a, b)
+    return f"run “{one}”", f"run “{other}”"
 
 
 def ledger(cards: Sequence[RunCard]) -> pd.DataFrame:

@@ -80,7 +80,8 @@ def environment(device: str) -> dict[str, Any]:
         "threads": cpu.threads,
         "platform": hardware.platform,
         "power_source": _power_source(),
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        # To the two decimals that the kernel's own file has.
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
     used = next((card for card in hardware.accelerators if card.key == device), None)
     return facts | hardware.versions | tf32.facts() | _accelerator_facts(used)

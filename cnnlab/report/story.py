@@ -93,9 +93,10 @@ def tell(cards: Sequence[RunCard], origins: Mapping[str, str] | None = None) -> 
 
 
 def labels(cards: Sequence[RunCard]) -> list[str]:
-    """A name for each run: its own, with its id where several share it."""
+    """A name for each run: its own, after its id where several share it, so that no legend cuts off
+    what tells them apart."""
     often = Counter(card.name for card in cards)
-    return [c.name if often[c.name] == 1 else f"{c.name} ({c.run_id})" for c in cards]
+    return [c.name if often[c.name] == 1 else f"{c.run_id} · {c.name}" for c in cards]
 
 
 def kind_of(card: RunCard) -> analysis.DeviceKind:
@@ -107,12 +108,7 @@ def verdicts(cards: Sequence[RunCard]) -> tuple[str, ...]:
     """How a single run went; of several, each against the first."""
     if len(cards) == 1:
         return (outcome(cards[0]),)
-    first, *others = cards
-    said = [analysis.verdict(first, other) for other in others]
-    if len(others) == 1:
-        return tuple(said)
-    first_name, *names = labels(cards)
-    return tuple(f"{first_name} and {name}: {text}" for name, text in zip(names, said, strict=True))
+    return tuple(analysis.verdicts(cards, labels(cards)))
 
 
 def outcome(card: RunCard) -> str:
@@ -125,9 +121,14 @@ def outcome(card: RunCard) -> str:
     count, last = len(card.epochs), card.epochs[-1]
     return (
         f"{card.status.capitalize()}{where}: validation accuracy "
-        f"{words.percent(last.val_accuracy)} after {count} {'epoch' if count == 1 else 'epochs'} "
-        f"in {words.duration(card.timing.fit_seconds)}."
+        f"{words.percent(last.val_accuracy)} after {count} {'epoch' if count == 1 else 'epochs'}"
+        f"{_lasted(card.timing.fit_seconds)}."
     )
+
+
+def _lasted(fit_seconds: float | None) -> str:
+    """Empty where it is not known: of a run that was resumed."""
+    return "" if fit_seconds is None else f" in {words.duration(fit_seconds)}"
 
 
 # --- tables ---------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class RunCard(Frozen):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What blurs the times of this run, a sentence each."""
+        """What disturbed the times of this run, a sentence each."""
         seen = self.disturbances.marks if self.disturbances else ()
         after = self.timing.resumed_after
-        return (*seen, *(f"It broke off and was resumed after epoch {epoch}." for epoch in after))
+        return (*seen, *(f"It was resumed after epoch {epoch}." for epoch in after))

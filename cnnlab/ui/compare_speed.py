@@ -54,10 +54,30 @@ def _groups(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     elif fair:
         _pairs_table(fair)
     elif len({tables.kind_of(card) for card in cards}) == 1:
-        st.caption("All of these ran on one kind of device, so there is no speed-up to speak of.")
+        _on_one_kind(cards, names)
     _unfair(
         analysis.unpaired(newest, found), dict(zip((c.run_id for c in cards), names, strict=True))
     )
+
+
+def _on_one_kind(cards: Sequence[RunCard], names: Sequence[str]) -> None:
+    """What the report and the command line say of runs whose devices are of one kind."""
+    st.caption(
+        "All of these ran on one kind of device, so there is no speed-up of one over another."
+    )
+    said = analysis.verdicts(cards, names)
+    with st.expander(
+        f"Each of them against {tables.plain(names[0])}",
+        icon=":material/balance:",
+        expanded=len(said) <= MOST_UNFOLDED,
+    ):
+        _listed([f"- {tables.plain(text)}" for text in said])
+
+
+def _listed(lines: Sequence[str]) -> None:
+    st.markdown("\n".join(lines[:MOST_RUNS_SAID]))
+    if len(lines) > MOST_RUNS_SAID:
+        st.caption(f"And {words.count(len(lines) - MOST_RUNS_SAID)} more.")
 
 
 def _unfair(reasons: Mapping[str, list[str]], names: Mapping[str, str]) -> None:
@@ -73,9 +93,7 @@ def _unfair(reasons: Mapping[str, list[str]], names: Mapping[str, str]) -> None:
         icon=":material/balance:",
         expanded=len(lines) <= MOST_UNFOLDED,
     ):
-        st.markdown("\n".join(lines[:MOST_RUNS_SAID]))
-        if len(lines) > MOST_RUNS_SAID:
-            st.caption(f"And {words.count(len(lines) - MOST_RUNS_SAID)} more.")
+        _listed(lines)
 
 
 def speed_up_text(pairing: Pairing) -> str:

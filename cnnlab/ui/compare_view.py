@@ -94,7 +94,7 @@ def _results(cards: Sequence[RunCard], names: Sequence[str], origins: Sequence[s
             width=260,
         )
     frame = analysis.results(cards, wanted / 100)
-    best = analysis.best_of(frame)
+    best = analysis.best_of(cards, frame)
     known = [name for name in HEADINGS if frame[name].notna().any()]
     shown = frame[known].rename(columns={name: HEADINGS[name][0] for name in known})
     devices = [tables.KINDS[tables.kind_of(card)] for card in cards]
@@ -107,13 +107,30 @@ def _results(cards: Sequence[RunCard], names: Sequence[str], origins: Sequence[s
         Styler(shown.reset_index(drop=True)).format(writers, na_rep=words.UNKNOWN),
         hide_index=True,
         height="auto" if len(cards) <= 10 else 400,
-        column_config={"Run": st.column_config.TextColumn(pinned=True)},
+        placeholder=words.UNKNOWN,
+        column_config={
+            "Run": st.column_config.TextColumn(pinned=True),
+            "Step (ms)": st.column_config.Column(help="The median step, without warm-up."),
+            "Images/s": st.column_config.Column(help="Over the mean step, without warm-up."),
+        },
         alt="What each run came to, a row each; a star marks the best of a column.",
     )
-    st.caption(
-        "★ the best of its column as measured; whether times may be held against each other is "
-        "said at the top. Energy of whole fits."
-    )
+    if len(cards) > 1:
+        st.caption(_what_stars_mean(cards, known))
+
+
+def _what_stars_mean(cards: Sequence[RunCard], known: Sequence[str]) -> str:
+    said = ["★ the best of its column."]
+    if not analysis.fair_times(cards):
+        said.append(
+            "Times, rates and energy bear none: no fair verdict on them is possible, for the "
+            "reasons at the top."
+        )
+    elif len({len(card.epochs) for card in cards}) > 1:
+        said.append("Whole fits bear none, for they were not of equally many epochs.")
+    if "joules" in known:
+        said.append("Energy of whole fits.")
+    return " ".join(said)
 
 
 def _middle(cards: Sequence[RunCard]) -> int:

@@ -263,8 +263,8 @@ def _verdict(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
     if result.same_start and (len(cards) > 1 or isinstance(opponent, RunCard)):
         digest = next(card.model.weights_sha256 for card in cards if card.model) or ""
         st.caption(f"Every run began from the same weights (SHA-256 {digest[:12]}…).")
-    if blurred := " ".join(filter(None, map(tables.disturbed, cards))):
-        st.warning(f"Times are blurred. {tables.plain(blurred)}", icon=":material/blur_on:")
+    if marks := " ".join(filter(None, map(tables.disturbed, cards))):
+        st.warning(f"Times were disturbed. {tables.plain(marks)}", icon=":material/blur_on:")
 
 
 # --- the lanes ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -172,8 +172,8 @@ def _over(card: RunCard) -> None:
         case _:
             text = f"{said} {card.error or ''}".strip()
             st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
-    if blurred := tables.disturbed(card):
-        st.warning(f"Its times are blurred. {tables.plain(blurred)}", icon=":material/blur_on:")
+    if marks := tables.disturbed(card):
+        st.warning(f"Its times were disturbed. {tables.plain(marks)}", icon=":material/blur_on:")
     if tables.diverged(card):
         st.warning(
             "The loss is no number any more: a smaller learning rate usually cures that.",
@@ -204,11 +204,12 @@ def _metrics(state: RunState) -> None:
     last_loss = loss[-1] if len(loss) else card.epochs[-1].loss if card.epochs else None
     best = words.percent(card.epochs[-1].val_accuracy) if card.epochs else words.UNKNOWN
     rate = _rate_title(state)
+    rate_help = f"{rate}. {_RATE_HELP}"
     figures = (
         ("Epoch", f"{epoch} of {whole}", "Sparkline: seconds of each epoch."),
         ("Step", _unit(_step_ms(state), "ms"), _STEP_HELP),
         # As short as the tiles are narrow: a title of two lines would stand lower than the rest.
-        (rate.replace(" per second", "/s"), words.number(_rate(state)), f"{rate}."),
+        (rate.replace(" per second", "/s"), words.number(_rate(state)), rate_help),
         ("Loss", words.number(last_loss), "Mean of the epoch so far."),
         ("Validation", best, "Validation accuracy after the last whole epoch."),
     )
@@ -235,7 +236,15 @@ def _sparks(state: RunState) -> list[list[float]]:
     return [[float(value) for value in line if np.isfinite(value)] for line in lines]
 
 
-_STEP_HELP = "While it trains: the median of the last steps. Afterwards: of all, without warm-up."
+_STEP_HELP = (
+    "The median: half of the steps took longer. While it trains, of the last steps; afterwards of "
+    "all since it began or was resumed, without warm-up."
+)
+_RATE_HELP = (
+    "Over the mean step, so that each slow step counts, as it does not in the median beside this. "
+    "While it trains, of the last steps; afterwards of all since it began or was resumed, without "
+    "warm-up."
+)
 
 
 def _unit(value: float | None, unit: str) -> str:
@@ -245,16 +254,20 @@ def _unit(value: float | None, unit: str) -> str:
 def _step_ms(state: RunState) -> float | None:
     if state.card.timing.step_ms_median is not None:
         return state.card.timing.step_ms_median
-    ms = state.series.ms
-    recent = ms[warmup_steps(len(ms)) :][-RECENT_STEPS:]
+    recent = _recent_ms(state)
     return float(np.median(recent)) if len(recent) else None
 
 
 def _rate(state: RunState) -> float | None:
     if state.card.timing.images_per_second is not None:
         return state.card.timing.images_per_second
-    pace = _step_ms(state)
-    return 1e3 * state.card.spec.batch_size / pace if pace else None
+    recent = _recent_ms(state)
+    return 1e3 * state.card.spec.batch_size / float(recent.mean()) if recent.any() else None
+
+
+def _recent_ms(state: RunState) -> np.ndarray:
+    ms = state.series.ms
+    return ms[warmup_steps(len(ms)) :][-RECENT_STEPS:]
 
 
 def _thin(values: np.ndarray) -> np.ndarray:
@@ -378,7 +391,8 @@ def _where_time_went(card: RunCard) -> None:
     ledger(card)
     for sentence in tables.achieved(card):
         st.write(tables.plain(sentence))
-    if guess := durations.estimate_before(card, history().summaries()):
+    guess = durations.estimate_before(card, history().summaries())
+    if guess and card.timing.fit_seconds is not None:
         st.write(
             f"Judging by {guess.basis}, the training was to take {words.duration(guess.seconds)}; "
             f"it took {words.duration(card.timing.fit_seconds)}."
@@ -388,15 +402,31 @@ def _where_time_went(card: RunCard) -> None:
 def ledger(*cards: RunCard) -> None:
     """Bars of where each run's wall time went."""
     frame = analysis.ledger(cards)
-    if frame.empty:
-        st.caption("The phases of this run were not measured.")
-        return
     names = tables.labels(cards)
     by_id = {card.run_id: name for card, name in zip(cards, names, strict=True)}
+    if without := _without_bars(cards, names, set(frame["run"])):
+        st.caption(tables.plain(without))
+    if frame.empty:
+        return
     frame["run"] = frame["run"].map(by_id)
     key = "ledger-" + "-".join(by_id)
     spec = charts.ledger_spec(tuple(names))
     st.vega_lite_chart(frame, spec, key=key, alt=charts.alt_text("ledger"))
+
+
+def _without_bars(cards: Sequence[RunCard], names: Sequence[str], measured: Container[str]) -> str:
+    """Which runs have no bar, and why; empty if each has one."""
+    missing = [name for card, name in zip(cards, names, strict=True) if card.run_id not in measured]
+    if not missing:
+        return ""
+    if len(cards) > 1:
+        return (
+            f"No bar for {', '.join(missing)}: phases of a run that was resumed, or that ended "
+            "early, are not known."
+        )
+    if cards[0].timing.resumed_after:
+        return "It was resumed, so how long its phases took is not known."
+    return "The phases of this run were not measured."
 
 
 def _facts(record: Any) -> None:

@@ -116,9 +116,12 @@ def achieved(card: RunCard) -> list[str]:
             peak = words.number(timing.matmul_peak_gflops)
             said.append(f"That is {share} of what one large matrix product reaches here, {peak}.")
     if timing.data_wait_ms_mean is not None and timing.step_ms_mean:
-        wait = words.number(timing.data_wait_ms_mean)
+        mean, wait = map(words.number, (timing.step_ms_mean, timing.data_wait_ms_mean))
         share = words.percent(timing.data_wait_ms_mean / timing.step_ms_mean)
-        said.append(f"Of a step, {wait} ms went into making the next batch ({share}).")
+        said.append(
+            f"A step took {mean} ms on average, of which {wait} ms went into making the next "
+            f"batch ({share})."
+        )
     if energy.joules:
         images = card.dataset.train_images * len(card.epochs) if card.dataset else 0
         each = f", {words.number(images / energy.joules)} images per joule" if images else ""
@@ -132,7 +135,7 @@ def achieved(card: RunCard) -> list[str]:
 
 
 def disturbed(card: RunCard) -> str:
-    """What blurs a run's figures: what went on beside it, that it broke off; empty if nothing."""
+    """What disturbed a run's times, as sentences: what went on beside it, where it was resumed."""
     return " ".join(card.marks)
 
 
@@ -255,11 +258,14 @@ def facts_table(facts: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def labels(cards: Sequence[RunCard]) -> list[str]:
-    """A name for each run: its own, with its kind of device or its id where several share one."""
+    """A name for each run: its own, after its kind of device or its id where several share one.
+
+    What tells them apart stands first, where no legend cuts it off.
+    """
     ways = (
         [card.name for card in cards],
-        [f"{card.name}, {KINDS[kind_of(card)]}" for card in cards],
-        ids := [f"{card.name} ({card.run_id})" for card in cards],
+        [f"{KINDS[kind_of(card)]} · {card.name}" for card in cards],
+        ids := [f"{card.run_id} · {card.name}" for card in cards],
     )
     often = [Counter(way) for way in ways]
     found = [
