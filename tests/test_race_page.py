@@ -58,6 +58,22 @@ def test_before_the_start_it_says_what_a_race_is_and_who_stands_in() -> None:
     assert "14,468 parameters" in said(app)
 
 
+def test_before_the_start_it_says_what_must_be_fetched_and_how_long_it_may_take(
+    history: History,
+) -> None:
+    app = page("race", preset="article")
+    assert "downloads 169 MB once first" in said(app, "caption")
+    assert "nothing like it was measured here yet" in said(app, "caption")
+    links = [item.proto.page for item in app.get("page_link")]
+    assert "hardware" in links
+    add_run(history)
+    app = page("race")
+    assert "about 35 s, judging by one earlier run" in said(app, "caption")
+    app.number_input[0].set_value(2).run()
+    assert "about 1 min 10 s for 2 runs, judging by" in said(app, "caption")
+    assert "hardware" not in [item.proto.page for item in app.get("page_link")]
+
+
 def test_start_queues_a_run_for_each_device_and_puts_them_in_the_address(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:

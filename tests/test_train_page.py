@@ -28,7 +28,7 @@ from cnnlab.spec import (
     change,
     parse_spec,
 )
-from cnnlab.ui import lab, link
+from cnnlab.ui import lab, link, plan
 
 ROOT = Path(__file__).resolve().parents[1]
 HARDWARE = {
@@ -454,6 +454,15 @@ def test_an_estimate_rests_on_the_rate_of_a_like_run(the_lab):
 def test_a_device_without_a_like_run_is_said_to_have_none(page):
     said = written(page().caption)
     assert "GPU: Test GPU**: nothing like it was measured here yet" in said
+
+
+def test_each_device_has_one_line_for_its_time_and_what_pays_there(page, monkeypatch):
+    monkeypatch.setattr(plan.sweeps, "gains", lambda: {"cpu": {"one thread": 3.5}})
+    at = page()
+    lines = [line for item in at.caption for line in written([item]).splitlines()]
+    (line,) = (line for line in lines if line.startswith("**CPU: "))
+    assert "nothing like it was measured here yet; one thread is about 3.5 times as fast" in line
+    assert "Calibrate this machine for a guess" in links(at)
 
 
 def test_runs_of_another_kind_are_no_measure(the_lab):

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cnnlab import charts, datasets, words
-from cnnlab.analysis import durations
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
 from cnnlab.ui import (
+    estimates,
     gains,
     lab,
     link,
@@ -48,7 +48,7 @@ def show(filled: Recipe) -> None:
         _show_network(filled.layers)
         _show_figures(filled.spec, filled.layers)
         _show_start(filled.spec)
-        _show_estimates(filled.spec, filled.layers)
+        _show_expected(filled.spec, filled.layers)
         with st.expander("Layer by layer", icon=":material/table_rows:"):
             _show_table(filled.layers)
         return
@@ -102,7 +102,7 @@ def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     )
     with st.container(horizontal=True, key="figures"):
         for label, value, says in figures:
-            st.metric(label, value, help=says, width=168)
+            st.metric(label, value, help=says)
 
 
 def _start_button(disabled: bool) -> bool:
@@ -117,7 +117,6 @@ def _start_button(disabled: bool) -> bool:
 
 
 def _show_start(spec: ExperimentSpec) -> None:
-    info = datasets.info(spec.dataset)
     if _start_button(disabled=False):
         try:
             run_id = lab.start(spec)
@@ -129,38 +128,19 @@ def _show_start(spec: ExperimentSpec) -> None:
         st.rerun()
     if lab.lab().running():
         st.caption("Another run is training; this one will wait its turn.")
-    if not info.ready:
-        st.caption(f"{tables.plain(info.title)} {_made_ready(tables.plain(info.origin))}.")
+    estimates.say_data(spec.dataset, "run")
 
 
-def _made_ready(origin: str) -> str:
-    """How a data set becomes ready, as the rest of a sentence that its title begins."""
-    if origin.startswith("downloads"):
-        return f"is not here yet: the run {origin} first, or another data set trains at once"
-    return f"is prepared when the run begins ({origin})"
-
-
-def _show_estimates(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
-    """How long it may take on each device, or that nothing is known to judge by."""
-    images = datasets.info(spec.dataset).train_images or 0
-    runs = lab.history().summaries()
-    labels = lab.device_labels()
-    said = []
-    for device in lab.devices_here()[1:]:
-        guess = durations.estimate(spec, layers, images, device, runs)
-        said.append(f"**{tables.plain(labels[device])}**: {_guessed(guess)}.")
+def _show_expected(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
+    """How long it may take on each device, and what is known to make it faster there."""
     # The calibration tries its choices on dense and convolutional networks only.
-    for device, found in sweeps.gains().items():
-        better = {name: gain for name, gain in found.items() if gains.pays(gain)}
-        if device in labels and spec.model.family != "rnn" and better:
-            said.append(f"**{tables.plain(labels[device])}**: {gains.said(better)}.")
-    st.caption("  \n".join(said))
-
-
-def _guessed(guess: durations.Estimate | None) -> str:
-    if guess is None:
-        return "nothing like it was measured here yet; calibrate on the Hardware page for a guess"
-    return f"about {tables.about(guess.seconds)}, judging by {guess.basis}"
+    found = sweeps.gains() if spec.model.family != "rnn" else {}
+    faster = {
+        device: gains.said(better)
+        for device, choices in found.items()
+        if (better := {name: gain for name, gain in choices.items() if gains.pays(gain)})
+    }
+    estimates.say_times(spec, layers, lab.devices_here()[1:], more=faster)
 
 
 def _show_table(layers: Sequence[Layer]) -> None:

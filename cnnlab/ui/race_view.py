@@ -9,11 +9,11 @@ import streamlit as st
 
 from cnnlab import analysis, race, words
 from cnnlab.analysis.runs import epoch_seconds
-from cnnlab.models import parameters
+from cnnlab.models import Layer, parameters
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.race import Opponent
 from cnnlab.spec import PRESETS, ExperimentSpec, LabError, RunCard, SpecError, Status
-from cnnlab.ui import lab, link, live, race_curves, rights, run_view, tables
+from cnnlab.ui import estimates, lab, link, live, race_curves, rights, run_view, tables
 from cnnlab.ui.run_state import RunState, read
 
 REFRESH_SECONDS = 1.0
@@ -37,7 +37,7 @@ def offer() -> None:
         "The same network, from the same weights, over the same batches: once on the CPU, once on "
         "the accelerator, one after the other, so that neither disturbs the other."
     )
-    spec = _recipe()
+    spec, layers = _recipe()
     chosen = _choose_opponent()
     devices, opponent = _sides(chosen)
     known = lab.hardware() is not None
@@ -62,6 +62,9 @@ def offer() -> None:
             type="primary",
             **rights.limits(disabled=not known),
         )
+    if layers:
+        estimates.say_data(spec.dataset, "race")
+        estimates.say_times(spec, layers, devices, runs=int(repeats))
     if ready:
         _start(spec, devices, int(repeats), chosen if opponent else "")
 
@@ -123,12 +126,14 @@ def _say_recorded(opponent: Opponent, spec: ExperimentSpec) -> None:
     st.info(f"{none}The opponent stands beside: {said}.{other}", icon=":material/info:")
 
 
-def _recipe() -> ExperimentSpec:
-    """The spec of the link, or of the preset that is chosen."""
+def _recipe() -> tuple[ExperimentSpec, list[Layer]]:
+    """The spec of the link, or of the preset that is chosen; its layers, none if it cannot work."""
     given = {n: text for n, text in st.query_params.items() if n not in (RUNS, AGAINST)}
     spec = _linked(given) if given else _preset()
+    layers: list[Layer] = []
     try:
-        count = words.count(parameters(lab.check(spec)))
+        layers = lab.check(spec)
+        count = words.count(parameters(layers))
         what = f"{count} parameters, {spec.epochs} epochs, batches of {spec.batch_size}"
         st.markdown(f"**{tables.plain(lab.name_of(spec))}**: {what}.")
     except LabError as error:
@@ -139,7 +144,7 @@ def _recipe() -> ExperimentSpec:
         icon=":material/tune:",
         query_params=link.encode(spec),
     )
-    return spec
+    return spec, layers
 
 
 def _linked(given: dict[str, str]) -> ExperimentSpec:

@@ -1,0 +1,69 @@
+"""Before anything starts: how long it may take, and what data it has to fetch first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from cnnlab import datasets
+from cnnlab.analysis import durations
+from cnnlab.models import Layer
+from cnnlab.spec import ExperimentSpec
+from cnnlab.ui import lab, tables
+
+
+def say_times(
+    spec: ExperimentSpec,
+    layers: Sequence[Layer],
+    devices: Sequence[str],
+    *,
+    runs: int = 1,
+    more: Mapping[str, str] | None = None,
+) -> None:
+    """A line for each device: how long it may take there, or that nothing is known to judge by.
+
+    Args:
+        runs: how many runs on each device the times are of.
+        more: what else is to be said of a device.
+    """
+    images = datasets.info(spec.dataset).train_images or 0
+    earlier, labels = lab.history().summaries(), lab.device_labels()
+    guesses = {
+        device: durations.estimate(spec, layers, images, device, earlier) for device in devices
+    }
+    lines = [
+        f"**{tables.plain(labels[device])}**: "
+        + "; ".join(filter(None, (_guessed(guess, runs), (more or {}).get(device))))
+        + "."
+        for device, guess in guesses.items()
+    ]
+    st.caption("  \n".join(lines))
+    if None in guesses.values():
+        st.page_link(
+            "pages/hardware.py", label="Calibrate this machine for a guess", icon=":material/speed:"
+        )
+
+
+def _guessed(guess: durations.Estimate | None, runs: int) -> str:
+    if guess is None:
+        return "nothing like it was measured here yet"
+    whole = f" for {runs} runs" if runs > 1 else ""
+    return f"about {tables.about(guess.seconds * runs)}{whole}, judging by {guess.basis}"
+
+
+def say_data(dataset: str, what: str) -> None:
+    """What becomes of a data set that is not ready; nothing where it is.
+
+    Args:
+        what: that which begins: run or race.
+    """
+    info = datasets.info(dataset)
+    if info.ready:
+        return
+    title, origin = tables.plain(info.title), tables.plain(info.origin)
+    if origin.startswith("downloads"):
+        ready = f"is not here yet: the {what} {origin} first, or another data set trains at once"
+    else:
+        ready = f"is prepared when the {what} begins ({origin})"
+    st.caption(f"{title} {ready}.")
