@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cnnlab.analysis import Grid, Point, Side, border_frame, ratio_frame, summary, times_frame
@@ -80,6 +82,33 @@ def test_one_device_alone_says_what_is_fastest() -> None:
         "On Example CPU, batch size 32, units 64 is the fastest: 6.4 µs per image, 16 times as "
         "fast as batch size 512, units 1,024."
     )
+
+
+def noisy_where(made: Grid, *places: tuple) -> Grid:
+    points = [replace(point, noisy=point.place in places) for point in made.points]
+    return Grid(made.sides, tuple(points))
+
+
+def test_noisy_cells_are_no_extremes_of_one_device() -> None:
+    made = grid(by_size)
+    assert summary(noisy_where(made, (512, 1024), (512, 64)), CPU) == (
+        "On Example CPU, batch size 32, units 64 is the fastest: 6.4 µs per image, 16 times as "
+        "fast as batch size 32, units 1,024. Noisy cells are left out of this."
+    )
+    every = {point.place for point in made.points}
+    assert summary(noisy_where(made, *(every - {(32, 256)})), CPU).endswith(
+        "25.6 µs per image, the only steady cell so far."
+    )
+    assert "No cell has a steady figure" in summary(noisy_where(made, *every), CPU)
+
+
+def test_a_border_among_noisy_cells_is_called_rough() -> None:
+    made = grid(by_size, by_step)
+    every = sorted({point.place for point in made.points})
+    assert summary(noisy_where(made, *every[:4]), CPU, GPU).endswith(
+        "4 of these 6 cells are noisy, so take it as a rough picture."
+    )
+    assert "noisy" not in summary(noisy_where(made, *every[:3]), CPU, GPU)
 
 
 def test_of_sequences_the_time_is_that_of_a_sequence() -> None:

@@ -14,7 +14,7 @@ from example_sweeps import AXES, add_sweep
 
 from cnnlab.__main__ import main
 from cnnlab.history import History
-from cnnlab.spec import PRESETS, RunCard
+from cnnlab.spec import PRESETS, RunCard, Status
 
 
 def cnnlab(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -97,6 +97,17 @@ def test_each_way_to_switch_the_gpu_off_ends_on_the_cpu(way: str) -> None:
     assert done.returncode == 0, done.stderr
     device = json.loads(done.stdout)["device"]
     assert (device["used"], device["gpu_off"]) == ("cpu", way)
+
+
+def test_who_trains_beside_another_process_is_told_so() -> None:
+    history = History()
+    run_id = history.create(PRESETS["tiny"].spec, name="My run", session="test")
+    history.mark(run_id, Status.RUNNING)
+    done = cnnlab("train", "--preset", "tiny", "--limit", 200, "--epochs", 1)
+    history.close()
+    assert done.returncode == 0
+    assert f"Another process is training My run ({run_id})" in done.stderr
+    assert "Another process" not in cnnlab("runs", "list").stderr
 
 
 def test_a_spec_file_is_the_same_run_as_its_options(tmp_path: Path) -> None:
@@ -240,8 +251,12 @@ def test_runs_travel_as_cards_and_are_compared(tmp_path: Path) -> None:
     again = cnnlab("runs", "export", card["run_id"], "-o", file)
     assert again.returncode == 2
     assert "is there already" in again.stderr.replace("\n", " ")
-    file.write_text(json.dumps(card | {"run_id": "elsewhere", "name": "From afar"}))
-    assert "elsewhere" in cnnlab("runs", "import", file).stdout
-    compared = json.loads(cnnlab("compare", card["run_id"], "elsewhere", "--json").stdout)
-    assert compared["runs"] == [card["run_id"], "elsewhere"]
+    there = [f"elsewhere-{number}" for number in range(2)]
+    for run_id in there:
+        # Whatever kept this computer busy meanwhile would be a reason for no verdict.
+        told = card | {"run_id": run_id, "name": "From afar", "disturbances": None}
+        file.write_text(json.dumps(told))
+        assert run_id in cnnlab("runs", "import", file).stdout
+    compared = json.loads(cnnlab("compare", *there, "--json").stdout)
+    assert compared["runs"] == there
     assert compared["pairs"][0]["speed_up"] == 1.0

@@ -7,6 +7,7 @@ from example_sweeps import AXES, CPU, GPU, add_sweep
 from quiet_lab import QuietLab, own_history, page, said
 from streamlit.testing.v1 import AppTest
 
+from cnnlab import sweep
 from cnnlab.history import History
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import Axis, SweepStatus
@@ -97,6 +98,12 @@ def test_one_device_alone_says_what_is_fastest(history) -> None:
     app = page("explore")
     assert app.subheader[0].value.startswith("On Example CPU, threads 1 is the fastest")
     assert len(drawings(app)) == 1
+
+
+def test_the_cells_of_a_calibration_are_not_ranked(history) -> None:
+    names = sweep.calibration(["cpu"]).axes[0].values[:3]
+    add_sweep(history, devices=[CPU], axes=[Axis(name="probe", values=names)])
+    assert page("explore").subheader[0].value.startswith("What small networks take on Example CPU")
 
 
 def test_noisy_cells_are_marked_and_the_mark_is_explained(history) -> None:

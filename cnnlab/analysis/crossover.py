@@ -169,6 +169,14 @@ def summary(grid: Grid, first: str, second: str | None = None) -> str:
     if second is None:
         return _alone(grid, first)
     one, other = grid.at(first), grid.at(second)
+    both = [(point, other[place]) for place, point in one.items() if place in other]
+    noisy = sum(point.noisy or beside.noisy for point, beside in both)
+    hedge = f" {noisy} of these {len(both)} cells are noisy, so take it as a rough picture."
+    return _against(grid, first, second) + (hedge if 2 * noisy > len(both) else "")
+
+
+def _against(grid: Grid, first: str, second: str) -> str:
+    one, other = grid.at(first), grid.at(second)
     ratios = {place: _ratio(point, other[place]) for place, point in one.items() if place in other}
     if not ratios:
         return f"No cell has been measured on both {first} and {second} yet."
@@ -276,16 +284,23 @@ def _crossing(line: Sequence[tuple[float, float]]) -> tuple[float, bool] | None:
 
 
 def _alone(grid: Grid, device: str) -> str:
-    """Which cell of a device is the fastest, and by how much."""
-    found = sorted(grid.at(device).values(), key=lambda point: point.us_per_image or 0.0)
-    if not found:
+    """Which cell of a device is the fastest, and by how much, of those that are not noisy."""
+    measured = sorted(grid.at(device).values(), key=lambda point: point.us_per_image or 0.0)
+    if not measured:
         return f"Nothing has been measured on {device} yet."
+    found = [point for point in measured if not point.noisy]
+    if not found:
+        return (
+            f"No cell has a steady figure on {device} yet: too much else is going on there. "
+            "Measure again while nothing else runs."
+        )
     best, worst = found[0], found[-1]
     said = (
         f"On {device}, {place_text(grid, best.place)} is the fastest: "
         f"{_time(best.us_per_image or 0.0)} per {grid.thing}"
     )
     if best is worst:
-        return f"{said}, the only cell so far."
+        return f"{said}, the only {'cell' if len(measured) == 1 else 'steady cell'} so far."
     much = words.number(_ratio(worst, best))
-    return f"{said}, {much} times as fast as {place_text(grid, worst.place)}."
+    hedge = " Noisy cells are left out of this." if len(found) < len(measured) else ""
+    return f"{said}, {much} times as fast as {place_text(grid, worst.place)}.{hedge}"

@@ -15,6 +15,9 @@ from cnnlab.analysis.pace import FORWARD_SHARE
 from cnnlab.models import Layer, flops_per_image, layer_table, split, step_counts
 from cnnlab.spec import ExperimentSpec, ModelFacts, RunCard, Status
 
+WORST_ERROR = 0.5
+"""A cost model that misses its own cells by more than this as a rule says nothing of others."""
+
 
 class EarlierRun(cost.CellRun, Protocol):
     """What is asked of an earlier run; a summary of the history has it."""
@@ -85,12 +88,12 @@ def _by_cells(
     here = cost.samples(run for run in runs if run.origin is None)
     found = tuple(sample for sample in here if sample.setting == setting)
     model = _model(found)
-    if model is None or spec.compile:
+    if model is None or spec.compile or model.error > WORST_ERROR:
         return None
     step_ms = model.predict(cost.Work(*step_counts(spec, list(layers))))
     train, validation = split(spec, images)
     steps = math.ceil(train / spec.batch_size) + FORWARD_SHARE * validation / spec.batch_size
-    basis = f"{model.cells} measured cells, which are off by {words.percent(model.error)} as a rule"
+    basis = f"{model.cells} measured cells, give or take {words.percent(model.error)}"
     return Estimate(spec.epochs * steps * step_ms / 1e3, basis)
 
 
@@ -133,6 +136,7 @@ def _alike(run: EarlierRun, spec: ExperimentSpec, device: str) -> bool:
     return (
         run.status is Status.FINISHED
         and run.origin is None
+        and run.sweep is None
         and run.device is not None
         and run.device.used == device
         and run.spec.model.family == spec.model.family

@@ -15,7 +15,7 @@ from cnnlab.commands.shared import (
     emit_json,
     err,
     make_spec,
-    open_history,
+    open_to_time,
     spec_options,
     stop_on_signal,
 )
@@ -57,7 +57,7 @@ def race(repeats: int, against: str | None, session: str, as_json: bool, **optio
     if options["device"] or options["gpu_off"]:
         raise LabError("A race chooses the devices itself; leave out --device and --gpu-off.")
     name = f"Race: {default_name(spec, options['preset'])}"
-    with open_history() as history, stop_on_signal() as stop:
+    with open_to_time() as history, stop_on_signal() as stop:
         given = opponent_named(against, history.card) if against else None
         ways: tuple[GpuOff, ...] = get_args(GpuOff)
         lab = Lab(history, {way: worker_environment(way) for way in ways})

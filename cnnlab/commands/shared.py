@@ -23,6 +23,7 @@ from cnnlab.spec import (
     GpuOff,
     LabError,
     Precision,
+    Status,
     Tf32,
     change,
     parse_spec,
@@ -48,6 +49,21 @@ def open_history() -> Iterator[History]:
         yield history
     finally:
         history.close()
+
+
+@contextlib.contextmanager
+def open_to_time() -> Iterator[History]:
+    """`open_history` for what is timed; says so where another process is at that already."""
+    with open_history() as history:
+        busy = next((run for run in history.summaries() if run.status is Status.RUNNING), None)
+        if busy:
+            err.print(
+                f"Another process is training {busy.name} ({busy.run_id}): each makes the other "
+                "slower, and both will be marked as disturbed. For fair times wait for its end.",
+                markup=False,
+                soft_wrap=True,
+            )
+        yield history
 
 
 def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:

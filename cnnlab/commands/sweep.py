@@ -27,6 +27,7 @@ from cnnlab.commands.shared import (
     err,
     make_spec,
     open_history,
+    open_to_time,
     out,
     spec_options,
     stop_on_signal,
@@ -83,11 +84,11 @@ def sweep(
             raise LabError(
                 f"A resumed sweep keeps its plan and name; leave out {', '.join(given)}."
             )
-        with open_history() as history:
+        with open_to_time() as history:
             return _run(history, _resume(history, resumed, budget), as_json)
     plan = _plan(axes, named, BUDGET_SECONDS if budget is None else budget, options)
     sweeps.check_budget(plan, len(sweeps.cells(plan, _check)))
-    with open_history() as history:
+    with open_to_time() as history:
         title = name or f"Sweep: {default_name(plan.spec, options['preset'])}"
         sweep_id = history.sweeps.create(plan, name=title, session=session)
         return _run(history, history.sweeps.get(sweep_id), as_json)
@@ -97,7 +98,7 @@ def calibrate(as_json: bool) -> int:
     """Measure the built-in cells on the CPU and every accelerator; the exit code."""
     here = ("cpu", *(card.key for card in devices.describe().accelerators))
     plan = sweeps.calibration(here)
-    with open_history() as history:
+    with open_to_time() as history:
         sweep_id = history.sweeps.create(plan, name=sweeps.CALIBRATION, session="sweep")
         return _run(history, history.sweeps.get(sweep_id), as_json)
 

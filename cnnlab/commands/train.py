@@ -19,7 +19,7 @@ from cnnlab.commands.shared import (
     emit_json,
     err,
     make_spec,
-    open_history,
+    open_to_time,
     spec_options,
     stop_on_signal,
 )
@@ -70,7 +70,7 @@ def train(name: str | None, session: str, resume: str | None, as_json: bool, **o
     """Train one model and keep the run in the history."""
     if resume and (name or any(value is not None for value in options.values())):
         raise LabError("--resume goes on with a run as it is; leave the other options out.")
-    with open_history() as history, stop_on_signal() as stop:
+    with open_to_time() as history, stop_on_signal() as stop:
         checkpoint = None
         if resume:
             keeper, checkpoint = _reopen(history, resume)

@@ -4,6 +4,7 @@ Pure but for `KeptTurn`, which writes a measurement into the history that it is 
 """
 
 from cnnlab.sweep.axes import AXES, OFFERED, AxisKind, parse_axis
+from cnnlab.sweep.calibration import AXIS as PROBE
 from cnnlab.sweep.calibration import CHOICES, calibration
 from cnnlab.sweep.calibration import NAME as CALIBRATION
 from cnnlab.sweep.gains import BatchGain, batch_gains, gains
@@ -36,6 +37,7 @@ __all__ = [
     "MOST_AXES",
     "MOST_CELLS",
     "OFFERED",
+    "PROBE",
     "AxisKind",
     "BatchGain",
     "Cell",

@@ -24,8 +24,8 @@ from cnnlab.spec import (
 
 NAME = "Calibration"
 AXIS = "probe"
-SECONDS_PER_DEVICE = 40.0
-"""Half of it is for torch.compile, which takes seconds before the first step."""
+SECONDS_PER_DEVICE = 60.0
+"""Every cell once takes a third of it, and torch.compile a third; then the noisy ones again."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnlab import words
+from cnnlab.spec import SweepStatus
 from cnnlab.sweep import CALIBRATION
 from cnnlab.ui import gains, live, rights, sweeps, tables
 from cnnlab.ui.lab import device_labels, hardware, lab
@@ -15,7 +16,7 @@ POLL_SECONDS = 1.0
 def show() -> None:
     """A button, or how far it is; beneath, what the last one found."""
     st.write(
-        "About 40 seconds on each device: dense, convolutional and recurrent networks in a few "
+        "About a minute on each device: dense, convolutional and recurrent networks in a few "
         "sizes, and some of them again in each half precision, on one thread, compiled and, on an "
         "NVIDIA card, with TF32. The Train page then knows how long a run may take before the "
         "first one, and what pays here."
@@ -31,6 +32,27 @@ def show() -> None:
         **rights.limits(*_hindrance()),
     ) and rights.attempt(sweeps.calibrate):
         st.rerun()
+    _show_last()
+
+
+def _show_last() -> None:
+    """What the last calibration found, and what is wrong with it."""
+    last = next(iter(sweeps.calibrations()), None)
+    if last and last.status is not SweepStatus.FINISHED:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(tables.plain(f"The last calibration is not complete. {last.error or ''}"))
+            if st.button(
+                "Go on", icon=":material/play_arrow:", key="go-on-calibration", **rights.limits()
+            ) and rights.attempt(sweeps.go_on, last.sweep_id):
+                st.rerun()
+    measured = [cell.figure for cell in sweeps.calibrated() if cell.figure.step_ms]
+    noisy = sum(figure.noisy for figure in measured)
+    if 2 * noisy > len(measured):
+        st.warning(
+            f"{noisy} of the {len(measured)} measured cells are noisy and left out of what follows."
+            " Calibrate again while nothing else runs.",
+            icon=":material/blur_on:",
+        )
     for device, found in sweeps.gains().items():
         label = tables.plain(device_labels().get(device, device))
         st.caption(f"**{label}**: {gains.said(found)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import streamlit as st
@@ -12,6 +12,7 @@ from cnnlab.analysis import Grid
 from cnnlab.history import SweepRecord
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError, SweepStatus
+from cnnlab.sweep import AXES, PROBE
 from cnnlab.ui import explore_form, explore_grid, lab, live, rights, sweeps, tables
 from cnnlab.ui.explore_grid import Sweep
 
@@ -179,7 +180,7 @@ def _picture(grid: Grid) -> None:
     """The sentence, the ratio, the times, and the cells as a table."""
     devices = grid.devices
     pair = _pair(devices)
-    st.subheader(tables.plain(analysis.summary(grid, *(pair or devices[:1]))), anchor=False)
+    st.subheader(tables.plain(_headline(grid, pair or devices[:1])), anchor=False)
     if pair:
         _ratio(grid, *pair)
     maps = st.grid(2 if len(devices) > 1 else 1, min_column_width=320)
@@ -190,6 +191,13 @@ def _picture(grid: Grid) -> None:
         st.caption("~ marks a cell whose figure is noisy: not found again within 5 %.")
     with st.expander("As a table", icon=":material/table_rows:"):
         _table(grid)
+
+
+def _headline(grid: Grid, devices: Sequence[str]) -> str:
+    """What the grid comes to; the calibration's networks are too unlike to be ranked."""
+    if len(devices) == 1 and grid.sides[0].title == AXES[PROBE].title:
+        return f"What small networks take on {devices[0]}; the Hardware page says what pays."
+    return analysis.summary(grid, *devices)
 
 
 def _pair(devices: tuple[str, ...]) -> tuple[str, str] | None:

@@ -82,7 +82,11 @@ def _withheld(found: Mapping[str, float]) -> set[str]:
 
 def _note(name: str, found: Mapping[str, float]) -> str:
     here = {choice: gain for choice, gain in found.items() if CHOICES[choice].field == name}
-    return f"{_opened(said(here))}." if here else ""
+    sentences = []
+    for choice, gain in here.items():
+        away = "" if pays(gain) or name == "threads" else ", so it is left out"
+        sentences.append(f"{_opened(told(choice, gain))}{away}.")
+    return " ".join(sentences)
 
 
 def _opened(sentence: str) -> str:
@@ -92,20 +96,26 @@ def _opened(sentence: str) -> str:
 
 def said(gains: Mapping[str, float]) -> str:
     """How each choice did against doing without it, in words."""
-    return ", ".join(f"{choice} {_times(choice, gain)}" for choice, gain in gains.items())
+    return "; ".join(told(choice, gain) for choice, gain in gains.items())
 
 
-def _times(choice: str, gain: float) -> str:
-    times = f"about {words.number(gain, 2)} times as fast as {CHOICES[choice].against}"
-    return f"is {times} here on small networks" if pays(gain) else f"does not gain here ({times})"
+def told(choice: str, gain: float) -> str:
+    """How a choice did against doing without it, in words."""
+    against = CHOICES[choice].against
+    if pays(gain):
+        return f"{choice} is about {words.number(gain, 2)} times as fast as {against} here"
+    if pays(1 / gain):
+        return f"{choice} takes about {words.number(1 / gain, 2)} times as long as {against} here"
+    return f"{choice} is about as fast as {against} here"
 
 
 def said_of_batches(gain: BatchGain) -> str:
     """What a larger batch does for the time per picture, in words."""
+    if not pays(gain.most):
+        return f"{gain.large} instead of {gain.small}: no faster per example here."
     low, high = (words.number(value, 2) for value in (gain.least, gain.most))
     times = low if low == high else f"{low} to {high}"
     return (
-        f"On small networks, batches of {gain.large} are about {times} times as fast per example "
-        f"here as batches of {gain.small}, with {gain.large // gain.small} times fewer updates of "
-        "the weights."
+        f"{gain.large} instead of {gain.small}: about {times} times as fast per example here, on "
+        f"small networks, with {gain.large // gain.small} times fewer updates."
     )

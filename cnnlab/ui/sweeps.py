@@ -86,9 +86,13 @@ def gains() -> dict[str, dict[str, float]]:
 
 def calibrated() -> list[CellResult]:
     """What the cells of the newest calibration that is over came to; empty before there was one."""
-    over = (one for one in kept() if one.name == sweep.CALIBRATION and one.status.over)
-    found = (_calibration(one.sweep_id, one.seconds) for one in over)
+    found = (_calibration(one.sweep_id, one.seconds) for one in calibrations())
     return next((list(cells) for cells in found if any(cell.run_ids for cell in cells)), [])
+
+
+def calibrations() -> list[SweepRecord]:
+    """Those that are over, newest first."""
+    return [one for one in kept() if one.name == sweep.CALIBRATION and one.status.over]
 
 
 @lru_cache(maxsize=8)
