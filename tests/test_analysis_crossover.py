@@ -152,3 +152,12 @@ def test_one_axis_is_a_grid_of_one_row() -> None:
     single = Grid((Side("Threads", (1, 2)),), tuple(points))
     assert times_frame(single, CPU)["row"].tolist() == [0, 0]
     assert "threads 2 is the fastest: 5 µs per image, 2 times as fast" in summary(single, CPU)
+
+
+def test_one_axis_of_many_values_is_a_grid_of_one_column_from_the_top() -> None:
+    names = tuple(f"small cnn, batch {number}" for number in range(19))
+    points = [Point((name,), CPU, 10.0) for name in names]
+    single = Grid((Side("Probe", names),), tuple(points))
+    frame = times_frame(single, CPU)
+    assert set(frame["column"]) == {0}
+    assert frame["row"].tolist() == list(range(18, -1, -1))

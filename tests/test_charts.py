@@ -316,3 +316,10 @@ def show(head: int | None) -> None:
         build, frame = CHARTS[name]
         data = charts.packed(frame.head(head) if head else frame)
         st.vega_lite_chart(data, build(), key=name, alt=charts.alt_text(name), **charts.KEEP_ZOOM)
+
+
+def test_each_value_of_an_axis_of_a_grid_has_its_label() -> None:
+    names = tuple(f"small cnn, batch {number}" for number in range(19))
+    spec = charts.times_spec(("", ("",)), ("Probe", names))
+    axis = spec["layer"][0]["encoding"]["y"]["axis"]
+    assert axis["tickCount"] == len(axis["values"]) == 19

@@ -346,8 +346,12 @@ def test_run_cards_from_a_file_are_kept_by_its_name_and_chosen(history: History)
 def test_a_file_that_holds_no_run_cards_is_refused_by_name(history: History) -> None:
     app = page("compare")
     app.file_uploader[0].set_value([("notes.json", b"[1]", "application/json")]).run()
-    assert "notes.json" in app.toast[0].value
+    assert "notes.json" in said(app, "error")
+    assert not app.file_uploader[0].value  # not as if it had been taken
     assert not history.summaries()
+    app.file_uploader[0].set_value([("other.json", b"[2]", "application/json")]).run()
+    assert "other.json" in said(app, "error")
+    assert "notes.json" not in said(app, "error")
 
 
 def test_runs_can_be_taken_along(history: History) -> None:
@@ -371,5 +375,5 @@ def test_a_file_with_one_bad_card_brings_in_none_of_its_runs(history: History) -
     file = to_json([good, unkept]).encode()
     app = page("compare")
     app.file_uploader[0].set_value([("two.json", file, "application/json")]).run()
-    assert "still running" in app.toast[0].value
+    assert "still running" in said(app, "error")
     assert [run.run_id for run in history.summaries()] == [card.run_id]

@@ -12,6 +12,9 @@ import pandas as pd
 from cnnlab import words
 from cnnlab.spec import Value
 
+MOST_ACROSS = 6
+"""Values of a single axis that lie side by side: each has room for its label."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -43,10 +46,15 @@ class Grid:
     """What was asked for, and what is known of it so far."""
 
     sides: tuple[Side, ...]
-    """One or two: along the bottom, then upwards."""
+    """One or two: along the bottom, then upwards; a single one as `downwards` says."""
     points: tuple[Point, ...]
     thing: str = "image"
     """What a time is the time of: an image, or a sequence."""
+
+    @property
+    def downwards(self) -> bool:
+        """The only axis has so many values that each takes a row, from the top."""
+        return len(self.sides) == 1 and len(self.sides[0].values) > MOST_ACROSS
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -137,6 +145,8 @@ def _row(grid: Grid, point: Point, text: str, noisy: bool) -> dict[str, object]:
 def _spot(grid: Grid, place: tuple[Value, ...]) -> tuple[int, int]:
     """Column and row of a place, from 0."""
     spots = [side.values.index(value) for side, value in zip(grid.sides, place, strict=True)]
+    if grid.downwards:
+        return 0, len(grid.sides[0].values) - 1 - spots[0]
     return spots[0], spots[1] if len(spots) > 1 else 0
 
 

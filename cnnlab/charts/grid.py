@@ -11,7 +11,8 @@ from cnnlab.charts.colours import ACCELERATOR, CPU
 from cnnlab.charts.dress import SOURCE, once
 
 CELL, SELECTED = "cell", "chosen"
-ROW_HEIGHT = 84  # pixels
+ROW_HEIGHT, LIST_HEIGHT = 84, 34  # pixels of a row; of one that is the only column's
+LONGEST_LABEL = 260  # pixels
 BORDER = alt.NamedData("border")
 DEEPEST = 3.0
 """Doublings from which on a colour gets no stronger: eight times as fast."""
@@ -23,8 +24,11 @@ def _axis(title: str, labels: Sequence[str]) -> alt.Axis:
     return alt.Axis(
         title=title,
         values=list(range(len(labels))),
+        tickCount=len(labels),  # Vega leaves out every second value beyond one in 40 pixels
         labelExpr=f"{json.dumps(list(labels))}[datum.value]",
         labelAngle=0,
+        labelLimit=LONGEST_LABEL,
+        maxExtent=LONGEST_LABEL + 40,  # with the title, which else lies upon the labels
         grid=False,
         ticks=False,
         domain=False,
@@ -52,8 +56,9 @@ def _written(colour: alt.Color | alt.Value) -> alt.Chart:
     )
 
 
-def _layered(rows: int, *layers: alt.Chart) -> alt.LayerChart:
-    return alt.LayerChart(layer=list(layers), data=SOURCE, height=max(ROW_HEIGHT * rows, 150))
+def _layered(columns: int, rows: int, *layers: alt.Chart) -> alt.LayerChart:
+    height = (ROW_HEIGHT if columns > 1 else LIST_HEIGHT) * rows
+    return alt.LayerChart(layer=list(layers), data=SOURCE, height=max(height, 150))
 
 
 @once
@@ -84,7 +89,7 @@ def times_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
         .add_params(chosen)
     )
     ink = alt.when(alt.datum.dark).then(alt.value("white")).otherwise(alt.value("#12171d"))
-    return _layered(len(y[1]), cells, _written(ink))
+    return _layered(len(x[1]), len(y[1]), cells, _written(ink))
 
 
 @once
@@ -121,4 +126,4 @@ def ratio_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
         .mark_rule(strokeWidth=4, color="#12171d", strokeCap="round")
         .encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     )
-    return _layered(len(y[1]), cells, _written(ink), line)
+    return _layered(len(x[1]), len(y[1]), cells, _written(ink), line)

@@ -18,7 +18,7 @@ from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import compare_choice, lab, rights, tables
 from cnnlab.ui.lab import history
 
-UPLOADED = "compare.uploaded"
+UPLOADED, ROUND, REFUSED = "compare.uploaded", "compare.round", "compare.refused"
 
 
 def export(cards: Sequence[RunCard], origins: Mapping[str, str]) -> None:
@@ -118,27 +118,34 @@ def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
 
 def bring_in() -> None:
     """Let the reader bring in run cards from other labs; they are chosen at once."""
+    # Each round has an uploader of its own, an empty one: else what was refused would lie there as
+    # if it had been taken, and come along with the next file.
+    key = f"{UPLOADED}-{st.session_state.get(ROUND, 0)}"
     with st.expander("Bring in runs from a file", icon=":material/upload_file:"):
         st.file_uploader(
             "Run cards, as “Take along” or the command line writes them",
             type=["json", "parquet"],
             accept_multiple_files=True,
-            key=UPLOADED,
+            key=key,
             on_change=_read_files,
+            args=(key,),
             **rights.limits(),
         )
+        for said in st.session_state.get(REFUSED, []):
+            st.error(tables.plain(said), icon=":material/error:")
         st.caption("They keep the name of their file, to be told from runs made here.")
 
 
-def _read_files() -> None:
-    """For a callback, which owns no place: what went wrong is said in a toast."""
+def _read_files(key: str) -> None:
     brought: list[str] = []
-    for file in st.session_state[UPLOADED]:
+    refused: list[str] = []
+    for file in st.session_state[key]:
         try:
             brought += lab.bring_in(file.getvalue(), file.name)
         except LabError as error:
-            said = tables.plain(f"{file.name}: {error}")
-            st.toast(said, icon=":material/error:", duration="long")
+            refused.append(f"{file.name}: {error}")
+    st.session_state[REFUSED] = refused
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     if brought:
         compare_choice.put(list(dict.fromkeys([*compare_choice.asked(), *brought])))
         count = len(brought)

@@ -216,7 +216,11 @@ def _axes(grid: Grid) -> tuple[tuple[str, tuple[str, ...]], tuple[str, tuple[str
         (side.title, tuple(words.count(v) if isinstance(v, int) else v for v in side.values))
         for side in grid.sides
     ]
-    return found[0], found[1] if len(found) > 1 else ("", ("",))
+    none: tuple[str, tuple[str, ...]] = ("", ("",))
+    if grid.downwards:
+        title, labels = found[0]
+        return none, (title, labels[::-1])
+    return found[0], found[1] if len(found) > 1 else none
 
 
 def _times(grid: Grid, device: str) -> None:
