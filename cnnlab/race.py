@@ -42,7 +42,10 @@ class Result(Frozen):
     speed_up: Gain | None
     reasons: tuple[str, ...]
     """Why no number is claimed; empty where one is."""
+    heading: str
+    """The verdict as one short sentence; reasons and opponent stand elsewhere."""
     verdict: str
+    """The verdict with the reasons, or with the opponent that was recorded."""
     where: str = ""
     """Where the time of each lane went."""
 
@@ -161,8 +164,13 @@ def _why_lost(card: RunCard) -> str:
 def _no_verdict(same: bool, reasons: Sequence[str]) -> Result:
     said = "; ".join(reasons[:MOST_REASONS])
     more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-    verdict = f"No verdict: {said}{more}."
-    return Result(same_start=same, speed_up=None, reasons=tuple(reasons), verdict=verdict)
+    return Result(
+        same_start=same,
+        speed_up=None,
+        reasons=tuple(reasons),
+        heading="No verdict.",
+        verdict=f"No verdict: {said}{more}.",
+    )
 
 
 def _ordered(one: RunCard, other: RunCard) -> Pair:
@@ -186,6 +194,7 @@ def _decide(pairs: Sequence[Pair], same: bool, said: str = "") -> Result:
         same_start=same,
         speed_up=_gain(gains),
         reasons=(),
+        heading=sentence,
         verdict=f"{sentence} {said}".strip(),
         where=f"{_where(first)} {_where(second)}",
     )
@@ -238,11 +247,10 @@ def _where(card: RunCard) -> str:
 
 
 def other_than_published(spec: ExperimentSpec) -> list[str]:
-    """What of a spec that decides speed is not as in the published runs, a phrase each."""
+    """What of a spec that decides speed is not as in the published runs, each as it is spoken."""
     ours, theirs = asked_facts(spec), asked_facts(PRESETS["article"].spec)
     names = (name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name))
-    fields = dict.fromkeys(name.split(".")[0] for name in names)
-    return [f"{spoken(field)} is not as published" for field in fields]
+    return [spoken(field) for field in dict.fromkeys(name.split(".")[0] for name in names)]
 
 
 def _beside_published(cards: Sequence[RunCard], opponent: Reference, same: bool) -> Result:
@@ -250,19 +258,17 @@ def _beside_published(cards: Sequence[RunCard], opponent: Reference, same: bool)
     ours = median(epoch_seconds(card.epochs, warm=len(card.epochs) > 1) for card in cards)
     low, high = (words.duration(value) for value in opponent.epoch_seconds)
     theirs = low if low == high else f"{low} to {high}"
-    different = other_than_published(cards[0].spec)
-    apart = "with another recipe and machine" if different else "on another machine"
+    heading = f"An epoch took {words.duration(ours)} here, {theirs} in the published run."
+    reasons = [
+        "only one kind of device ran here",
+        f"“{opponent.title}” ran on a {opponent.device}: published, not measured here",
+    ]
+    if different := other_than_published(cards[0].spec):
+        reasons.append(f"not as published: {', '.join(different)}")
     return Result(
         same_start=same,
         speed_up=None,
-        reasons=(
-            "only one kind of device ran here",
-            f"{opponent.title} was published, not measured here",
-            *different,
-        ),
-        verdict=(
-            f"Here an epoch took {words.duration(ours)}. The published run “{opponent.title}” took "
-            f"{theirs} an epoch on its {opponent.device}: published, not measured here, {apart}, "
-            "so no number is claimed."
-        ),
+        reasons=tuple(reasons),
+        heading=heading,
+        verdict=f"{heading} No number is claimed: {'; '.join(reasons)}.",
     )

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab.charts import alt_text
 from cnnlab.devices import Accelerator, Cpu, Hardware
 from cnnlab.history import History
-from cnnlab.spec import Epoch, EpochEnded, LabError, Status
+from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, Status
 
 pytestmark = pytest.mark.usefixtures("quiet_lab", "cpu_alone")
 
@@ -53,7 +53,8 @@ def test_nothing_starts_before_the_devices_are_known(quiet_lab: QuietLab) -> Non
 
 def test_before_the_start_it_says_what_a_race_is_and_who_stands_in() -> None:
     app = page("race")
-    assert "from the same weights, over the same batches" in said(app)
+    assert "once on the CPU" not in said(app)
+    assert "runs on the CPU here; beside it stands a run on record or a published" in said(app)
     assert "published, not measured here" in said(app, "info")
     assert "14,468 parameters" in said(app)
 
@@ -120,6 +121,7 @@ def test_an_accelerator_here_is_the_opponent_unless_another_is_chosen(quiet_lab:
     app = page("race")
     assert app.selectbox[0].value == "cuda:0"
     assert not app.info
+    assert "from the same weights, over the same batches: once on the CPU" in said(app)
     app.selectbox[0].set_value("article-gpu-20").run()
     assert "published, not measured here" in said(app, "info")
     assert "no accelerator" not in said(app, "info")
@@ -184,9 +186,12 @@ def test_a_recorded_opponent_has_the_other_lane_and_may_lose(history: History) -
     recorded = add_run(history, device=CARD, step_ms=8.0, name="yesterday")
     app = page("race", runs=add_run(history, device=CPU, step_ms=120.0), against=recorded)
     assert "The GPU is 15 times as fast" in said(app, "header")
-    assert "recorded on" in said(app, "header")
+    assert "recorded on" not in said(app, "header")
+    assert "recorded on" in said(app, "caption")
     assert "Example GPU" in said(app, "subheader")
     assert figures(app)["Recorded reached it after"]
+    button(app, "Replay").click().run()
+    assert "Recorded: val. accuracy" in figures(app)
 
 
 def test_an_unfinished_run_gives_no_verdict(history: History) -> None:
@@ -201,9 +206,25 @@ def test_an_unfinished_run_gives_no_verdict(history: History) -> None:
 
 def test_one_lane_stands_beside_the_published_run(history: History) -> None:
     app = page("race", runs=add_run(history, device=CPU))
-    assert "no number is claimed" in said(app, "header")
+    assert said(app, "header") == "An epoch took 1.35 s here, 20 s to 22 s in the published run."
     assert "GeForce RTX 3060" in said(app, "subheader")
-    assert "data set is not as published" in said(app, "caption")
+    assert "- not as published\\: data set, examples used, network" in said(app, "caption")
+    assert "Replay" not in [item.label for item in app.button]  # its lane would run alone
+
+
+def test_beside_the_published_run_of_the_same_recipe_there_is_something_to_replay(
+    history: History,
+) -> None:
+    app = page("race", runs=add_run(history, spec=PRESETS["article"].spec))
+    button(app, "Replay").click().run()
+    assert {"CPU: val. accuracy", "Published: val. accuracy"} <= figures(app).keys()
+
+
+def test_a_race_of_seconds_is_replayed_in_slow_motion(history: History) -> None:
+    runs = [add_run(history, device=device, step_ms=12.0) for device in (CPU, CARD)]
+    app = page("race", runs=",".join(runs))
+    button(app, "Replay").click().run()
+    assert "times as slow as the race was" in said(app, "caption")
 
 
 def test_a_stopped_race_withdraws_what_waits_before_what_runs(

@@ -13,6 +13,10 @@ from cnnlab import charts, words
 from cnnlab.models import Layer
 
 HEIGHT = 260  # pixels
+# Of a place under a block: below the first its shape would run into the next one's, below the
+# second its title would, at the usual size of letters.
+SHAPE_FITS, TITLE_FITS = 78, 52  # pixels
+_PLACE = "bandwidth('layer_0_x')"  # the name that Vega-Lite gives the scale of the words
 # Okabe and Ito's colours that do not stand for a device.
 COLOURS = {
     "Input": "#999999",
@@ -130,15 +134,20 @@ def _chart(present: tuple[str, ...]) -> charts.Spec:
 
 
 def _labels(base: alt.Chart) -> alt.Chart:
-    """The words under the blocks, as an axis: it leaves out what would run into other words."""
+    """The words under the blocks, as an axis.
+
+    On a narrow screen it leaves out the shapes, so that every block keeps its name; where these
+    would still run into each other, every second one.
+    """
+    words_of = "slice(split(datum.value, '|'), 1)"
     axis = alt.Axis(
         title=None,
         orient="bottom",
         domain=False,
         ticks=False,
         labelAngle=0,
-        labelExpr="slice(split(datum.value, '|'), 1)",
-        labelFontSize=12,
+        labelExpr=f"{_PLACE} < {SHAPE_FITS} ? split({words_of}[0], ' ') : {words_of}",
+        labelFontSize=alt.expr(f"{_PLACE} < {TITLE_FITS} ? 10 : 12"),
         labelOverlap="parity",
         labelFlush=False,
     )

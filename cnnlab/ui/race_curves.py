@@ -47,7 +47,8 @@ def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         axis = run_view.axis_choice("race-axis", "seconds")
         over = all(state.card.status.over for state in states)
-        if over and any(state.card.epochs for state in states):
+        # One lane by itself is no race to watch.
+        if over and len(_curves(states, opponent, "seconds").runs) > 1:
             args = (_key(states, opponent),)
             st.button("Replay", icon=":material/replay:", on_click=_begin_replay, args=args)
     curves = _curves(states, opponent, axis)
@@ -181,11 +182,17 @@ def replay(states: Sequence[RunState], opponent: Opponent | None) -> bool:
     longest, highest = float(curves.frame["x"].max()), float(curves.frame["value"].max())
     until = (longest, min(1.0, math.ceil(20 * highest) / 20))
     spec = charts.overlay_spec("accuracy", "seconds", curves.runs, until=until)
-    pace = words.number(longest / REPLAY_SECONDS)
-    st.caption(f"All lanes from one start, at {pace} times the speed of the race.")
+    st.caption(f"All lanes from one start, {_pace(longest)}.")
     live.every(FRAME_SECONDS, _frame, curves, spec, began, longest)
     st.button("End the replay", icon=":material/stop_circle:", on_click=_end_replay)
     return True
+
+
+def _pace(longest: float) -> str:
+    """How a race of so many seconds is replayed, in words."""
+    if longest < REPLAY_SECONDS:
+        return f"{words.number(REPLAY_SECONDS / longest, 2)} times as slow as the race was"
+    return f"at {words.number(longest / REPLAY_SECONDS)} times the speed of the race"
 
 
 def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> None:

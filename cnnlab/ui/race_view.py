@@ -33,14 +33,11 @@ def in_the_link() -> list[str]:
 
 def offer() -> None:
     """What a race is, what it would run here, and Start."""
-    st.markdown(
-        "The same network, from the same weights, over the same batches: once on the CPU, once on "
-        "the accelerator, one after the other, so that neither disturbs the other."
-    )
+    known = lab.hardware() is not None
+    st.markdown(_lede(alone=known and not _accelerators()))
     spec, layers = _recipe()
     chosen = _choose_opponent()
     devices, opponent = _sides(chosen)
-    known = lab.hardware() is not None
     if not known:
         st.info("Looking for devices, which takes some seconds.", icon=":material/hourglass_empty:")
     elif opponent:
@@ -67,6 +64,18 @@ def offer() -> None:
         estimates.say_times(spec, layers, devices, runs=int(repeats))
     if ready:
         _start(spec, devices, int(repeats), chosen if opponent else "")
+
+
+def _lede(alone: bool) -> str:
+    """What a race is, where the CPU is alone and where it is not."""
+    if alone:
+        return (
+            "The network runs on the CPU here; beside it stands a run on record or a published one."
+        )
+    return (
+        "The same network, from the same weights, over the same batches: once on the CPU, once on "
+        "the accelerator, one after the other, so that neither disturbs the other."
+    )
 
 
 def _accelerators() -> dict[str, str]:
@@ -259,12 +268,12 @@ def _verdict(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
     if any(card.status is not Status.FINISHED for card in cards):
         st.warning(tables.plain(result.verdict), icon=":material/balance:")
         return
-    st.header(tables.plain(result.verdict), anchor=False)
+    st.header(tables.plain(result.heading), anchor=False)
     if result.where:
         st.markdown(tables.plain(result.where))
     if result.reasons:
-        reasons = "; ".join(result.reasons)
-        st.caption(f"Why no number is claimed: {tables.plain(reasons)}.")
+        reasons = "".join(f"\n- {tables.plain(reason)}" for reason in result.reasons)
+        st.caption(f"Why no number is claimed:\n{reasons}")
     if result.same_start and (len(cards) > 1 or isinstance(opponent, RunCard)):
         digest = next(card.model.weights_sha256 for card in cards if card.model) or ""
         st.caption(f"Every run began from the same weights (SHA-256 {digest[:12]}…).")
