@@ -16,6 +16,9 @@ from cnnlab.ui import lab, rights, sweeps, tables
 
 KEY, OFFER = "sweep.", "sweep.offer"
 NONE = ""
+MOST_CHARS = 5_000
+"""Of the values of an axis: a browser drops what is longer without a word, so far more than the
+sweep takes, which says what is too many."""
 RUNS = 20
 """Finished runs that are offered as a base, the newest first."""
 
@@ -156,7 +159,7 @@ def _show_axis(number: int, label: str) -> None:
         right.text_input(
             "Values",
             key=f"{KEY}values{number}",
-            max_chars=200,
+            max_chars=MOST_CHARS,
             help=f"Separated by commas: {', '.join(known)}." if known else "Separated by commas.",
         )
 

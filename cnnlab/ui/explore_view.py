@@ -181,6 +181,8 @@ def _picture(grid: Grid) -> None:
     devices = grid.devices
     pair = _pair(devices)
     st.subheader(tables.plain(_headline(grid, pair or devices[:1])), anchor=False)
+    if not any(point.us_per_image or point.error for point in grid.points):
+        return  # nothing to draw or to list: axes without cells say less than the sentence
     if pair:
         _ratio(grid, *pair)
     maps = st.grid(2 if len(devices) > 1 else 1, min_column_width=320)
