@@ -185,9 +185,18 @@ def test_validation_stands_at_the_end_of_its_epoch_on_every_axis(axis, training_
     assert list(validation["value"]) == pytest.approx([0.09, 0.18, 0.27])
 
 
+def test_the_first_batches_of_an_epoch_are_not_drawn_but_of_the_first():
+    run = Pretend(2, 40, window=4)
+    frame = analysis.only(analysis.curves(run.series(), (), 40), "accuracy")
+    assert list(frame["x"]) == [*range(4, 41, 4), *range(52, 81, 4)]
+    short = Pretend(2, 3, window=1)
+    frame = analysis.only(analysis.curves(short.series(), (), 3), "accuracy")
+    assert list(frame["x"]) == [1, 2, 3, 6]  # an epoch of fewer batches has its end
+
+
 def test_training_shows_window_ends_only_and_by_fractions_of_an_epoch():
-    run = Pretend(2, 10, window=5)
-    frame = analysis.only(analysis.curves(run.series(), (), 10, "epoch"), "accuracy")
+    run = Pretend(2, 20, window=10)
+    frame = analysis.only(analysis.curves(run.series(), (), 20, "epoch"), "accuracy")
     assert list(frame["x"]) == [0.5, 1.0, 1.5, 2.0]
     assert list(frame["value"]) == pytest.approx([0.25, 0.5, 0.75, 1.0])
 

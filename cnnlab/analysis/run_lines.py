@@ -14,7 +14,16 @@ import numpy as np
 import pandas as pd
 
 from cnnlab import words
-from cnnlab.analysis.series import METRICS, POINTS, SPLIT, Floats, Series, downsample, step_times
+from cnnlab.analysis.series import (
+    METRICS,
+    POINTS,
+    SPLIT,
+    Floats,
+    Series,
+    downsample,
+    step_times,
+    worth_drawing,
+)
 from cnnlab.spec import RunCard
 
 Progress = Literal["step", "epoch", "seconds", "images", "joules"]
@@ -83,7 +92,7 @@ def lines(card: RunCard, label: str, measure: Measure, axis: Progress) -> list[L
 def step_lines(card: RunCard, label: str, measure: Measure, series: Series) -> list[Line]:
     """The curves of one run against its steps, as finely as they were kept."""
     by_epoch = lines(card, label, measure, "step")
-    ends = np.flatnonzero(~np.isnan(series.seconds))
+    ends = worth_drawing(series, steps_per_epoch(card))
     if not len(ends):
         return by_epoch
     if measure == "step_ms":

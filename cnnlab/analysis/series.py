@@ -28,6 +28,8 @@ POINTS = 1000
 # Averages over time (throughput, memory) are smooth: fewer points show all there is.
 SMOOTH_POINTS = 300
 MEDIAN_WINDOW_STEPS = 51
+# The mean of an epoch so far is noise before as many batches, a spike where the last one ended.
+FEWEST_BATCHES = 10
 HISTOGRAM_BINS = 40
 
 METRICS: tuple[Metric, ...] = ("loss", "accuracy")
@@ -129,13 +131,13 @@ def curves(
 ) -> pd.DataFrame:
     """Loss and accuracy, training and validation: a row for each point of a curve.
 
-    Training values are running means of their epoch, read where windows end; a run without steps
+    Training values are running means of their epoch, read at `worth_drawing`; a run without steps
     has its epochs' means. Validation stands at the end of its epoch.
 
     Returns:
         Columns x (steps, epochs or seconds since the fit began), value, metric, split.
     """
-    ends = np.flatnonzero(~np.isnan(series.seconds))
+    ends = worth_drawing(series, steps_per_epoch)
     closes = _epoch_ends(epochs, steps_per_epoch, axis)
     windows = _training_x(series, ends, steps_per_epoch, axis) if len(ends) else closes
     parts: list[tuple[Floats, Floats]] = []
@@ -153,6 +155,20 @@ def curves(
             "split": pd.Categorical.from_codes(np.repeat([0, 1, 0, 1], lengths), dtype=SPLIT),
         }
     )
+
+
+def worth_drawing(series: Series, steps_per_epoch: int) -> Integers:
+    """Places of the windows' ends at which the running means of an epoch say something.
+
+    Those are the ends from the `FEWEST_BATCHES`-th batch of an epoch on, or its last if it has
+    fewer; and all of the first epoch, before which there is nothing to spike from and for whose
+    first point people wait.
+    """
+    ends = np.flatnonzero(~np.isnan(series.seconds))
+    epoch = series.epoch[ends]
+    begun = series.step[np.searchsorted(series.epoch, epoch)]
+    batches = series.step[ends] - begun + 1
+    return ends[(epoch == 1) | (batches >= min(FEWEST_BATCHES, steps_per_epoch))]
 
 
 def only(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:

@@ -12,12 +12,25 @@ Family = DeviceKind | Literal["reference"]
 
 CPU, ACCELERATOR, REFERENCE = "#0072B2", "#E69F00", "#7A7A7A"
 COLOURS: dict[Family, str] = {"cpu": CPU, "accelerator": ACCELERATOR, "reference": REFERENCE}
-# Shades that stay apart on white and on dark ground, for several runs of one family.
+# Shades that stay apart on white and on dark ground, for several runs of one family. They were
+# chosen for the largest least distance (CIELAB) between any two, seen with full colour vision and
+# without red, green or blue cones.
 SHADES: dict[Family, tuple[str, ...]] = {
-    "cpu": (CPU, "#56B4E9", "#3F6FD8", "#2A9DB0", "#8AA6E8"),
-    "accelerator": (ACCELERATOR, "#D55E00", "#F0B95A", "#C9822B", "#F08A5D"),
+    "cpu": (CPU, "#56B4E9", "#8C7FFF", "#4430F2", "#2A9DB0"),
+    "accelerator": (ACCELERATOR, "#D55E00", "#7D5540", "#CCB770", "#C08A6A"),
     "reference": (REFERENCE, "#A8A8A8", "#5E6B75", "#8F8377", "#949CA3"),
 }
+
+# Nothing is told by colour alone: each shade of a family has its own shape of point.
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
+
+
+def shape_of(colour: str) -> str:
+    """The shape of the points of a run that has this colour."""
+    for shades in SHADES.values():
+        if colour in shades:
+            return SHAPES[shades.index(colour)]
+    return SHAPES[0]
 
 
 def run_colours(

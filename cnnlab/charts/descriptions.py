@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 ALT_TEXT = {
-    "loss": "Line chart of the loss: training as a solid line, validation dashed with points.",
-    "accuracy": "Line chart of the accuracy: training solid, validation dashed with points.",
+    "loss": "Line chart of the loss: training as a solid line, the mean of each epoch so far from "
+    "its tenth batch on, validation dashed with points.",
+    "accuracy": "Line chart of the accuracy: training solid, the mean of each epoch so far from "
+    "its tenth batch on, validation dashed with points.",
     "step_times": "Line chart of the time each training step took, with its rolling median.",
     "step_histogram": "Bar chart of how many steps took how many milliseconds.",
     "throughput": "Line chart of the images, or sequences, trained per second over time.",

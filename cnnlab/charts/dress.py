@@ -17,6 +17,7 @@ Quantity = Literal["loss", "accuracy", "step_ms"]
 P = ParamSpec("P")
 
 TALLEST, TALL, LOW = 420, 340, 260  # pixels: to be read across a room
+EDGE = 8  # pixels between the first and last point and the frame, which would cut them in half
 ZOOM = "zoom"
 KEEP_ZOOM: dict[str, Any] = {"on_select": "rerun", "selection_mode": ZOOM}
 ZOOM_HINT = "Scroll to zoom, drag to move, double-click to see everything again."
@@ -36,6 +37,8 @@ AXIS_FORMATS: dict[Progress, str] = {
     "images": ",d",
     "joules": ",.3~s",
 }
+# Thousands written out, and a prefix only beyond: Vega's own would say "0.2k" beside "1k".
+LARGE_NUMBERS = "format(datum.value, datum.value < 1e4 ? ',~r' : '~s')"
 # Title of the axis, title in a tooltip, number format.
 QUANTITIES: dict[Quantity, tuple[str, str, str]] = {
     "loss": ("Loss (mean of the epoch so far)", "Loss", ".4~f"),
@@ -101,8 +104,19 @@ def zoom() -> alt.Parameter:
 def x_axis(field: str, axis: Progress, **options: Any) -> alt.X:
     """What a chart is drawn against, with its title and ticks; options are those of `alt.X`."""
     large = axis in ("step", "images", "joules")
-    ticks = alt.Axis(grid=False, tickCount=8, format="~s" if large else alt.Undefined)
+    ticks = alt.Axis(
+        grid=False,
+        tickCount=8,
+        tickMinStep=1 if axis in ("step", "epoch") else alt.Undefined,
+        labelExpr=LARGE_NUMBERS if large else alt.Undefined,
+    )
+    options = {"scale": roomy()} | options
     return alt.X(f"{field}:Q", title=AXIS_TITLES[axis], axis=ticks, **options)
+
+
+def roomy(**options: Any) -> alt.Scale:
+    """A scale on which no point lies on the frame; options are those of `alt.Scale`."""
+    return alt.Scale(nice=False, padding=EDGE, **options)
 
 
 def tooltip(field: str, title: str, format_: str) -> alt.Tooltip:

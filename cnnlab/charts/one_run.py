@@ -7,6 +7,7 @@ import altair as alt
 from cnnlab.analysis import Axis, Metric
 from cnnlab.charts.colours import ACCELERATOR, COLOURS, CPU, REFERENCE, Family
 from cnnlab.charts.dress import (
+    LARGE_NUMBERS,
     LOW,
     QUANTITIES,
     SOURCE,
@@ -15,6 +16,7 @@ from cnnlab.charts.dress import (
     hover,
     layered,
     once,
+    roomy,
     tooltip,
     validation_points,
     x_axis,
@@ -30,7 +32,7 @@ def curve(metric: Metric, axis: Axis, colour: str) -> alt.LayerChart:
     ticks = alt.Axis(format="%") if metric == "accuracy" else alt.Axis()
     base = alt.Chart().encode(
         x=x_axis("x", axis),
-        y=alt.Y("value:Q", title=title, axis=ticks, scale=alt.Scale(zero=metric == "accuracy")),
+        y=alt.Y("value:Q", title=title, axis=ticks, scale=roomy(zero=metric == "accuracy")),
         tooltip=[
             alt.Tooltip("split:N", title="Pictures"),
             x_tooltip(axis),
@@ -51,7 +53,7 @@ def step_times(colour: str) -> alt.LayerChart:
     The axis is logarithmic, so that a first step a hundred times as long leaves the rest readable.
     """
     shown = alt.selection_point(name="shown", fields=["series"], bind="legend")
-    y = alt.Scale(type="log", nice=False)
+    y = roomy(type="log")
     base = alt.Chart().encode(x=x_axis("step", "step"))
     names = alt.Legend(labelExpr="datum.label == 'ms' ? 'each step' : 'rolling median'")
     colours = alt.Scale(domain=["ms", "median_ms"], range=[REFERENCE, colour])
@@ -91,7 +93,7 @@ def step_histogram(colour: str) -> alt.Chart:
                 axis=alt.Axis(tickCount=8),
             ),
             x2="to_ms:Q",
-            y=alt.Y("steps:Q", title="Steps", axis=alt.Axis(format="~s")),
+            y=alt.Y("steps:Q", title="Steps", axis=alt.Axis(labelExpr=LARGE_NUMBERS)),
             color=grey_beyond.otherwise(alt.value(colour)),
             tooltip=[
                 tooltip("from_ms", "From (ms)", ",.3~f"),
@@ -108,7 +110,11 @@ def throughput(colour: str) -> alt.LayerChart:
     """Pictures per second over wall time, from `analysis.throughput`."""
     base = alt.Chart().encode(
         x=x_axis("seconds", "seconds"),
-        y=alt.Y("images_per_second:Q", title="Trained per second", axis=alt.Axis(format="~s")),
+        y=alt.Y(
+            "images_per_second:Q",
+            title="Trained per second",
+            axis=alt.Axis(labelExpr=LARGE_NUMBERS),
+        ),
         tooltip=[
             tooltip("seconds", "Wall time (s)", ",.1~f"),
             tooltip("images_per_second", "Trained per second", ",.0f"),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 
 from cnnlab.analysis import PHASES, Axis, Measure, Progress
-from cnnlab.charts.colours import REFERENCE
+from cnnlab.charts.colours import REFERENCE, shape_of
 from cnnlab.charts.dress import (
     LOW,
     QUANTITIES,
@@ -20,6 +19,7 @@ from cnnlab.charts.dress import (
     hover,
     layered,
     once,
+    roomy,
     run_tooltips,
     tooltip,
     validation_points,
@@ -66,15 +66,15 @@ def overlay(
     title, short, format_ = QUANTITIES[quantity]
     shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
     colours = alt.Scale(domain=[label for label, _ in runs], range=[colour for _, colour in runs])
-    names = alt.Legend(columns=2, labelLimit=150)  # two beside each other fit a phone
+    names = _names([label for label, _ in runs])
     scale = {
-        "loss": alt.Scale(zero=False),
-        "accuracy": alt.Scale(),
-        "step_ms": alt.Scale(type="log", nice=False),
+        "loss": roomy(zero=False),
+        "accuracy": roomy(zero=True),
+        "step_ms": roomy(type="log"),
     }[quantity]
-    span: Any = alt.Undefined
+    span = roomy()
     if until:
-        span, scale = (alt.Scale(domain=[0, end]) for end in until)
+        span, scale = (roomy(domain=[0, end]) for end in until)
     base = alt.Chart().encode(
         x=x_axis("x", axis, scale=span),
         y=alt.Y(
@@ -90,7 +90,8 @@ def overlay(
         strokeDash=dashes(alt.Legend(symbolSize=500, orient="bottom")),
         opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1)),
     )
-    return layered(height, line.add_params(shown, zoom()), validation_points(base))
+    points = validation_points(base).encode(shape=_shapes(runs, names))
+    return layered(height, line.add_params(shown, zoom()), points)
 
 
 def comparison(
@@ -116,7 +117,7 @@ def comparison(
     names = _names([label for label, _ in runs]) if named and len(runs) > 1 else None
     share = measure in ("accuracy", "gap")
     limits = alt.Undefined if domain is None else list(domain)
-    scale = alt.Scale(domain=limits, type="log" if log else "linear", zero=share and not log)
+    scale = roomy(domain=limits, type="log" if log else "linear", zero=share and not log)
     base = alt.Chart().encode(
         x=x_axis("x", axis),
         y=alt.Y(
@@ -136,12 +137,19 @@ def comparison(
     )
     seen = alt.LogicalAndPredicate(**{"and": [{"param": "shown"}, "datum.dot"]})
     dots = base.mark_point(filled=True, size=45).encode(
-        opacity=alt.condition(seen, alt.value(1), alt.value(0))
+        opacity=alt.condition(seen, alt.value(1), alt.value(0)), shape=_shapes(runs, names)
     )
     layers = [line.add_params(shown, zoom()), dots if named else hover(base)]
     if isinstance(names, alt.Legend):  # Streamlit counts the legend's rows in the height
         height += 28 * -(-len(runs) // names.to_dict()["columns"])
     return layered(height, *layers, *([_everyone(axis, runs)] if named else []))
+
+
+def _shapes(runs: Sequence[tuple[str, str]], names: alt.Legend | None) -> alt.Shape:
+    """The shape of each run's points, in the same legend as its colour."""
+    labels, colours = zip(*runs, strict=True) if runs else ((), ())
+    scale = alt.Scale(domain=list(labels), range=list(map(shape_of, colours)))
+    return alt.Shape("run:N", title=None, scale=scale, legend=names)
 
 
 def _names(labels: Sequence[str]) -> alt.Legend:
@@ -171,6 +179,10 @@ def _everyone(axis: Progress, runs: tuple[tuple[str, str], ...]) -> alt.Chart:
 
 def ledger(runs: tuple[str, ...]) -> alt.Chart:
     """Where the wall time of each run went, from `analysis.ledger`; `runs` orders the bars."""
+    # By the width of the place, not the plot's: that is known before the height is settled.
+    place = "containerSize()[0]"
+    columns = alt.ExprRef(f"{place} < 450 ? 2 : {place} < 750 ? 3 : 7")
+    limit = alt.ExprRef(f"{place} < 450 ? 120 : 220")
     order = f"indexof({list(PHASES)!r}, datum.phase)"
     return (
         alt.Chart(
@@ -182,12 +194,18 @@ def ledger(runs: tuple[str, ...]) -> alt.Chart:
         .mark_bar()
         .encode(
             x=alt.X("seconds:Q", title="Wall time (seconds)", axis=alt.Axis(grid=False)),
-            y=alt.Y("run:N", title=None, sort=list(runs), axis=alt.Axis(labelLimit=220)),
+            y=alt.Y(
+                "run:N",
+                title=None,
+                sort=list(runs),
+                scale=alt.Scale(domain=list(runs)),  # whose phases are not known has an empty row
+                axis=alt.Axis(labelLimit=limit),
+            ),
             color=alt.Color(
                 "phase:N",
                 title=None,
                 scale=alt.Scale(domain=list(PHASES), range=list(PHASE_COLOURS)),
-                legend=alt.Legend(columns=alt.ExprRef("width < 330 ? 3 : 7")),  # a phone's
+                legend=alt.Legend(columns=columns),
             ),
             order=alt.Order("place:Q"),
             tooltip=[
