@@ -227,6 +227,19 @@ def test_runs_of_one_name_are_told_apart_by_their_ids():
     ] == ["a and b", "a and c"]
 
 
+def test_a_measured_fraction_is_told_to_three_digits_and_a_setting_to_its_last():
+    busy = CPU.model_copy(
+        update={
+            "run_id": "busy",
+            "environment": CPU.environment | {"load_average": 5.33203125},
+            "spec": change(CPU.spec, learning_rate=0.0012345),
+        }
+    )
+    frame = analysis.differences([CPU, busy])
+    assert frame.loc["environment.load_average", "busy"] == "5.33"
+    assert frame.loc["learning_rate", "busy"] == "0.0012345"
+
+
 def test_what_was_asked_of_the_device_is_one_difference():
     assert "device.requested" not in analysis.differences([CPU, GPU]).index
     assert "device" in analysis.differences([CPU, GPU]).index

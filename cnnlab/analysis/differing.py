@@ -66,7 +66,7 @@ def differences(cards: Sequence[RunCard]) -> pd.DataFrame:
     found = {name: [each.get(name) for each in facts] for name in names}
     # Most fields of many runs are the same; only the rest is worth putting into words.
     rows = {
-        name: list(map(words.value, row))
+        name: [_written(name, value) for value in row]
         for name, row in found.items()
         if any(value != row[0] for value in row[1:])
     }
@@ -81,8 +81,14 @@ def agreements(card: RunCard, differing: pd.DataFrame) -> dict[str, str]:
     """The rest of `differences`: what one of the runs shares with all others, as text by field."""
     facts = _all_facts(card)
     return {
-        name: words.value(value) for name, value in facts.items() if name not in differing.index
+        name: _written(name, value) for name, value in facts.items() if name not in differing.index
     }
+
+
+def _written(name: str, value: Any) -> str:
+    """A setting to its last digit; a fraction that was measured, such as a load, to three."""
+    measured = isinstance(value, float) and name.startswith("environment.")
+    return words.number(value) if measured else words.value(value)
 
 
 def _all_facts(card: RunCard) -> dict[str, Any]:
