@@ -67,7 +67,7 @@ def race(page: Page) -> None:
     """A race that is decided."""
     page.goto("/race?preset=tiny&train_limit=4000")
     page.get_by_role("button", name="Start the race").click()
-    page.get_by_role("button", name="Replay").wait_for()
+    page.get_by_role("heading", name="Where the time went").wait_for()
     take(page, "race")
 
 
