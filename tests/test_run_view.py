@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from cnnlab import checkpoints
 from cnnlab.history import History
 from cnnlab.runner import LiveRun
-from cnnlab.spec import PhaseChanged, RunEnded, Status
-from cnnlab.ui import link, run_view
+from cnnlab.spec import PhaseChanged, RunEnded, Status, Timing
+from cnnlab.ui import link, run_view, tables
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -288,3 +288,12 @@ def test_browsers_that_look_at_one_moment_share_its_charts(
         live.apply(event)
     show(run_id)
     assert drawn == [STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH]
+
+
+def test_the_wait_for_data_stands_beside_the_mean_that_it_is_a_part_of(history: History) -> None:
+    card = history.card(add_run(history, epochs=1))
+    timing = Timing(step_ms_median=47.8, step_ms_mean=102.0, data_wait_ms_mean=10.2)
+    assert (
+        "A step took 102 ms on average, of which 10.2 ms went into making the next batch (10 %)."
+        in tables.achieved(card.model_copy(update={"timing": timing}))
+    )

@@ -48,10 +48,7 @@ def _file(name: str) -> str:
 
 def _wide(spec: Spec) -> dict[str, Any]:
     """The chart as wide as its place, without the address of its schema."""
-    wide = spec | {
-        "width": "container",
-        "autosize": {"type": "fit-x", "contains": "padding"},
-    }
+    wide = spec | {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
     del wide["$schema"]
     return wide
 
