@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from cnnlab import words
 
 PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
@@ -43,12 +44,13 @@ def benches() -> dict[str, Callable[[], Any]]:
 
 def row(result: dict[str, Any]) -> str:
     """One line of the table."""
-    unit, ratio = result["unit"], result["ratio"]
-    sides = [f"{result[arm]['median']:.3g} {unit}, {result['arms'][arm]}" for arm in ("a", "b")]
-    spread = f"{ratio['quartile_low']:.3g} to {ratio['quartile_high']:.3g}"
+    unit, ratio = result["unit"], {key: words.number(v) for key, v in result["ratio"].items()}
+    sides = [
+        f"{words.number(result[arm]['median'])} {unit}, {result['arms'][arm]}" for arm in ("a", "b")
+    ]
     return (
-        f"| {result['name']} | {sides[0]} | {sides[1]} | {ratio['median']:.3g} | {spread} "
-        f"| {result['pairs']} |"
+        f"| {result['name']} | {sides[0]} | {sides[1]} | {ratio['median']} "
+        f"| {ratio['quartile_low']} to {ratio['quartile_high']} | {result['pairs']} |"
     )
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.equality import StepLosses
 from cnnlab.engines import (
     DEFAULT_THREADS,
     ENGINES,
@@ -13,7 +14,6 @@ from cnnlab.engines import (
     Start,
     fingerprint,
     initial_weights,
-    seed_epoch,
     threads_for,
 )
 from cnnlab.engines.kernels import fused
@@ -57,25 +57,6 @@ def sequences(count: int = 300, steps: int = 20, classes: int = 4) -> Pictures:
     values = (np.sin(time + phase) + random.normal(0, 0.3, (count, steps, 3)))[..., None]
     values = values.astype(np.float32)
     return Pictures(np.broadcast_to(values, values.shape), labels, classes)
-
-
-class StepLosses(keras.callbacks.Callback):
-    """The loss of each batch alone: the running mean is read and reset before each."""
-
-    def __init__(self, spec: ExperimentSpec) -> None:
-        super().__init__()
-        self.spec, self.losses, self.epochs = spec, [], []
-
-    def on_epoch_begin(self, epoch, logs=None) -> None:
-        seed_epoch(self.spec, epoch)
-
-    def on_train_batch_begin(self, batch, logs=None) -> None:
-        if batch:
-            self.losses.append(self.model.get_metrics_result()["loss"])
-            self.model.reset_metrics()
-
-    def on_epoch_end(self, epoch, logs=None) -> None:
-        self.epochs.append((logs["val_loss"], logs["val_accuracy"]))
 
 
 def run(spec: ExperimentSpec, data: Pictures) -> StepLosses:
