@@ -149,7 +149,8 @@ def list_devices(calibrating: bool, as_json: bool) -> int:
         emit_json(hardware.model_dump(mode="json"))
         return 0
     cpu = hardware.cpu
-    click.echo(f"cpu     {cpu.name}, {cpu.usable_cores} cores, {', '.join(cpu.instruction_sets)}")
+    cores, sets = words.number(cpu.usable_cores), ", ".join(cpu.instruction_sets)
+    click.echo(f"cpu     {cpu.name}, {cores} cores, {sets}")
     for card in hardware.accelerators:
         memory = words.size(card.memory_mb and card.memory_mb * 1e6)
         click.echo(f"{card.key:7} {card.name}, {memory}, driver {card.driver or 'unknown'}")

@@ -48,6 +48,7 @@ def test_train_prints_one_run_card_and_the_history_keeps_it() -> None:
     assert done.returncode == 0, done.stderr
     card = RunCard.model_validate_json(done.stdout)
     assert card.status == "finished"
+    assert card.name == "Tiny on Shapes (synthetic)"  # as the pages name it
     assert [row.epoch for row in card.epochs] == [1, 2]
     assert len(card.steps.ms) == 2 * 8
     assert card.device.used == "cpu"
@@ -187,6 +188,14 @@ def test_bad_input_is_refused_in_a_sentence(
     refused: Callable[..., str], arguments: tuple[str, ...], complaint: str
 ) -> None:
     assert complaint in refused("train", *arguments)
+
+
+def test_a_data_set_that_is_not_there_is_refused_before_a_bar_is_drawn(
+    refused: Callable[..., str],
+) -> None:
+    said = refused("train", "--dataset", "/nope.npz")
+    assert said.startswith("Error: There is no data set '/nope.npz'")
+    assert said.endswith("a folder or an archive of pictures, a .npz file or a .csv file.")
 
 
 def test_a_spec_file_with_mistakes_names_them_all(

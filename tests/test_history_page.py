@@ -11,7 +11,7 @@ from quiet_lab import own_history, page, said
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
-from cnnlab.spec import Status, change
+from cnnlab.spec import Status, change, network_name
 from cnnlab.ui import tables
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
@@ -119,6 +119,23 @@ def test_a_run_that_stopped_early_is_listed_with_what_it_reached(history: Histor
     row = page("history").dataframe[0].value.iloc[0]
     assert row["status"] == "■ stopped"
     assert row["last_val_accuracy"] == pytest.approx(0.08)
+
+
+def test_a_run_that_ended_without_an_epoch_says_what_it_lacks(history: History) -> None:
+    app = page("history", run=add_run(history, epochs=0, status=Status.STOPPED))
+    assert "before its first epoch ended, so there is nothing to resume" in said(app, "warning")
+    assert "Resume" not in [item.label for item in app.button]
+    failed = history.create(TINY, name="Failed", session="today")
+    history.mark(failed, Status.FAILED, "The data are gone.")
+    assert "Asked for any device; none was used." in said(page("history", run=failed), "caption")
+
+
+def test_a_link_to_no_run_leads_to_all_of_them() -> None:
+    app = page("train", run="nonsense")
+    assert "choose one from the history" in said(app, "error")
+    assert ("history", "All runs") in [
+        (link.proto.page, link.proto.label) for link in app.get("page_link")
+    ]
 
 
 def test_a_thousand_runs_are_listed(history: History) -> None:
@@ -262,7 +279,7 @@ def test_a_network_is_its_preset_or_its_layers() -> None:
     wide = change(TINY, model={**TINY.model.model_dump(mode="json"), "dense": [64, 32]})
     rnn = change(TINY, model={"family": "rnn", "cell": "gru", "recurrent": [64, 32]})
     dense = change(TINY, model={"family": "dense", "dense": [50]})
-    assert tables.network(TINY.model) == "Tiny"
-    assert tables.network(wide.model) == "CNN 16 – 32, dense 64-32"
-    assert tables.network(rnn.model) == "GRU 64-32"
-    assert tables.network(dense.model) == "Dense 50"
+    assert network_name(TINY.model) == "Tiny"
+    assert network_name(wide.model) == "CNN 16 – 32, dense 64-32"
+    assert network_name(rnn.model) == "GRU 64-32"
+    assert network_name(dense.model) == "Dense 50"

@@ -128,6 +128,22 @@ def test_a_bad_value_is_refused_by_its_name_in_the_form():
     )
 
 
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"preset": "nope"}, 'Preset is "nope", but'),
+        ({"family": "zzz"}, 'Family is "zzz", but'),
+        ({"blocks": "zzz"}, 'Blocks is "zzz", but'),
+        ({"epochs": "-3"}, 'Epochs is "-3", but'),
+    ],
+)
+def test_every_refusal_names_its_field_and_quotes_its_value(parameters, said):
+    with pytest.raises(SpecError) as refused:
+        link.decode(parameters)
+    (problem,) = refused.value.problems
+    assert link.sentence(problem).startswith(said)
+
+
 def test_blocks_that_cannot_be_read_are_refused_with_an_example():
     with pytest.raises(SpecError, match="128x7-p2_256x3"):
         link.decode({"blocks": "many"})

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab import datasets
 from cnnlab.analysis import durations
 from cnnlab.runner import lab as runner
 from cnnlab.spec import (
@@ -301,12 +302,12 @@ def test_a_bad_link_is_refused_in_the_forms_words_and_its_preset_taken(page):
 
 def test_a_link_to_a_device_that_is_not_here_says_which_are(page):
     at = page(device="mps")
-    assert "Device is mps, but only auto, cpu, cuda:0 are here" in errors(at)
+    assert 'Device is "mps", but only auto, cpu, cuda:0 are here' in errors(at)
 
 
 def test_an_accelerator_that_is_switched_off_is_refused(page):
     at = page(device="cuda:0", gpu_off="override")
-    assert "Switch the GPU off by is override" in errors(at)
+    assert 'Switch the GPU off by is "override"' in errors(at)
 
 
 @pytest.mark.parametrize("path", ["/etc", "../..", "~/secret.npz"])
@@ -369,7 +370,7 @@ def test_a_runs_link_shows_the_run_and_its_recipe_in_another_browser(page, the_l
     at = page(run=run_id)
     assert recipe_of(at) == spec
     assert parameters_of(at) == {"run": run_id}
-    assert lab.name_of(spec) in written(at.subheader)
+    assert datasets.run_name(spec) in written(at.subheader)
 
 
 def test_back_from_a_run_to_the_network(page):

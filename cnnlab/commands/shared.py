@@ -129,10 +129,3 @@ def stop_on_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def default_name(spec: ExperimentSpec, preset: str | None) -> str:
-    """What a run is called when nobody says: its preset, or its family."""
-    return preset or next(
-        (key for key, item in PRESETS.items() if item.spec.model == spec.model), spec.model.family
-    )

@@ -22,7 +22,6 @@ from cnnlab import sweep as sweeps
 from cnnlab.analysis import cost
 from cnnlab.commands.shared import (
     INTERRUPTED,
-    default_name,
     emit_json,
     err,
     make_spec,
@@ -89,7 +88,7 @@ def sweep(
     plan = _plan(axes, named, BUDGET_SECONDS if budget is None else budget, options)
     sweeps.check_budget(plan, len(sweeps.cells(plan, _check)))
     with open_to_time() as history:
-        title = name or f"Sweep: {default_name(plan.spec, options['preset'])}"
+        title = name or f"Sweep: {datasets.run_name(plan.spec)}"[:120]
         sweep_id = history.sweeps.create(plan, name=title, session=session)
         return _run(history, history.sweeps.get(sweep_id), as_json)
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import click
 
-from cnnlab import checkpoints, devices, words
+from cnnlab import checkpoints, datasets, devices, words
 from cnnlab.checkpoints import Checkpoint
 from cnnlab.commands.shared import (
     INTERRUPTED,
-    default_name,
     emit_json,
     err,
     make_spec,
@@ -76,7 +75,8 @@ def train(name: str | None, session: str, resume: str | None, as_json: bool, **o
             keeper, checkpoint = _reopen(history, resume)
         else:
             spec = make_spec(**options)
-            keeper = Keeper(history, spec, name or default_name(spec, options["preset"]), session)
+            datasets.info(spec.dataset)  # one that is not there is refused before a bar is drawn
+            keeper = Keeper(history, spec, name or datasets.run_name(spec), session)
         code = _train(keeper, stop, checkpoint)
         checkpoints.tidy(history)
         if keeper.run_id:

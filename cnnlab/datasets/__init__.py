@@ -35,7 +35,7 @@ from cnnlab.datasets import (
 from cnnlab.datasets.registry import REGISTRY, Dataset, Entry, plan_of
 from cnnlab.datasets.store import Plan, Progress
 from cnnlab.datasets.windows import source
-from cnnlab.spec import ExperimentSpec, Frozen, Kind, LabError
+from cnnlab.spec import ExperimentSpec, Frozen, Kind, LabError, network_name
 
 __all__ = [
     "REGISTRY",
@@ -49,6 +49,7 @@ __all__ = [
     "info",
     "known",
     "load",
+    "run_name",
     "source",
 ]
 
@@ -190,6 +191,13 @@ def info(name: str) -> DatasetInfo:
         origin=str(path),
         kind="series" if path.suffix.lower() == ".csv" else "pictures",
     )
+
+
+def run_name(spec: ExperimentSpec) -> str:
+    """What a run is called when nobody says: its network and its data, in 120 signs at most."""
+    entry = REGISTRY.get(spec.dataset)
+    data = entry.title if entry else Path(spec.dataset).name
+    return f"{network_name(spec.model)} on {data}"[:120]
 
 
 def _counted(facts: store.Meta | None) -> tuple[int | None, tuple[int, int, int] | None]:
@@ -347,5 +355,5 @@ def _path(name: str) -> Path:
     hint = f"did you mean {' or '.join(near)}" if near else f"choose {', '.join(REGISTRY)}"
     raise LabError(
         f"There is no data set {shown}: {hint}, or name a folder or an archive of pictures, "
-        "or a .csv file."
+        "a .npz file or a .csv file."
     )

@@ -9,6 +9,7 @@ from cnnlab.spec.base import (
     Problem,
     SpecError,
     home,
+    quoted,
 )
 from cnnlab.spec.card import (
     RUN_SCHEMA,
@@ -63,6 +64,7 @@ from cnnlab.spec.labels import CHOICES, choice, label, spoken
 from cnnlab.spec.presets import (
     PRESETS,
     Preset,
+    network_name,
 )
 from cnnlab.spec.sweep import (
     Axis,
@@ -127,8 +129,10 @@ __all__ = [
     "choice",
     "home",
     "label",
+    "network_name",
     "parse_spec",
     "problems_of",
+    "quoted",
     "spoken",
     "training_part",
     "warmup_steps",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from cnnlab.spec.base import Frozen, Problem, SpecError
+from cnnlab.spec.base import Frozen, Problem, SpecError, quoted
 
 Activation = Literal["relu", "elu", "gelu", "leaky_relu", "selu", "sigmoid", "silu", "tanh"]
 Initializer = Literal[
@@ -126,9 +125,7 @@ def _describe(error: Mapping[str, Any]) -> Problem:
     if len(place) > 1 and place[0] == "model" and place[1] in ("cnn", "dense", "rnn"):
         del place[1]  # the discriminator's branch is no field
     field = ".".join(place) or "the spec"
-    value = json.dumps(error["input"], default=str, ensure_ascii=False)
-    if len(value) > 60:
-        value = value[:57] + "..."
+    value = quoted(error["input"])
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 LABELS: dict[str, str] = {
+    "preset": "Preset",
     "model": "Network",
     "dataset": "Data set",
     "train_limit": "Examples used",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from cnnlab.spec.base import Frozen
-from cnnlab.spec.experiment import Block, CnnModel, Conv, DenseModel, ExperimentSpec, RnnModel
+from cnnlab.spec.experiment import (
+    Block,
+    CnnModel,
+    Conv,
+    DenseModel,
+    ExperimentSpec,
+    ModelSpec,
+    RnnModel,
+)
+from cnnlab.spec.labels import choice
 
 
 def _blocks(*rows: tuple[tuple[tuple[int, int], ...], int]) -> tuple[Block, ...]:
@@ -82,3 +92,23 @@ PRESETS: dict[str, Preset] = {
         spec=_recurrent("gru"),
     ),
 }
+
+
+@lru_cache(maxsize=1024)
+def network_name(model: ModelSpec) -> str:
+    """A network in a few words: its preset's title, or its layers."""
+    titles = (preset.title for preset in PRESETS.values() if preset.spec.model == model)
+    if title := next(titles, None):
+        return title
+    dense = "-".join(map(str, model.dense))
+    tail = f", dense {dense}" if dense else ""
+    match model:
+        case CnnModel():
+            blocks = ("+".join(str(conv.filters) for conv in block.convs) for block in model.blocks)
+            return f"CNN {' – '.join(blocks)}{tail}"
+        case RnnModel():
+            last = f", last {model.sequence_length} steps" if model.sequence_length else ""
+            cell, units = choice("model.cell", model.cell), "-".join(map(str, model.recurrent))
+            return f"{cell} {units}{last}{tail}"
+        case _:
+            return f"Dense {dense}" if dense else "Softmax alone"

@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab import analysis, words
 from cnnlab.analysis import Pairing
 from cnnlab.history import RunSummary
-from cnnlab.spec import LabError, RunCard
+from cnnlab.spec import LabError, RunCard, network_name
 from cnnlab.ui import tables
 from cnnlab.ui.lab import history
 from cnnlab.ui.run_state import cards_of
@@ -139,7 +139,7 @@ def _pairs_table(found: Sequence[Pairing]) -> None:
 def _pair_row(pairing: Pairing) -> dict[str, str | int]:
     spec, gain = pairing.spec, pairing.gain
     return {
-        "Network": tables.network(spec.model),
+        "Network": network_name(spec.model),
         "Data set": spec.dataset,
         "Speed-up": f"{words.number(gain.ratio)} times" if gain else "withheld",
         "Lowest to highest": _range(gain.least, gain.most) if gain else words.UNKNOWN,

@@ -33,10 +33,10 @@ from cnnlab.spec import (
     RunCard,
     SpecError,
     Status,
+    quoted,
 )
 from cnnlab.ui.held import Held
 from cnnlab.ui.rights import presenters_only
-from cnnlab.ui.tables import network
 
 SESSION = "today"
 """The session that runs go to until another is named."""
@@ -104,7 +104,7 @@ def start(spec: ExperimentSpec, name: str | None = None) -> str:
             written; as `check`; or the queue is full.
     """
     check(spec)
-    return lab().submit(spec, name=name or name_of(spec), session=session_name())
+    return lab().submit(spec, name=name or datasets.run_name(spec), session=session_name())
 
 
 @presenters_only
@@ -187,7 +187,7 @@ def check(spec: ExperimentSpec) -> list[Layer]:
     # A file may be named with options behind it: they choose among its columns, no other file.
     if {spec.dataset, datasets.source(spec.dataset)[0]}.isdisjoint(dataset_names()):
         allowed = "a page offers only the data sets listed; use others from the command line first"
-        problems.append(Problem(field="dataset", value=spec.dataset[:60], allowed=allowed))
+        problems.append(Problem(field="dataset", value=quoted(spec.dataset), allowed=allowed))
         raise SpecError(problems)
     try:
         layers = _layers(spec)
@@ -267,15 +267,8 @@ def _device_problems(spec: ExperimentSpec) -> list[Problem]:
     here = {*devices_here(), *(key.partition(":")[0] for key in devices_here())}
     if hardware() is not None and not {spec.device, wanted} & here:
         allowed = f"only {', '.join(devices_here())} are here"
-        problems.append(Problem(field="device", value=spec.device, allowed=allowed))
+        problems.append(Problem(field="device", value=quoted(spec.device), allowed=allowed))
     if spec.gpu_off != "none" and spec.device not in ("auto", "cpu"):
         allowed = f"it switches off the device, {spec.device}; choose none, or the device auto"
-        problems.append(Problem(field="gpu_off", value=spec.gpu_off, allowed=allowed))
+        problems.append(Problem(field="gpu_off", value=quoted(spec.gpu_off), allowed=allowed))
     return problems
-
-
-def name_of(spec: ExperimentSpec) -> str:
-    """What a run is called when nobody says: its network and its data."""
-    entry = datasets.REGISTRY.get(spec.dataset)
-    data = entry.title if entry else Path(spec.dataset).name
-    return f"{network(spec.model)} on {data}"[:120]

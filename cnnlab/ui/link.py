@@ -25,6 +25,7 @@ from cnnlab.spec import (
     SpecError,
     label,
     parse_spec,
+    quoted,
 )
 
 Raw = dict[str, Any]
@@ -259,12 +260,12 @@ def decode(parameters: Mapping[str, str]) -> ExperimentSpec:
     name = parameters.get("preset", DEFAULT_PRESET)
     if name not in PRESETS:
         allowed = f"it should be one of {', '.join(PRESETS)}"
-        raise SpecError([Problem(field="preset", value=name[:60], allowed=allowed)])
+        raise SpecError([Problem(field="preset", value=quoted(name), allowed=allowed)])
     raw = PRESETS[name].spec.model_dump(mode="json")
     family = parameters.get("family", raw["model"]["family"])
     if family not in FRESH:
         allowed = f"it should be one of {', '.join(FRESH)}"
-        raise SpecError([Problem(field="model.family", value=family[:60], allowed=allowed)])
+        raise SpecError([Problem(field="model.family", value=quoted(family), allowed=allowed)])
     if family != raw["model"]["family"]:
         raw["model"] = FRESH[family].model_dump(mode="json")
     for field in fields_of(family):
@@ -343,7 +344,7 @@ def _blocks(text: str) -> list[Raw]:
     found = [_BLOCK.fullmatch(part) for part in text.split("_")]
     if not all(found):
         allowed = "it should read like 128x7-p2_256x3-256x3: filters x kernel, then p and the pool"
-        raise SpecError([Problem(field="model.blocks", value=text[:60], allowed=allowed)])
+        raise SpecError([Problem(field="model.blocks", value=quoted(text), allowed=allowed)])
     return [
         {
             "convs": [

@@ -44,7 +44,7 @@ def show(filled: Recipe) -> None:
         )
     if filled.good and filled.spec:
         st.session_state[LAST_GOOD] = filled.layers
-        st.subheader(tables.plain(lab.name_of(filled.spec)), anchor=False)
+        st.subheader(tables.plain(datasets.run_name(filled.spec)), anchor=False)
         _show_network(filled.layers)
         _show_figures(filled.spec, filled.layers)
         _show_start(filled.spec)
@@ -172,7 +172,7 @@ def _queue() -> None:
     st.markdown("##### Waiting")
     for place, run_id in enumerate(waiting, start=1):
         run = lab.lab().live(run_id)
-        name = tables.plain(lab.name_of(run.spec)) if run else run_id
+        name = tables.plain(datasets.run_name(run.spec)) if run else run_id
         here = ", shown above" if run_id == st.query_params.get("run") else ""
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):

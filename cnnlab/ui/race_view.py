@@ -7,7 +7,7 @@ from statistics import median
 
 import streamlit as st
 
-from cnnlab import analysis, race, words
+from cnnlab import analysis, datasets, race, words
 from cnnlab.analysis.runs import epoch_seconds
 from cnnlab.models import Layer, parameters
 from cnnlab.published import REFERENCES, Reference
@@ -144,7 +144,7 @@ def _recipe() -> tuple[ExperimentSpec, list[Layer]]:
         layers = lab.check(spec)
         count = words.count(parameters(layers))
         what = f"{count} parameters, {spec.epochs} epochs, batches of {spec.batch_size}"
-        st.markdown(f"**{tables.plain(lab.name_of(spec))}**: {what}.")
+        st.markdown(f"**{tables.plain(datasets.run_name(spec))}**: {what}.")
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
     st.page_link(
@@ -179,7 +179,7 @@ def _preset() -> ExperimentSpec:
 
 def _start(spec: ExperimentSpec, devices: Sequence[str], repeats: int, against: str) -> None:
     """Queue all runs, or none."""
-    name = f"Race: {lab.name_of(spec)}"[:120]
+    name = f"Race: {datasets.run_name(spec)}"[:120]
     runs: list[str] = []
     try:
         for entry in race.entries(spec, devices, repeats):

@@ -38,6 +38,7 @@ def show(run_id: str) -> None:
         pace = _pace(read(card))
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/search_off:")
+        st.page_link("pages/history.py", label="All runs", icon=":material/history:")
         return
     # One fragment for all paces: what stands in it keeps its place when a run ends.
     live.every(pace, _body, card, pace)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from cnnlab import sweep
+from cnnlab import datasets, sweep
 from cnnlab.history import SweepRecord
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus
 from cnnlab.sweep import CellResult
-from cnnlab.ui.lab import check, devices_here, history, lab, name_of, session_name
+from cnnlab.ui.lab import check, devices_here, history, lab, session_name
 from cnnlab.ui.rights import presenters_only
 
 
@@ -32,7 +32,7 @@ def begin(
     if missing := [device for device in devices if device not in devices_here()[1:]]:
         raise LabError(f"There is no {missing[0]} here; choose {', '.join(devices_here()[1:])}.")
     sweep.check_budget(plan, len(sweep.cells(plan, check)))
-    title = name or f"Sweep: {name_of(spec)}"[:120]
+    title = name or f"Sweep: {datasets.run_name(spec)}"[:120]
     sweep_id = history().sweeps.create(plan, name=title, session=session_name())
     lab().submit_sweep(history().sweeps.get(sweep_id), ())
     return sweep_id

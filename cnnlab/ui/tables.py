@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -17,7 +16,7 @@ from cnnlab import words
 from cnnlab.analysis import DeviceKind, device_kind, flatten, history_frame
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.history import RunSummary
-from cnnlab.spec import PRESETS, CnnModel, ModelSpec, RnnModel, RunCard, Status, choice
+from cnnlab.spec import RunCard, Status, network_name
 
 # A sign and a word, so that no status is told by colour alone. The first is for tables, which show
 # plain text; the second is Streamlit's icon.
@@ -38,26 +37,6 @@ def status_text(status: Status) -> str:
 
 
 # --- in words -------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=1024)
-def network(model: ModelSpec) -> str:
-    """A network in a few words: its preset's title, or its layers."""
-    titles = (preset.title for preset in PRESETS.values() if preset.spec.model == model)
-    if title := next(titles, None):
-        return title
-    dense = "-".join(map(str, model.dense))
-    tail = f", dense {dense}" if dense else ""
-    match model:
-        case CnnModel():
-            blocks = ("+".join(str(conv.filters) for conv in block.convs) for block in model.blocks)
-            return f"CNN {' – '.join(blocks)}{tail}"
-        case RnnModel():
-            last = f", last {model.sequence_length} steps" if model.sequence_length else ""
-            cell, units = choice("model.cell", model.cell), "-".join(map(str, model.recurrent))
-            return f"{cell} {units}{last}{tail}"
-        case _:
-            return f"Dense {dense}" if dense else "Softmax alone"
 
 
 def kind_of(run: RunCard | RunSummary) -> DeviceKind:
@@ -82,7 +61,7 @@ def asked_and_used(card: RunCard) -> str:
     off = f", GPU switched off: {way.title[0].lower()}{way.title[1:]}" if way else ""
     asked = {"auto": "any device", "cpu": "the CPU"}.get(card.spec.device, card.spec.device)
     if card.device is None:
-        return f"Asked for {asked}{off}; no device used yet"
+        return f"Asked for {asked}{off}; none was used" + ("" if card.status.over else " yet")
     used = "the CPU" if card.device.used == "cpu" else card.device.used
     return f"Asked for {asked}{off}; used {used}, {card.device.name}"
 
@@ -93,7 +72,8 @@ def outcome(card: RunCard) -> str:
     words_ = began.get(card.status, "Interrupted")
     where = f" on {card.device.name}" if card.device else ""
     if not card.epochs:
-        return f"{words_}{where} before its first epoch ended."
+        lost = "" if card.status is Status.FINISHED else ", so there is nothing to resume"
+        return f"{words_}{where} before its first epoch ended{lost}."
     fit = card.timing.fit_seconds
     lasted = f" {'in' if card.status is Status.FINISHED else 'after'} {words.duration(fit)}"
     count, last = len(card.epochs), card.epochs[-1]
@@ -184,7 +164,7 @@ def runs_table(runs: Sequence[RunSummary], timezone: str | None) -> pd.DataFrame
         device_text(used, name if isinstance(name, str) else None)
         for used, name in zip(frame["device"], frame["device_name"], strict=True)
     ]
-    frame["network"] = [network(run.spec.model) for run in runs]
+    frame["network"] = [network_name(run.spec.model) for run in runs]
     frame["state"] = frame["status"]
     frame["status"] = [status_text(run.status) for run in runs]
     frame["created_at"] = frame["created_at"].dt.tz_convert(timezone or "UTC").dt.tz_localize(None)

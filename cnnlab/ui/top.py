@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from cnnlab import datasets
 from cnnlab.runner import Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError
@@ -119,7 +120,7 @@ def _indicator(work: _Work) -> None:
 def _training(run_id: str) -> None:
     run = lab.lab().live(run_id)
     epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run else ""
-    name = tables.plain(lab.name_of(run.spec)) if run else run_id
+    name = tables.plain(datasets.run_name(run.spec)) if run else run_id
     st.page_link(
         TRAIN,
         label=f"Training {name}{epochs}",
