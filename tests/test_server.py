@@ -211,7 +211,7 @@ async def replay_everything(url: str, history: History) -> Room:
         await here.go("compare")
         await here.act(
             "import",
-            lambda v: [v.upload("compare.uploaded", "card.json", card)],
+            lambda v: [v.upload("compare.uploaded-0", "card.json", card)],
             lambda: "imported" in ids(),
         )
         await here.go("race", "preset=tiny")
