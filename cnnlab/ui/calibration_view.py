@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cnnlab import words
 from cnnlab.spec import SweepStatus
 from cnnlab.sweep import CALIBRATION
 from cnnlab.ui import gains, live, rights, sweeps, tables
@@ -74,7 +73,7 @@ def _progress() -> None:
         return
     st.progress(
         now.done / now.total,
-        f"{now.done} of {now.total} cells, about {words.duration(round(now.seconds_left))} left",
+        f"{now.done} of {now.total} cells, about {tables.about(max(now.seconds_left, 1))} to go",
     )
     if st.button(
         "Stop", icon=":material/stop:", key="stop-calibration", **rights.limits()
