@@ -4,9 +4,11 @@ import math
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pynvml
 import pytest
 
@@ -464,6 +466,21 @@ def test_the_sampler_tells_its_own_cost_and_ends_its_thread():
     assert told.cores >= 1
     assert "load" not in [thread.name for thread in threading.enumerate()]
     assert Disturbances.model_validate_json(told.model_dump_json()) == told
+
+
+@pytest.mark.parametrize("helpers", [True, False])
+def test_processes_that_a_run_starts_are_its_own_where_it_says_so(helpers):
+    code = "import time; end = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
+    before = load.read(helpers)
+    with subprocess.Popen([sys.executable, "-c", code + "\ninput()"], stdin=subprocess.PIPE) as one:
+        process = psutil.Process(one.pid)
+        while sum(process.cpu_times()[:2]) < 0.6:
+            time.sleep(0.02)
+        alive = load.read(helpers).own - before.own
+        one.communicate(b"\n")
+    ended = load.read(helpers).own - before.own
+    for own in (alive, ended):
+        assert (own >= 0.5) == helpers
 
 
 def test_a_sampler_that_was_never_started_is_a_mistake():

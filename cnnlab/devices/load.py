@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -39,12 +40,16 @@ class Reading(NamedTuple):
     busy: float
     """CPU time of all processes on all cores."""
     own: float
-    """CPU time of this process, all its threads."""
+    """CPU time of this process, all its threads, and of the processes it started."""
     stolen: float | None
 
 
-def read() -> Reading:
-    """Read the counters: well under a millisecond on a small machine."""
+def read(helpers: bool = False) -> Reading:
+    """Read the counters: well under a millisecond on a small machine.
+
+    Args:
+        helpers: whether this process starts others that work for it; to find them takes longer.
+    """
     import psutil
 
     times = psutil.cpu_times()
@@ -57,9 +62,22 @@ def read() -> Reading:
         clock=time.monotonic(),
         calendar=calendar,
         busy=busy,
-        own=time.process_time(),
+        own=time.process_time() + (_helpers_seconds() if helpers else 0.0),
         stolen=getattr(times, "steal", None),
     )
+
+
+def _helpers_seconds() -> float:
+    """CPU time of all that this process started, and that they started, ended or not."""
+    import psutil
+
+    this = psutil.Process()
+    ended = this.cpu_times()
+    seconds = ended.children_user + ended.children_system
+    for helper in this.children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended: its parent counts it now
+            seconds += sum(helper.cpu_times()[:4])
+    return seconds
 
 
 def others(before: Reading, after: Reading) -> float:
@@ -158,8 +176,14 @@ class Tally:
 class LoadSampler:
     """Watches the machine from a small thread while a run is timed."""
 
-    def __init__(self, interval: float = 0.25) -> None:
+    def __init__(self, interval: float = 0.25, *, helpers: bool = False) -> None:
+        """
+        Args:
+            interval: seconds between two readings.
+            helpers: whether the run starts processes of its own, as torch.compile does.
+        """
         self._interval = interval
+        self._helpers = helpers
         self._stop = threading.Event()
         self._on_card = False
         self._card: Card | None = None
@@ -178,7 +202,7 @@ class LoadSampler:
             except Unreadable:  # said by `throttled` being null; the run itself needs no sensor
                 self._card = None
         self._cpu_throttles = cpu_throttles()
-        self._tally = Tally(read(), psutil.cpu_count() or 1, self._interval)
+        self._tally = Tally(read(self._helpers), psutil.cpu_count() or 1, self._interval)
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._thread.start()
 
@@ -192,12 +216,12 @@ class LoadSampler:
             raise RuntimeError("LoadSampler.stop was called before start")
         self._stop.set()
         self._thread.join()
-        self._tally.add(read())
+        self._tally.add(read(self._helpers))
         return self._tally.result(self._throttled(), self._cost)
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
-            self._tally.add(read())
+            self._tally.add(read(self._helpers))
             self._watch_card()
             self._cost = time.thread_time()
 

@@ -129,10 +129,14 @@ class Schedule:
         if not waiting or seconds_left < (0 if open_cells else LEAST_SECONDS_PER_CELL / 2):
             return None
         cell = waiting[0]
-        rounds = sum(self._wanted(other) for other in waiting) if again else len(waiting)
-        share = seconds_left / max(rounds, 1)
         if again:
+            share = seconds_left / sum(self._wanted(other) for other in waiting)
             share = min(max(share, LEAST_SECONDS_PER_CELL), seconds_left)
+        else:
+            # Two short measurements of each, some time apart, tell a figure from an accident; a
+            # long one may lie within it.
+            share = seconds_left / (len(waiting) + len(self.cells))
+            share = max(share, min(seconds_left / len(waiting), LEAST_SECONDS_PER_CELL))
         return Turn(cell, len(self.figures[cell.number].measured), share)
 
     def _wanted(self, cell: Cell) -> int:

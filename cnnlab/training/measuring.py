@@ -168,7 +168,7 @@ def _measure(
 def _fit(callback: MeasuringCallback, job: Job, started: RunStarted, ledger: Ledger) -> RunEnded:
     spec, device = callback.spec, callback.device
     devices.reset_peak(device)
-    sampler = devices.LoadSampler()
+    sampler = devices.LoadSampler(helpers=spec.compile)
     sampler.start(device)
     status = Status.FINISHED
     fit = _training_only(job, started.dataset.train_images)

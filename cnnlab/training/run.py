@@ -163,7 +163,7 @@ def first_word(
 def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) -> RunEnded:
     spec, device = callback.spec, callback.device
     devices.reset_peak(device)
-    meter, sampler = devices.EnergyMeter(), devices.LoadSampler()
+    meter, sampler = devices.EnergyMeter(), devices.LoadSampler(helpers=spec.compile)
     sampler.start(device)
     meter.start(device)
     status = Status.FINISHED

@@ -15,7 +15,7 @@ POLL_SECONDS = 1.0
 def show() -> None:
     """A button, or how far it is; beneath, what the last one found."""
     st.write(
-        "About a minute on each device: dense, convolutional and recurrent networks in a few "
+        "About 75 seconds on each device: dense, convolutional and recurrent networks in a few "
         "sizes, and some of them again in each half precision, on one thread, compiled and, on an "
         "NVIDIA card, with TF32. The Train page then knows how long a run may take before the "
         "first one, and what pays here."
