@@ -211,6 +211,7 @@ def probe(gpu_off: GpuOff) -> int:
 
 def main() -> None:
     """Run a command; say what is wrong in one sentence, and exit as the module's docstring says."""
+    os.environ.update(devices.worker_environment("none"))  # several load torch in this process
     try:
         code = cli.main(prog_name="cnnlab", standalone_mode=False)
     except LabError as error:

@@ -12,6 +12,7 @@ import pytest
 
 from cnnlab import devices
 from cnnlab.devices import cards, cpu
+from cnnlab.devices.choice import HIDING, WAITING
 from cnnlab.spec import LabError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -222,8 +223,18 @@ def test_the_environment_switch_is_refused_where_torch_sees_a_card_all_the_same(
 
 
 @pytest.mark.parametrize("gpu_off", ["none", "device", "override"])
-def test_only_the_environment_switch_needs_variables(gpu_off):
-    assert devices.worker_environment(gpu_off) == {}
+def test_only_the_environment_switch_hides_cards_by_variables(gpu_off, monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    assert devices.worker_environment(gpu_off) == WAITING
+    assert devices.worker_environment("environment") == HIDING | WAITING
+
+
+@pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
+def test_how_threads_wait_is_left_to_who_has_chosen_it(name, monkeypatch):
+    monkeypatch.setenv(name, "1000")
+    assert devices.worker_environment("none") == {}
+    assert devices.worker_environment("environment") == HIDING
 
 
 def test_every_switch_is_explained_in_two_sentences_and_code_that_compiles():
