@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
 from bench.measure import paired, save
 from bench.ui_tax import headless
@@ -39,14 +40,8 @@ def busy_core() -> Iterator[None]:
 
 def arm(spec: ExperimentSpec, variables: dict[str, str], busy: bool) -> float:
     """Milliseconds of a step, trained from the command line with some variables set."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        with busy_core() if busy else nullcontext():
-            return headless(spec)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with patch.dict(os.environ, variables), busy_core() if busy else nullcontext():
+        return headless(spec)
 
 
 def main() -> list[dict[str, Any]]:

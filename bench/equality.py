@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -59,6 +60,27 @@ class StepLosses(keras.callbacks.Callback):
         self.epochs.append((logs["val_loss"], logs["val_accuracy"]))
 
 
+def run(
+    spec: ExperimentSpec,
+    data: Pictures,
+    moved: Callable[[np.ndarray], np.ndarray] = lambda array: array,
+) -> StepLosses:
+    """Train a spec on pictures, on the CPU.
+
+    Args:
+        moved: what becomes of each array of the first weights.
+    """
+    with keras.device("cpu"):
+        weights = [
+            moved(array).astype(array.dtype)
+            for array in initial_weights(spec, data.images.shape[1:], data.classes)
+        ]
+        job = ENGINES[spec.engine](spec, data, Start(weights))
+        callback = StepLosses(spec)
+        job.model.fit(**job.fit, epochs=spec.epochs, callbacks=job.callbacks(callback))
+    return callback
+
+
 def train(engine: Engine, seed: int, moved: float = 0.0) -> StepLosses:
     """One epoch of 200 steps on the CPU, its first weights moved at random by so large a share."""
     spec = change(SPEC, engine=engine, seed=seed)
@@ -67,15 +89,11 @@ def train(engine: Engine, seed: int, moved: float = 0.0) -> StepLosses:
     data = Pictures(found.images[:size], found.labels[:size], len(found.class_names))
     assert split(spec, size or 0)[0] // spec.batch_size >= STEPS
     random = np.random.default_rng(seed)
-    with keras.device("cpu"):
-        weights = [
-            (array * (1.0 + moved * random.choice((-1.0, 1.0), array.shape))).astype(array.dtype)
-            for array in initial_weights(spec, data.images.shape[1:], data.classes)
-        ]
-        job = ENGINES[engine](spec, data, Start(weights))
-        callback = StepLosses(spec)
-        job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(callback))
-    return callback
+    return run(
+        spec,
+        data,
+        lambda array: array * (1.0 + moved * random.choice((-1.0, 1.0), array.shape)),
+    )
 
 
 def main() -> list[dict[str, Any]]:

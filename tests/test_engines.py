@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.equality import StepLosses
+from bench.equality import StepLosses, run
 from cnnlab.engines import (
     DEFAULT_THREADS,
     ENGINES,
@@ -57,15 +57,6 @@ def sequences(count: int = 300, steps: int = 20, classes: int = 4) -> Pictures:
     values = (np.sin(time + phase) + random.normal(0, 0.3, (count, steps, 3)))[..., None]
     values = values.astype(np.float32)
     return Pictures(np.broadcast_to(values, values.shape), labels, classes)
-
-
-def run(spec: ExperimentSpec, data: Pictures) -> StepLosses:
-    with keras.device("cpu"):
-        weights = initial_weights(spec, data.images.shape[1:], data.classes)
-        job = ENGINES[spec.engine](spec, data, Start(weights))
-        callback = StepLosses(spec)
-        job.model.fit(**job.fit, epochs=spec.epochs, callbacks=job.callbacks(callback))
-    return callback
 
 
 def both(spec: ExperimentSpec, data: Pictures) -> tuple[StepLosses, StepLosses]:

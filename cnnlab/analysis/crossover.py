@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -179,17 +179,17 @@ def summary(grid: Grid, first: str, second: str | None = None) -> str:
     if second is None:
         return _alone(grid, first)
     one, other = grid.at(first), grid.at(second)
-    both = [(point, other[place]) for place, point in one.items() if place in other]
-    noisy = sum(point.noisy or beside.noisy for point, beside in both)
-    hedge = f" {noisy} of these {len(both)} cells are noisy, so take it as a rough picture."
-    return _against(grid, first, second) + (hedge if 2 * noisy > len(both) else "")
-
-
-def _against(grid: Grid, first: str, second: str) -> str:
-    one, other = grid.at(first), grid.at(second)
-    ratios = {place: _ratio(point, other[place]) for place, point in one.items() if place in other}
-    if not ratios:
+    both = [place for place in one if place in other]
+    if not both:
         return f"No cell has been measured on both {first} and {second} yet."
+    noisy = sum(one[place].noisy or other[place].noisy for place in both)
+    hedge = f" {noisy} of these {len(both)} cells are noisy, so take it as a rough picture."
+    ratios = {place: _ratio(one[place], other[place]) for place in both}
+    return _against(grid, first, second, ratios) + (hedge if 2 * noisy > len(both) else "")
+
+
+def _against(grid: Grid, first: str, second: str, ratios: Mapping[tuple[Value, ...], float]) -> str:
+    """Where the second device is the faster one, by how many times it is so in each place."""
     wins = [place for place, ratio in ratios.items() if ratio > 1]
     low, high = words.number(min(ratios.values())), words.number(max(ratios.values()))
     if len(wins) == len(ratios):
@@ -199,7 +199,7 @@ def _against(grid: Grid, first: str, second: str) -> str:
         low, high = (words.number(1 / pick(ratios.values())) for pick in (max, min))
         much = f"{low} to {high} times as fast as {second}"
         return f"{first} is the faster one in every cell: {much}."
-    borders = _borders(grid, one, ratios)
+    borders = _borders(grid, grid.at(first), ratios)
     most = words.number(1 / min(ratios.values()))
     extremes = f"at best {high} times as fast, at worst {first} is {most} times as fast"
     if not borders:
@@ -217,7 +217,7 @@ def _joined(borders: Sequence[str]) -> str:
 
 
 def _borders(
-    grid: Grid, one: dict[tuple[Value, ...], Point], ratios: dict[tuple[Value, ...], float]
+    grid: Grid, one: dict[tuple[Value, ...], Point], ratios: Mapping[tuple[Value, ...], float]
 ) -> list[str]:
     """Where the ratio crosses 1, for each line of the grid that it crosses once, and the lines in
     which it is above 1 throughout; empty where there is no crossing."""

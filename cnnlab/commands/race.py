@@ -56,7 +56,7 @@ def race(repeats: int, against: str | None, session: str, as_json: bool, **optio
     spec = make_spec(**options)
     if options["device"] or options["gpu_off"]:
         raise LabError("A race chooses the devices itself; leave out --device and --gpu-off.")
-    name = f"Race: {datasets.run_name(spec)}"[:120]
+    name = datasets.run_name(spec, "Race")
     with open_to_time() as history, stop_on_signal() as stop:
         given = opponent_named(against, history.card) if against else None
         ways: tuple[GpuOff, ...] = get_args(GpuOff)

@@ -88,7 +88,7 @@ def sweep(
     plan = _plan(axes, named, BUDGET_SECONDS if budget is None else budget, options)
     sweeps.check_budget(plan, len(sweeps.cells(plan, _check)))
     with open_to_time() as history:
-        title = name or f"Sweep: {datasets.run_name(plan.spec)}"[:120]
+        title = name or datasets.run_name(plan.spec, "Sweep")
         sweep_id = history.sweeps.create(plan, name=title, session=session)
         return _run(history, history.sweeps.get(sweep_id), as_json)
 

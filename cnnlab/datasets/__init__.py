@@ -193,11 +193,16 @@ def info(name: str) -> DatasetInfo:
     )
 
 
-def run_name(spec: ExperimentSpec) -> str:
-    """What a run is called when nobody says: its network and its data, in 120 signs at most."""
+def run_name(spec: ExperimentSpec, part_of: str = "") -> str:
+    """What a run is called when nobody says: its network and its data, in 120 signs at most.
+
+    Args:
+        part_of: Race or Sweep, which then stands before it.
+    """
     entry = REGISTRY.get(spec.dataset)
     data = entry.title if entry else Path(spec.dataset).name
-    return f"{network_name(spec.model)} on {data}"[:120]
+    before = f"{part_of}: " if part_of else ""
+    return f"{before}{network_name(spec.model)} on {data}"[:120]
 
 
 def _counted(facts: store.Meta | None) -> tuple[int | None, tuple[int, int, int] | None]:

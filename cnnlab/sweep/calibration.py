@@ -38,8 +38,12 @@ class Choice:
     """What the networks are measured with otherwise, in words."""
     networks: tuple[tuple[str, int], ...] = (("wide dense", 256), ("small cnn", 32))
     """What it is tried on: networks and their batch sizes."""
-    devices: str = ""
+    only_on: str = ""
     """What the names of the devices begin with that have it."""
+
+    def has(self, device: str) -> bool:
+        """Whether a device, such as `cuda:0`, has it."""
+        return device.startswith(self.only_on)
 
 
 CHOICES: dict[str, Choice] = {
@@ -53,7 +57,7 @@ CHOICES: dict[str, Choice] = {
         "on",
         "torch's own choice",
         networks=(("wide dense", 256),),
-        devices="cuda",
+        only_on="cuda",
     ),
 }
 """By name."""
@@ -112,7 +116,7 @@ def calibration(devices: Sequence[str]) -> SweepPlan:
         probe(network, size, name)
         for name, choice in CHOICES.items()
         for network, size in choice.networks
-        if not any(device.startswith(choice.devices) for device in devices)
+        if not any(map(choice.has, devices))
     }
     # How long compiling takes is known to nobody: first, so that the others share what is left.
     names = sorted(PROBES.keys() - vain, key=lambda name: (not PROBES[name].compile, _PLACE[name]))

@@ -23,7 +23,7 @@ def gains(found: Sequence[CellResult]) -> dict[str, dict[str, float]]:
     ratios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for device, figures in _step_ms(found).items():
         for choice, facts in CHOICES.items():
-            if not device.startswith(facts.devices):
+            if not facts.has(device):
                 continue
             for base, step_ms in figures.items():
                 if chosen := figures.get(f"{base}, {choice}"):

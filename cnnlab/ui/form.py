@@ -97,7 +97,7 @@ def _show_field(field: Field, form: Recipe, offer: Offer) -> None:
         return
     st.session_state.setdefault(key, value)
     facts = link.schema_of(field, family)
-    choices = offer.options.get(field.name) or _choices(field, facts)
+    choices = offer.options.get(field.name) or _choices(field, facts, offer)
     if choices:
         _show_choice(field, key, {**choices, **({} if value in choices else {value: str(value)})})
     elif facts["type"] == "boolean":
@@ -115,10 +115,10 @@ def _note(field: Field, offer: Offer) -> None:
         st.caption(note)
 
 
-def _choices(field: Field, facts: Mapping[str, Any]) -> dict[str, str]:
-    labels = LABELS.get(field.path, {})
+def _choices(field: Field, facts: Mapping[str, Any], offer: Offer) -> dict[str, str]:
+    labels, useless = LABELS.get(field.path, {}), offer.useless.get(field.name, ())
     values = list(link.FRESH) if field.name == "family" else facts.get("enum", [])
-    return {value: labels.get(value, value) for value in values}
+    return {value: labels.get(value, value) for value in values if value not in useless}
 
 
 def _show_choice(field: Field, key: str, choices: Mapping[str, str]) -> None:

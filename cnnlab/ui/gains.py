@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cnnlab import sweep, words
-from cnnlab.spec import CHOICES as LABELS
 from cnnlab.sweep import CHOICES, BatchGain
-from cnnlab.ui import lab, link, sweeps
+from cnnlab.ui import lab, sweeps
 from cnnlab.ui.link import Raw
 
 GAINS_FROM = 1.05
@@ -24,8 +24,10 @@ _UNEVEN = (
 class Offer:
     """Which choices the form offers, by field, and what is known of them on this machine."""
 
-    options: dict[str, dict[str, str]]
-    """The values to choose from, each with its label."""
+    options: Mapping[str, Mapping[str, str]]
+    """The values that there are on this machine, each with its label."""
+    useless: Mapping[str, Container[Any]]
+    """Values that are known to gain nothing here."""
     notes: dict[str, str] = field(default_factory=dict)
     """In Markdown."""
     withheld: frozenset[str] = frozenset()
@@ -53,30 +55,21 @@ def offered(raw: Raw) -> Offer:
     batches = sweep.batch_gains(cells).get(device, {}).get(family)
     if batches and raw["engine"] == "fast":
         notes["batch_size"] = said_of_batches(batches)
-    options = {
-        "dataset": lab.dataset_labels(),
-        "device": lab.device_labels(),
-        **{name: _values(name, found) for name in ("precision", "tf32")},
-    }
-    return Offer(options, notes, frozenset(_withheld(found)))
+    options = {"dataset": lab.dataset_labels(), "device": lab.device_labels()}
+    useless = {name: _useless(name, found) for name in ("precision", "tf32")}
+    return Offer(options, useless, notes, frozenset(_withheld(found)))
 
 
-def _values(name: str, found: Mapping[str, float]) -> dict[str, str]:
-    """The values of a field that are not known to gain nothing."""
-    useless = {
-        CHOICES[choice].value
-        for choice, gain in found.items()
-        if CHOICES[choice].field == name and not pays(gain)
-    }
-    labels = LABELS.get(name, {})
-    values = link.schema("spec", name)["enum"]
-    return {value: labels.get(value, value) for value in values if value not in useless}
+def _useless(name: str, found: Mapping[str, float]) -> set[Any]:
+    """The values of a field that are known to gain nothing."""
+    choices = (CHOICES[choice] for choice, gain in found.items() if not pays(gain))
+    return {choice.value for choice in choices if choice.field == name}
 
 
 def _withheld(found: Mapping[str, float]) -> set[str]:
     """Switches that are known to gain nothing, and TF32 where no card has it."""
     useless = {CHOICES[choice].field for choice, gain in found.items() if not pays(gain)}
-    cards = any(key.startswith(CHOICES["TF32"].devices) for key in lab.devices_here())
+    cards = any(map(CHOICES["TF32"].has, lab.devices_here()))
     return (useless & {"compile"}) | (set() if cards else {"tf32"})
 
 

@@ -179,7 +179,7 @@ def _preset() -> ExperimentSpec:
 
 def _start(spec: ExperimentSpec, devices: Sequence[str], repeats: int, against: str) -> None:
     """Queue all runs, or none."""
-    name = f"Race: {datasets.run_name(spec)}"[:120]
+    name = datasets.run_name(spec, "Race")
     runs: list[str] = []
     try:
         for entry in race.entries(spec, devices, repeats):

@@ -32,7 +32,7 @@ def begin(
     if missing := [device for device in devices if device not in devices_here()[1:]]:
         raise LabError(f"There is no {missing[0]} here; choose {', '.join(devices_here()[1:])}.")
     sweep.check_budget(plan, len(sweep.cells(plan, check)))
-    title = name or f"Sweep: {datasets.run_name(spec)}"[:120]
+    title = name or datasets.run_name(spec, "Sweep")
     sweep_id = history().sweeps.create(plan, name=title, session=session_name())
     lab().submit_sweep(history().sweeps.get(sweep_id), ())
     return sweep_id
