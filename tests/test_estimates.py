@@ -163,13 +163,16 @@ def test_compiling_is_offered_where_it_gains_and_kept_where_it_is_on(quiet_lab):
     assert "torch.compile takes about 2 times as long as uncompiled steps here, so it" in said(
         app, "caption"
     )
-    assert page("train", compile="true").toggle(key="form.compile").value
+    app = page("train", compile="true")
+    assert app.toggle(key="form.compile").value
+    assert "uncompiled steps here." in said(app, "caption")
 
 
 def test_nothing_is_withheld_that_was_not_tried(quiet_lab):
     calibrated(lab.history())
     for recipe in ({"preset": "lstm"}, {"preset": "dense", "engine": "stock"}):
         app = page("train", **recipe)
+        assert "times as fast as float32" not in said(app, "caption")
         assert app.toggle(key="form.compile")
         assert len(app.selectbox(key="form.precision").options) == 3
 

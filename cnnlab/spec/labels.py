@@ -33,7 +33,7 @@ LABELS: dict[str, str] = {
     "tf32": "TF32",
     "seed": "Seed",
     "engine": "Engine",
-    "compile": "Compile with torch",
+    "compile": "torch.compile",
     "device": "Device",
     "threads": "CPU threads",
     "gpu_off": "Switch the GPU off by",

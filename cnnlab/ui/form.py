@@ -40,6 +40,7 @@ def show(form: Recipe, offer: Offer) -> None:
             field
             for field in link.fields_of(form.raw["model"]["family"])
             if field.section == section
+            and (offer.notes.get(field.name) or not _is_withheld(field, form, offer))
         ]
         if section == "network":
             _show_field(fields.pop(0), form, offer)
@@ -90,13 +91,12 @@ def _say(problems: list[Problem]) -> None:
 
 
 def _show_field(field: Field, form: Recipe, offer: Offer) -> None:
-    family = form.raw["model"]["family"]
-    key, value = KEY + field.path, recipe.shown(field, link.get(form.raw, field.path))
-    if field.name in offer.withheld and value == link.schema_of(field, family)["default"]:
+    if _is_withheld(field, form, offer):
         _note(field, offer)
         return
+    key, value = KEY + field.path, recipe.shown(field, link.get(form.raw, field.path))
     st.session_state.setdefault(key, value)
-    facts = link.schema_of(field, family)
+    facts = link.schema_of(field, form.raw["model"]["family"])
     choices = offer.options.get(field.name) or _choices(field, facts, offer)
     if choices:
         _show_choice(field, key, {**choices, **({} if value in choices else {value: str(value)})})
@@ -108,6 +108,14 @@ def _show_field(field: Field, form: Recipe, offer: Offer) -> None:
         _show_number(field.name, field.label, key, facts, field.help)
     _note(field, offer)
     _complain(form, field.path)
+
+
+def _is_withheld(field: Field, form: Recipe, offer: Offer) -> bool:
+    """Whether its widget is left out: it gains nothing here, and the recipe does not use it."""
+    if field.name not in offer.withheld:
+        return False
+    facts = link.schema_of(field, form.raw["model"]["family"])
+    return bool(link.get(form.raw, field.path) == facts["default"])
 
 
 def _note(field: Field, offer: Offer) -> None:

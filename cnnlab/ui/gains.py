@@ -39,6 +39,11 @@ def pays(gain: float) -> bool:
     return gain >= GAINS_FROM
 
 
+def measured_alike(engine: str, family: str) -> bool:
+    """Whether the calibration's figures hold for a recipe: it tries the choices on such only."""
+    return engine == "fast" and family != "rnn"
+
+
 def offered(raw: Raw) -> Offer:
     """What to offer in a form that is filled in so far as `raw`.
 
@@ -47,9 +52,10 @@ def offered(raw: Raw) -> Offer:
     """
     device, cells = sweeps.device_of(raw["device"], raw["gpu_off"]), sweeps.calibrated()
     family = raw["model"]["family"]
-    alike = raw["engine"] == "fast" and family != "rnn"
+    alike = measured_alike(raw["engine"], family)
     found = sweep.gains(cells).get(device, {}) if alike else {}
-    notes = {name: _note(name, found) for name in sorted({one.field for one in CHOICES.values()})}
+    fields = sorted({one.field for one in CHOICES.values()})
+    notes = {name: _note(name, raw[name], found) for name in fields}
     if alike and not found:
         notes["precision"] = _UNEVEN if cells else _UNKNOWN
     batches = sweep.batch_gains(cells).get(device, {}).get(family)
@@ -73,11 +79,13 @@ def _withheld(found: Mapping[str, float]) -> set[str]:
     return (useless & {"compile"}) | (set() if cards else {"tf32"})
 
 
-def _note(name: str, found: Mapping[str, float]) -> str:
+def _note(name: str, chosen: Any, found: Mapping[str, float]) -> str:
+    """What is known of a field's values, and which of them the form does not offer therefore."""
     here = {choice: gain for choice, gain in found.items() if CHOICES[choice].field == name}
     sentences = []
     for choice, gain in here.items():
-        away = "" if pays(gain) or name == "threads" else ", so it is left out"
+        offered_still = pays(gain) or name == "threads" or chosen == CHOICES[choice].value
+        away = "" if offered_still else ", so it is left out"
         sentences.append(f"{_opened(told(choice, gain))}{away}.")
     return " ".join(sentences)
 

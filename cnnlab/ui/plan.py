@@ -133,8 +133,8 @@ def _show_start(spec: ExperimentSpec) -> None:
 
 def _show_expected(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     """How long it may take on each device, and what is known to make it faster there."""
-    # The calibration tries its choices on dense and convolutional networks only.
-    found = sweeps.gains() if spec.model.family != "rnn" else {}
+    alike = gains.measured_alike(spec.engine, spec.model.family)
+    found = sweeps.gains() if alike else {}
     faster = {
         device: gains.said(better)
         for device, choices in found.items()
