@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from cnnlab.analysis import DeviceKind, Series
+from cnnlab.analysis.series import LIVE_POINTS, POINTS
 from cnnlab.history import RunSummary
 from cnnlab.runner import LiveRun, Snapshot
 from cnnlab.spec import Epoch, RunCard, Status
@@ -37,6 +38,11 @@ class RunState:
     def kind(self) -> DeviceKind:
         """What it trains on; by what was asked for until the device is known."""
         return tables.kind_of(self.card)
+
+    @property
+    def points(self) -> int:
+        """How many a curve may have in a chart, see `analysis.series`."""
+        return POINTS if self.card.status.over else LIVE_POINTS
 
 
 def read(card: RunCard) -> RunState:

@@ -308,7 +308,8 @@ def axis_choice(key: str, default: Axis = "step") -> Axis:
 def _curves(state: RunState) -> None:
     axis = axis_choice("run-axis")
     run_id = state.card.run_id
-    both = shared(state.series, f"curves-{axis}", lambda: _curve_tables(state, axis))
+    name = f"curves-{axis}-{state.points}"
+    both = shared(state.series, name, lambda: _curve_tables(state, axis))
     for metric, column in zip(analysis.METRICS, st.columns(2), strict=True):
         with column:
             spec = charts.curve_spec(metric, axis, palette().of_run(state.card))
@@ -316,7 +317,8 @@ def _curves(state: RunState) -> None:
 
 
 def _curve_tables(state: RunState, axis: Axis) -> dict[str, pa.Table]:
-    both = analysis.curves(state.series, state.card.epochs, state.steps_per_epoch, axis)
+    card, steps = state.card, state.steps_per_epoch
+    both = analysis.curves(state.series, card.epochs, steps, axis, state.points)
     return {metric: table(analysis.only(both, metric)) for metric in analysis.METRICS}
 
 
@@ -345,10 +347,15 @@ def _step_charts(state: RunState) -> None:
         st.caption("The steps of this run were not kept, only its epochs.")
         return
     run_id, colour = state.card.run_id, palette().of_run(state.card)
-    times = shared(state.series, "times", lambda: table(analysis.step_times(state.series)))
+    name = f"times-{state.points}"
+    times = shared(state.series, name, lambda: _step_table(state))
     chart("step_times", times, charts.step_times_spec(colour), run_id)
     counts = shared(state.series, "counts", lambda: table(analysis.step_histogram(state.series)))
     chart("step_histogram", counts, charts.step_histogram_spec(colour), run_id)
+
+
+def _step_table(state: RunState) -> pa.Table:
+    return table(analysis.step_times(state.series, state.points))
 
 
 def _rate_chart(state: RunState) -> None:
