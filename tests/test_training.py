@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Callable
 
 import pytest
+import torch
 
+from cnnlab import devices
 from cnnlab.spec import (
     PRESETS,
     EpochEnded,
@@ -149,6 +155,76 @@ def test_an_unexpected_error_becomes_one_sentence() -> None:
     said = explain(RuntimeError("first line\nsecond line"))
     assert said == "The training failed with RuntimeError: first line"
     assert explain(RuntimeError()) == "The training failed with RuntimeError: "
+
+
+def test_a_want_of_memory_on_apples_gpu_has_its_cure() -> None:
+    said = explain(RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GiB, other …"))
+    assert said.startswith("The accelerator ran out of memory: use a smaller batch")
+
+
+def test_a_device_too_full_for_the_matrix_product_ends_no_finished_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 256.00 MiB.")
+
+    monkeypatch.setattr(devices, "matmul_peak", full)
+    ended = fit()[-1]
+    assert ended.status == Status.FINISHED
+    assert ended.timing.gflops
+    assert ended.timing.matmul_peak_gflops is None
+    assert "Tried to allocate" in caplog.text
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_the_fast_engine_on_the_cpu_asks_no_accelerator(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question about its stream opens a context on a card, which holds hundreds of MB of it."""
+
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("the accelerator was asked")
+
+    for question in ("current_accelerator", "current_stream", "is_available"):
+        monkeypatch.setattr(torch.accelerator, question, asked)
+    ended = fit(change(TINY, engine="fast", optimizer=optimizer, device="cpu"))[-1]
+    assert ended.status == Status.FINISHED
+
+
+NOTHING_LEAVES_THE_CPU = """
+    import keras, time
+    from cnnlab.spec import PRESETS, ExperimentSpec, RnnModel, change
+    from cnnlab.training import first_steps, train
+
+    try:
+        keras.ops.ones(1)
+    except AssertionError as error:
+        print(error)
+    first_steps()
+    tiny, lstm = PRESETS["tiny"].spec, RnnModel(cell="lstm", recurrent=(4,)).model_dump()
+    dense = PRESETS["dense"].spec.model.model_dump()
+    for model in (tiny.model.model_dump(), dense, lstm):
+        for engine in ("stock", "fast"):
+            spec = change(tiny, model=model, engine=engine, train_limit=100, epochs=1, device="cpu")
+            print(train(spec, lambda event: None, bool, launched_at=time.monotonic()).status)
+"""
+
+
+@pytest.mark.skipif(torch.version.cuda is not None, reason="a torch without CUDA refuses it")
+def test_a_run_on_the_cpu_puts_nothing_on_the_device_that_keras_prefers() -> None:
+    """Keras takes `cuda` for its default; a torch without CUDA fails at the first tensor there."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(NOTHING_LEAVES_THE_CPU)],
+        env=os.environ | {"KERAS_BACKEND": "torch", "KERAS_TORCH_DEVICE": "cuda"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    refused, *ends = done.stdout.splitlines()
+    assert refused == "Torch not compiled with CUDA enabled"
+    assert ends == ["finished"] * 6
 
 
 @pytest.mark.gpu

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import torch
@@ -46,7 +47,12 @@ class FusedUpdate:
     ) -> None:
         self.taken = int(optimizer.iterations.numpy())
         self._optimizer = optimizer
-        self._fused = _FUSED[spec.optimizer](parameters, lr=spec.learning_rate, fused=True)
+        self._fused: Any = _FUSED[spec.optimizer](parameters, lr=spec.learning_rate, fused=True)
+        if parameters[0].device.type == "cpu":
+            # Before each step torch's Adam asks the accelerator whether a stream of it is being
+            # captured, wherever the weights lie, and so opens a context on a card that the run
+            # is to keep off: hundreds of MB of it.
+            self._fused._accelerator_graph_capture_health_check = lambda: None
         self._group = self._fused.param_groups[0]
         self._adaptive = spec.optimizer != "sgd"  # plain SGD keeps no state
         if self._adaptive:

@@ -7,7 +7,12 @@ import torch
 from cnnlab.spec import LabError
 
 # Libraries below torch report a want of memory as any other error.
-_ACCELERATOR_IS_FULL = ("CUDA out of memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+_ACCELERATOR_IS_FULL = (
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
+)
 _MEMORY_IS_FULL = ("DefaultCPUAllocator: can't allocate", "DefaultCPUAllocator: not enough memory")
 
 

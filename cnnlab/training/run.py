@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 
@@ -29,6 +30,8 @@ from cnnlab.spec import (
 )
 from cnnlab.training.callback import Bookmark, Emit, LabCallback, Save, Stop, Stopped
 from cnnlab.training.ledger import Ledger, timing_of
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -184,7 +187,7 @@ def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) 
         peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
     )
     # Whoever stops a run wants it to end; one that finished can spare a third of a second.
-    peak = devices.matmul_peak(device, spec.precision) if status is Status.FINISHED else None
+    peak = _matmul_peak(spec, device) if status is Status.FINISHED else None
     return RunEnded(
         status=status,
         timing=timing_of(spec, callback, ledger, flops_per_image, peak),
@@ -192,6 +195,17 @@ def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) 
         energy=energy,
         disturbances=disturbances,
     )
+
+
+def _matmul_peak(spec: ExperimentSpec, device: str) -> float | None:
+    """Null where the device, which the model still fills, has no room for the matrices: a run that
+    is done must not fail for a figure that is only held against it.
+    """
+    try:
+        return devices.matmul_peak(device, spec.precision)
+    except RuntimeError:  # torch's want of memory is one, on every device
+        log.exception("no large matrix product can be taken, so the peak is not known")
+        return None
 
 
 def first_steps() -> None:
