@@ -287,6 +287,20 @@ def test_tf32_is_allowed_forbidden_or_left_as_torch_has_it():
     ]
 
 
+def test_tf32_goes_back_to_what_a_variable_had_made_of_it():
+    code = """
+        import torch
+        from cnnlab.devices import use_tf32
+        matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+        for choice in ("on", "off", "default"):
+            use_tf32(choice)
+            print(matmul.fp32_precision, cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision)
+        print(matmul.allow_tf32)  # raises where the two ways of setting it disagree
+    """
+    said = python(code, TORCH_ALLOW_TF32_CUBLAS_OVERRIDE="1").splitlines()
+    assert said == ["tf32 tf32 tf32", "ieee ieee ieee", "tf32 tf32 tf32", "True"]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif("not has_cuda()")
 @pytest.mark.parametrize("gpu_off", ["device", "environment", "override"])
@@ -317,6 +331,17 @@ def test_the_machine_is_described_and_survives_json():
     assert hardware.cpu.memory_mb > 100
     assert hardware.versions["torch"]
     assert hardware.versions["keras"]
+
+
+def test_a_cudnn_that_torch_will_not_have_on_this_card_has_no_version(monkeypatch, caplog):
+    import torch
+
+    def refuse():
+        raise RuntimeError("cuDNN version 91900 is not compatible with devices with SM < 7.5.")
+
+    monkeypatch.setattr(torch.backends.cudnn, "version", refuse)
+    assert devices.describe().versions["cudnn"] is None
+    assert "not compatible" in caplog.text
 
 
 def test_a_runs_environment_is_flat_plain_json():

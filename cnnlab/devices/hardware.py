@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import platform
 from pathlib import Path
@@ -12,6 +13,8 @@ from cnnlab.devices import cards, tf32
 from cnnlab.devices.cards import Accelerator
 from cnnlab.devices.cpu import Cpu, cpu_name, describe_cpu, text_of
 from cnnlab.spec import Frozen
+
+log = logging.getLogger(__name__)
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
@@ -48,12 +51,22 @@ def versions() -> dict[str, str | None]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             found[package] = None
-    cudnn = torch.backends.cudnn.version()
     return found | {
         "cuda": torch.version.cuda,
         "rocm": torch.version.hip,
-        "cudnn": None if cudnn is None else str(cudnn),
+        "cudnn": _cudnn_version(),
     }
+
+
+def _cudnn_version() -> str | None:
+    import torch
+
+    try:
+        version = torch.backends.cudnn.version()
+    except RuntimeError:  # torch checks it against the cards first, and some are too old for it
+        log.warning("the version of cuDNN cannot be read", exc_info=True)
+        return None
+    return None if version is None else str(version)
 
 
 def device_name(device: str) -> str:

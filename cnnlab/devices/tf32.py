@@ -7,15 +7,12 @@ once both ways of setting it were mixed.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from cnnlab.spec import Tf32
 
-_WORDS: dict[Tf32, dict[str, str]] = {
-    "default": {"matmul": "none", "conv": "tf32", "rnn": "tf32"},
-    "on": dict.fromkeys(("matmul", "conv", "rnn"), "tf32"),
-    "off": dict.fromkeys(("matmul", "conv", "rnn"), "ieee"),
-}
+_WORDS: dict[Tf32, str] = {"on": "tf32", "off": "ieee"}
 
 
 def _places() -> dict[str, Any]:
@@ -26,10 +23,19 @@ def _places() -> dict[str, Any]:
     return {"matmul": torch.backends.cuda.matmul, "conv": cudnn.conv, "rnn": cudnn.rnn}
 
 
+@cache
+def _at_first() -> dict[str, str]:
+    """What torch had before anything was chosen here: TORCH_ALLOW_TF32_CUBLAS_OVERRIDE, which some
+    images for NVIDIA cards set, lets matrix products use TF32 too.
+    """
+    return {name: place.fp32_precision for name, place in _places().items()}
+
+
 def use(choice: Tf32) -> None:
-    """Allow or forbid TF32 in this process, or leave it as torch has it from the start."""
+    """Allow or forbid TF32 in this process, or have it as torch had it from the start."""
+    at_first = _at_first()
     for name, place in _places().items():
-        place.fp32_precision = _WORDS[choice][name]
+        place.fp32_precision = _WORDS.get(choice, at_first[name])
 
 
 def facts() -> dict[str, bool]:
