@@ -99,7 +99,10 @@ def is_resumed_as_if_it_had_never_stopped(spec: ExperimentSpec, chance: random.R
 
 @pytest.mark.parametrize(
     "fields",
-    [TWENTY[0], TWENTY[4], TWENTY[11], TWENTY[13], TWENTY[17], TWENTY[19]],
+    [
+        *(TWENTY[number] for number in (0, 4, 11, 13, 17, 19)),
+        *({"engine": engine, "precision": "mixed_float16", "model": DENSE} for engine in ENGINES),
+    ],
     ids=lambda fields: "-".join(str(v) for v in fields.values() if isinstance(v, str)),
 )
 def test_a_resumed_run_equals_one_that_never_broke_off(fields: dict) -> None:

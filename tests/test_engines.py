@@ -118,6 +118,25 @@ def test_a_mixed_precision_learns_on_both_engines(precision: str) -> None:
         assert np.mean(result.losses[-5:]) < np.mean(result.losses[:5])
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("engine", ["stock", "fast"])
+def test_small_gradients_do_not_vanish_in_float16(engine: str, optimizer: str) -> None:
+    """The hidden layer's are about 1e-9, and the smallest number of float16 is 6e-8."""
+    spec = ExperimentSpec(
+        model=DenseModel(dense=(24,), dropout=0.0),
+        precision="mixed_float16",
+        engine=engine,
+        optimizer=optimizer,
+        learning_rate=10.0 if optimizer == "sgd" else 0.001,
+    )
+    data = pictures(32)  # one step, for the last layer's weights grow with it
+    *hidden, last, bias = initial_weights(spec, data.images.shape[1:], data.classes)
+    job = ENGINES[engine](spec, data, Start([*hidden, 1e-7 * last, bias]))
+    job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(StepLosses(spec)))
+    moved = job.model.get_weights()[0] != hidden[0]
+    assert moved.mean() > 0.5
+
+
 def test_the_keras_optimizer_holds_the_state_of_the_fused_one() -> None:
     spec = ExperimentSpec(model=CNN, epochs=1)
     data = pictures()

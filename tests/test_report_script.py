@@ -180,6 +180,7 @@ def test_a_script_says_only_what_its_spec_uses() -> None:
     bare = written(change(PRESETS["tiny"].spec, dataset="mnist"), (28, 28, 1))
     for word in (
         "dtype",
+        "LossScaleOptimizer",
         "jit_compile",
         "BatchNormalization",
         "Dropout",
@@ -194,6 +195,9 @@ def test_a_script_says_only_what_its_spec_uses() -> None:
     )
     for word in ("dtype=", "jit_compile=True", "BatchNormalization", "Dropout", 'padding="same"'):
         assert word in rich
+    assert "LossScaleOptimizer" not in rich
+    half = written(change(PRESETS["tiny"].spec, precision="mixed_float16"))
+    assert "optimizer=keras.optimizers.LossScaleOptimizer(optimizer)," in half
     assert "torch.set_num_threads(3)" in rich
     assert 'torch.backends.cudnn.conv.fp32_precision = "ieee"' in rich
 

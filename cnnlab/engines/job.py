@@ -73,9 +73,16 @@ def seed_epoch(spec: ExperimentSpec, epoch: int) -> None:
 
 
 def optimizer_of(spec: ExperimentSpec) -> keras.optimizers.Optimizer:
-    return keras.optimizers.get(
+    """The optimizer of a run; for float16 it scales the loss, or small gradients would be nought.
+
+    Keras does so by itself only where the whole model has that policy, and here layers have it.
+    """
+    optimizer = keras.optimizers.get(
         {"class_name": spec.optimizer, "config": {"learning_rate": spec.learning_rate}}
     )
+    if spec.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def begin(model: keras.Model, start: Start) -> None:
@@ -86,7 +93,8 @@ def begin(model: keras.Model, start: Start) -> None:
     """
     _put(model.weights, start.weights)
     if start.optimizer is not None:
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:  # a second time would give a loss scale its variables twice
+            model.optimizer.build(model.trainable_variables)
         _put(model.optimizer.variables, start.optimizer)
 
 

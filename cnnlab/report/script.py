@@ -281,6 +281,10 @@ def _training(spec: ExperimentSpec) -> Iterable[str]:
     name = _OPTIMIZERS[spec.optimizer]
     optimizer = f"keras.optimizers.{name}(learning_rate={spec.learning_rate!r})"
     yield "model.summary()"
+    if spec.precision == "mixed_float16":
+        yield "# Keras scales the loss by itself only where the whole model is float16, not layers."
+        yield f"optimizer = {optimizer}"
+        optimizer = "keras.optimizers.LossScaleOptimizer(optimizer)"
     yield "model.compile("
     yield f"    optimizer={optimizer},"
     yield '    loss="categorical_crossentropy",'
