@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -117,7 +116,6 @@ def test_a_killed_sweep_goes_on_and_repeats_no_finished_cell():
 
 
 @pytest.mark.soak
-@pytest.mark.skipif("CNNLAB_SOAK" not in os.environ, reason="set CNNLAB_SOAK to run it")
 @pytest.mark.parametrize("seed", range(10))
 def test_a_sweep_killed_at_any_moment_goes_on(seed):
     chance = random.Random(seed)
