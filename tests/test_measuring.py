@@ -1,5 +1,7 @@
 """Measured cells: real short fits, in one process, that give the process back as they found it."""
 
+import time
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -55,6 +57,28 @@ def test_a_few_steps_are_taken_however_short_the_time():
     ended, events = measured(TINY, 0.0)
     assert ended.timing.step_ms_median > 0
     assert sum(len(window.step_ms) for window in of(Window, events)) >= measuring.LEAST_STEPS
+
+
+def test_a_cells_time_begins_when_its_device_is_warm_which_takes_place_once(monkeypatch):
+    """A card's context and libraries take seconds: more than the share of the first cell."""
+    warmed, left = [], []
+
+    def first_steps(device):
+        warmed.append(device)
+        time.sleep(0.3)
+
+    def the_cell(spec, device, ledger, emit, stop, deadline, until_steady):
+        left.append(deadline - time.perf_counter())
+        return RunEnded(status=Status.FINISHED)
+
+    monkeypatch.setattr(measuring.devices, "resolve", lambda *_: "cuda:3")
+    monkeypatch.setattr(measuring, "on", lambda device: nullcontext())
+    monkeypatch.setattr(measuring, "first_steps", first_steps)
+    monkeypatch.setattr(measuring, "_measure", the_cell)
+    measured(DENSE, 0.2)
+    measured(DENSE, 0.2)
+    assert warmed == ["cuda:3"]
+    assert left == pytest.approx([0.2, 0.2], abs=0.05)
 
 
 def test_each_measurement_has_its_own_threads():
@@ -122,6 +146,21 @@ def test_the_limit_of_a_spec_is_kept_and_otherwise_there_are_enough():
 def test_a_batch_larger_than_the_pictures_is_refused():
     with pytest.raises(LabError, match="A batch of 512 is more than the 85 pictures"):
         noise(change(DENSE, train_limit=100, batch_size=512))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_a_cell_on_the_second_card_is_timed_there():
+    spec = change(DENSE, device="cuda:1")
+    measured(spec, 0.0)  # warms the card
+    began = time.perf_counter()
+    ended, events = measured(spec)
+    wall = (time.perf_counter() - began) * 1e3
+    assert of(RunStarted, events)[0].device.used == "cuda:1"
+    steps = [ms for window in of(Window, events) for ms in window.step_ms]
+    assert 0.1 * wall < sum(steps) < wall
+    assert ended.memory.peak_device_mb > 0
+    assert torch.cuda.current_device() == 0
 
 
 @pytest.mark.gpu

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -149,6 +150,59 @@ def test_a_host_clock_gives_the_times_between_marks_once() -> None:
     clock.restart()
     clock.mark()
     assert clock.read() == []
+
+
+def test_on_apples_gpu_each_step_of_a_window_has_its_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device catches up a tenth of a second after it is waited for; no event is used."""
+    waits: list[float] = []
+
+    def catch_up() -> None:
+        time.sleep(0.1)
+        waits.append(time.perf_counter())
+
+    monkeypatch.setattr(torch.mps, "synchronize", catch_up)
+    monkeypatch.delattr(torch.mps, "Event")
+    clock = clock_for("mps:0")
+    clock.mark()
+    assert clock.read() == []
+    for _ in range(4):
+        clock.mark()
+    assert clock.read() == pytest.approx([25.0] * 4, rel=0.2)
+    clock.mark()
+    assert clock.read() == pytest.approx([100.0], rel=0.2)
+    clock.mark()
+    clock.restart()
+    assert clock.read() == []
+    clock.mark()
+    clock.mark()
+    assert sum(clock.read()) == pytest.approx((waits[-1] - waits[-2]) * 1e3, rel=0.1)
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "xpu:1"])
+def test_a_run_on_the_second_card_makes_it_torchs_current_one(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events are recorded on the current card, whatever card the network is on."""
+    current = ["first"]
+
+    @contextmanager
+    def made_current(wanted: str) -> Iterator[None]:
+        current.append(wanted)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(getattr(torch, device.partition(":")[0]), "device", made_current)
+    monkeypatch.setattr(devices, "resolve", lambda *_: device)
+    seen: list[str] = []
+
+    def notice() -> bool:
+        seen.append(current[-1])
+        return True
+
+    ended = train(TINY, lambda event: None, notice, launched_at=time.monotonic())
+    assert ended.status == Status.STOPPED
+    assert current == ["first"]
+    assert set(seen) == {device}
 
 
 def test_an_unexpected_error_becomes_one_sentence() -> None:

@@ -32,7 +32,8 @@ class HostClock:
 class EventClock:
     """The same on a device that runs behind the host: events in its stream, read at window edges.
 
-    Recording an event does not wait; `read` waits for the last one only.
+    Recording an event does not wait; `read` waits for the last one only. An event is recorded on
+    torch's current device, see `cnnlab.training.run.on`.
     """
 
     def __init__(self, event: Callable[..., Any]) -> None:
@@ -58,7 +59,42 @@ class EventClock:
         self._marks.clear()
 
 
-Clock = HostClock | EventClock
+class WaitingClock:
+    """The same behind the host where events are not to be relied on: the host's clock, read once
+    the device has caught up, at window edges. Every step of a window has the window's mean.
+
+    In torch 2.13 an event of MPS that was waited for may hang when it is asked for its time, and
+    its time is that at which a thread of the host heard of it (pytorch#162872).
+    """
+
+    def __init__(self, catch_up: Callable[[], None]) -> None:
+        self._catch_up = catch_up
+        self._edge: float | None = None
+        self._steps = 0
+
+    def mark(self) -> None:
+        if self._edge is None:
+            self._catch_up()  # with what came before the epoch
+            self._edge = time.perf_counter()
+        else:
+            self._steps += 1
+
+    def read(self) -> list[float]:
+        """Milliseconds of each step so far, all alike; the last mark begins the next reading."""
+        if self._edge is None or not self._steps:
+            return []
+        self._catch_up()
+        now = time.perf_counter()
+        times = [(now - self._edge) * 1e3 / self._steps] * self._steps
+        self._edge, self._steps = now, 0
+        return times
+
+    def restart(self) -> None:
+        """Forget the marks, at the start of an epoch."""
+        self._edge, self._steps = None, 0
+
+
+Clock = HostClock | EventClock | WaitingClock
 
 
 def clock_for(device: str) -> Clock:
@@ -67,7 +103,7 @@ def clock_for(device: str) -> Clock:
         case "cuda":
             return EventClock(torch.cuda.Event)
         case "mps":
-            return EventClock(torch.mps.Event)
+            return WaitingClock(torch.mps.synchronize)
         case "xpu":
             return EventClock(torch.xpu.Event)
     return HostClock()

@@ -10,10 +10,9 @@ from __future__ import annotations
 import gc
 import math
 import time
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-import keras
 import numpy as np
 import psutil
 import torch
@@ -33,7 +32,7 @@ from cnnlab.spec import (
 )
 from cnnlab.training.callback import Emit, LabCallback, Stop, Stopped
 from cnnlab.training.ledger import Ledger, timing_of
-from cnnlab.training.run import build, first_word
+from cnnlab.training.run import build, first_steps, first_word, on
 
 WINDOW_SECONDS = 0.1
 STRETCHES = 5
@@ -120,27 +119,38 @@ def measure(
     """Time the steps of a spec and tell `emit` about it, as `training.train` does.
 
     Args:
-        seconds: the share of this cell, from now on. A few steps are taken whatever it is.
+        seconds: the share of this cell, from when its device is warm. A few steps are taken
+            whatever it is.
         until_steady: end before that if the median does not move any more.
 
     Raises:
         LabError: the spec or its device cannot work, or does not fit into memory.
     """
-    deadline = time.perf_counter() + seconds
     if not gc.get_freeze_count():
         # What is here at first stays, torch and Keras above all: without them to walk through,
         # letting go of a model takes no time, instead of a fifth of a second for every cell.
         gc.freeze()
-    ledger = Ledger(time.monotonic())  # its process was there already
     device = devices.resolve(spec.device, spec.gpu_off)
     _free(device)  # an error holds on to its model until it is dealt with, after `finally`
     try:
-        with keras.device(device):
+        _warm(device)
+        deadline = time.perf_counter() + seconds
+        ledger = Ledger(time.monotonic())  # its process was there already
+        with on(device):
             ended = _measure(spec, device, ledger, emit, stop, deadline, until_steady)
     finally:
         _free(device)
     emit(ended)
     return ended
+
+
+@cache
+def _warm(device: str) -> None:
+    """Open an accelerator in this process, once: its context and its libraries take seconds, which
+    would be the whole share of the first cell, and its steps would be none but the first ones.
+    """
+    if device != "cpu":  # a worker has warmed that before anything was asked of it
+        first_steps(device)
 
 
 def _measure(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import keras
 import numpy as np
@@ -59,7 +61,7 @@ def train(
     """
     ledger = Ledger(launched_at)
     device = devices.resolve(spec.device, spec.gpu_off)
-    with keras.device(device):
+    with on(device):
         try:
             pictures, facts = _load(spec, emit, stop)
         except Stopped:
@@ -82,6 +84,19 @@ def train(
         ended = _fit(callback, job, started.model.flops_per_image, ledger)
         emit(ended)
         return ended
+
+
+@contextmanager
+def on(device: str) -> Iterator[None]:
+    """The scope of everything that computes on a device: it is Keras's and torch's current one.
+
+    Keras puts what it makes on its device by name; but events, by which steps are timed, and
+    pinned memory go to torch's current device, which is the first card unless it is told.
+    """
+    kind = device.partition(":")[0]
+    current = getattr(torch, kind).device(device) if kind in ("cuda", "xpu") else nullcontext()
+    with current, keras.device(device):
+        yield
 
 
 def _check_same(checkpoint: Checkpoint, spec: ExperimentSpec, facts: DatasetFacts) -> None:
@@ -208,10 +223,12 @@ def _matmul_peak(spec: ExperimentSpec, device: str) -> float | None:
         return None
 
 
-def first_steps() -> None:
-    """Train a few steps of nothing, on the CPU: what Keras and torch load late is then loaded."""
+def first_steps(device: str = "cpu") -> None:
+    """Train a few steps of nothing: what Keras, torch and the device's own libraries load late is
+    then loaded.
+    """
     spec = PRESETS["tiny"].spec
     pictures = Pictures(np.zeros((64, 32, 32, 3), np.uint8), np.zeros(64, np.int32), 2)
-    with keras.device("cpu"):
+    with on(device):
         job, _ = build(spec, pictures)
         job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(keras.callbacks.Callback()))
