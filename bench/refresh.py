@@ -5,7 +5,7 @@ data beside cached specs. Arm b, the baseline, builds the same Altair charts ane
 with `st.altair_chart`. Each refresh runs as a real script run with Streamlit's own context, and
 counts until every message is serialised for the browser. Two further figures stand beside: the
 refresh in CPU time of the process, and the page as it stands while a run trains (snapshot, head,
-metrics, the charts of the open tab).
+metrics, the charts that are chosen).
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ def _charts_note(result: dict[str, Any]) -> str:
 
 def _page_note(page: dict[str, Any]) -> str:
     return (
-        f"The page of a training run, with the charts of its open tab only: "
+        f"The page of a training run, with its chosen charts only: "
         f"{page['ms']['median']:.1f} ms, {page['cpu_ms']['median']:.1f} ms of CPU time, "
         f"{page['kilobytes']['median']:.1f} kB."
     )

@@ -238,13 +238,13 @@ def test_every_axis_draws(history: History) -> None:
         assert title in app.get("vega_lite_chart")[0].proto.spec
 
 
-def test_the_other_tabs_are_drawn_when_they_are_opened(history: History) -> None:
+def test_the_other_charts_are_drawn_when_they_are_chosen(history: History) -> None:
     app = show(add_run(history))
-    for tab, text in (
-        ("Images per second", "trained per second"),
-        ("Memory", "memory in use over wall time"),
+    for choice, text in (
+        ("rate", "trained per second"),
+        ("memory", "memory in use over wall time"),
     ):
-        app.session_state["run-tabs"] = tab
+        app.session_state["run-more"] = choice
         app.run()
         shown = " ".join(chart.proto.alt for chart in app.get("vega_lite_chart"))
         assert "time each training step" not in shown

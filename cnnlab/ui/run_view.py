@@ -323,18 +323,24 @@ def _curve_tables(state: RunState, axis: Axis) -> dict[str, pa.Table]:
 
 
 def _more_charts(state: RunState) -> None:
-    """Only the open tab is computed and sent."""
-    tabs: dict[str, Callable[[RunState], None]] = {
-        "Step time": _step_charts,
-        _rate_title(state): _rate_chart,
-        "Memory": _memory_chart,
+    """Only the chosen ones are computed and sent."""
+    choices: dict[str, tuple[str, Callable[[RunState], None]]] = {
+        "steps": ("Step time", _step_charts),
+        "rate": (_rate_title(state), _rate_chart),
+        "memory": ("Memory", _memory_chart),
     }
-    for tab, draw in zip(
-        st.tabs(list(tabs), key="run-tabs", on_change="rerun"), tabs.values(), strict=True
-    ):
-        if tab.open:
-            with tab:
-                draw(state)
+    # Not `st.tabs`: with them a browser goes through the whole page three times for each message.
+    chosen = st.segmented_control(
+        "More charts",
+        options=list(choices),
+        default="steps",
+        required=True,
+        format_func=lambda choice: choices[choice][0],
+        key="run-more",
+        label_visibility="collapsed",
+    )
+    _, draw = choices[chosen or "steps"]
+    draw(state)
 
 
 def _rate_title(state: RunState) -> str:
