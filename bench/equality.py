@@ -21,10 +21,11 @@ import keras
 import numpy as np
 
 from bench.measure import paired, save
-from cnnlab import datasets
+from cnnlab import datasets, devices
 from cnnlab.engines import ENGINES, Pictures, Start, initial_weights, seed_epoch
 from cnnlab.models import split
 from cnnlab.spec import PRESETS, Engine, ExperimentSpec, change
+from cnnlab.training.run import on
 
 STEPS, SEEDS = 200, 3
 HALF_A_BIT = 2.0**-24
@@ -63,14 +64,17 @@ class StepLosses(keras.callbacks.Callback):
 def run(
     spec: ExperimentSpec,
     data: Pictures,
+    device: str = "cpu",
     moved: Callable[[np.ndarray], np.ndarray] = lambda array: array,
 ) -> StepLosses:
-    """Train a spec on pictures, on the CPU.
+    """Train a spec on pictures, from the weights and on the batches that a run of it has.
 
     Args:
+        device: torch's name of where to train; the spec's own is not looked at.
         moved: what becomes of each array of the first weights.
     """
-    with keras.device("cpu"):
+    devices.use_tf32(spec.tf32)
+    with on(device):
         weights = [
             moved(array).astype(array.dtype)
             for array in initial_weights(spec, data.images.shape[1:], data.classes)
@@ -92,7 +96,7 @@ def train(engine: Engine, seed: int, moved: float = 0.0) -> StepLosses:
     return run(
         spec,
         data,
-        lambda array: array * (1.0 + moved * random.choice((-1.0, 1.0), array.shape)),
+        moved=lambda array: array * (1.0 + moved * random.choice((-1.0, 1.0), array.shape)),
     )
 
 
