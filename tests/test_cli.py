@@ -14,7 +14,7 @@ from example_sweeps import AXES, add_sweep
 
 from cnnlab.__main__ import main
 from cnnlab.history import History
-from cnnlab.spec import PRESETS, RunCard, Status
+from cnnlab.spec import PRESETS, RunCard, Status, change
 
 
 def cnnlab(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -44,7 +44,8 @@ def refused(
 
 
 def test_train_prints_one_run_card_and_the_history_keeps_it() -> None:
-    done = cnnlab("train", "--preset", "tiny", "--limit", 300, "--epochs", 2, "--json")
+    short = ("--preset", "tiny", "--limit", 300, "--epochs", 2, "--device", "cpu")
+    done = cnnlab("train", *short, "--json")
     assert done.returncode == 0, done.stderr
     card = RunCard.model_validate_json(done.stdout)
     assert card.status == "finished"
@@ -112,11 +113,12 @@ def test_who_trains_beside_another_process_is_told_so() -> None:
 
 
 def test_a_spec_file_is_the_same_run_as_its_options(tmp_path: Path) -> None:
-    spec = PRESETS["tiny"].spec.model_copy(update={"train_limit": 200, "epochs": 1})
+    spec = change(PRESETS["tiny"].spec, train_limit=200, epochs=1, device="cpu")
     file = tmp_path / "spec.json"
     file.write_text(spec.model_dump_json())
     card = json.loads(cnnlab("train", "--spec", file, "--json").stdout)
-    same = json.loads(cnnlab("train", "--limit", 200, "--epochs", 1, "--json").stdout)
+    options = ("--limit", 200, "--epochs", 1, "--device", "cpu")
+    same = json.loads(cnnlab("train", *options, "--json").stdout)
     assert card["spec"] == same["spec"] == spec.model_dump(mode="json")
     assert card["epochs"][0]["loss"] == same["epochs"][0]["loss"]
 
@@ -175,7 +177,7 @@ def test_what_cannot_be_resumed_is_refused_in_a_sentence(refused: Callable[..., 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--device", "cuda:9"), "cuda:9"),
+        (("--device", "cuda:99"), "cuda:99"),
         (("--device", "toaster"), "device is"),
         (("--dataset", "nowhere.zip"), "nowhere.zip"),
         (("--batch-size", "0"), "batch_size is 0"),

@@ -31,7 +31,7 @@ GRID = ("sweep", "--preset", "dense", "--axis", "batch_size=32,64", "--axis", "u
             "This sweep has 10,000 cells",
         ),
         (("--axis", "units=8", "--budget", "2"), "give at least 6 s"),
-        (("--axis", "units=8", "--devices", "cuda:7"), "There is no cuda:7 here"),
+        (("--axis", "units=8", "--devices", "cuda:99"), "There is no cuda:99 here"),
         (("--axis", "units=8", "--device", "cpu"), "takes --devices"),
         (("--preset", "article", "--axis", "depth=9"), "is only 1 x 1"),
         (("--resume", "nothing"), "There is no sweep 'nothing'"),
