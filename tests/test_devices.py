@@ -5,8 +5,11 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -24,13 +27,18 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def python(code: str, **variables: str) -> str:
-    """What a fresh Python prints; keeps none of this process's off-switches."""
+def fresh(**variables: str) -> dict[str, str]:
+    """The environment of a fresh process; keeps none of this process's off-switches."""
     clean = {key: value for key, value in os.environ.items() if key not in devices_variables()}
+    return clean | {"KERAS_BACKEND": "torch"} | variables
+
+
+def python(code: str, **variables: str) -> str:
+    """What a fresh Python prints."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         cwd=ROOT,
-        env=clean | {"KERAS_BACKEND": "torch"} | variables,
+        env=fresh(**variables),
         capture_output=True,
         text=True,
         timeout=200,
@@ -256,16 +264,6 @@ def test_the_frameworks_report_where_a_layer_lands():
     assert seen["variables"] == devices_variables()
 
 
-FIT = """
-with keras.device("cpu"):
-    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3),
-                              keras.layers.Flatten(), keras.layers.Dense(2)])
-    model.compile("adam", "mse")
-    model.fit(np.ones((64, 8, 8, 3), "float32"), np.ones((64, 2), "float32"), verbose=0)
-"""
-UNSCOPED = FIT.replace('with keras.device("cpu"):', "if True:")
-
-
 def test_tf32_is_allowed_forbidden_or_left_as_torch_has_it():
     code = """
         from cnnlab.devices import environment, use_tf32
@@ -301,23 +299,117 @@ def test_tf32_goes_back_to_what_a_variable_had_made_of_it():
     assert said == ["tf32 tf32 tf32", "ieee ieee ieee", "tf32 tf32 tf32", "True"]
 
 
+# Trains as the lab does, says where that was and what torch had of the cards, and stays alive: a
+# context, once a process has one, stays on its card until the process ends.
+TRAIN = """
+import json, sys, time
+from cnnlab.devices import switch_off
+from cnnlab.spec import PRESETS, RunStarted, change
+switch_off(sys.argv[1])
+import torch
+from cnnlab.training import train
+spec = change(PRESETS["tiny"].spec, train_limit=400, epochs=2, gpu_off=sys.argv[1])
+events = []
+train(spec, events.append, lambda: False, launched_at=time.monotonic())
+(started,) = (event for event in events if isinstance(event, RunStarted))
+reserved = map(torch.cuda.max_memory_reserved, range(torch.cuda.device_count()))
+facts = {"initialised": torch.cuda.is_initialized(), "reserved": sum(reserved)}
+print(json.dumps(facts | {"used": started.device.used}), flush=True)
+sys.stdin.read()
+"""
+# Less than the emptiest context takes of a card, and more than a driver's own housekeeping.
+CONTEXT_MB = 50
+
+
+@contextmanager
+def trained(gpu_off: str) -> Iterator[tuple[dict[str, Any], int]]:
+    """A process that has trained and is still there: what it says of it, and its number."""
+    with subprocess.Popen(
+        [sys.executable, "-c", TRAIN, gpu_off],
+        cwd=ROOT,
+        env=fresh(**devices.worker_environment(gpu_off)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield json.loads(process.stdout.readline()), process.pid
+
+
+class OnCards:
+    """What NVML says of another process; read before that one starts, and while it is there."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._own = torch.zeros(1, device="cuda:0")  # from here on this process has a context
+        self._before = self._used_mb()
+
+    def _ask(self, question: str) -> list[Any]:
+        keys = cards.keys()
+        return [cards.Card(key).ask(question) for key in keys]
+
+    def _used_mb(self) -> float:
+        return sum(memory.used for memory in self._ask("MemoryInfo")) / 1e6
+
+    def holds(self, pid: int) -> bool:
+        """Whether the process has memory on a card.
+
+        NVML may number processes as the host of a container does. It then does not know this one,
+        and what the cards have lost since has to do.
+        """
+        lists = self._ask("ComputeRunningProcesses")
+        holding = {process.pid for processes in lists for process in processes}
+        if os.getpid() in holding:
+            return pid in holding
+        return self._used_mb() - self._before > CONTEXT_MB
+
+
+def test_what_a_switched_off_run_says_of_itself():
+    with trained("override") as (said, _):
+        assert said == {"used": "cpu", "initialised": False, "reserved": 0}
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif("not has_cuda()")
 @pytest.mark.parametrize("gpu_off", ["device", "environment", "override"])
 def test_a_switched_off_gpu_holds_not_one_byte(gpu_off):
-    code = APPLY.format(gpu_off) + "import keras, torch, numpy as np\n"
-    code += FIT if gpu_off == "device" else UNSCOPED
-    code += (
-        "print(sum(torch.cuda.max_memory_reserved(i) for i in range(torch.cuda.device_count())))"
-    )
-    assert python(code, **devices.worker_environment(gpu_off)) == "0"
+    on_cards = OnCards()
+    with trained(gpu_off) as (said, pid):
+        assert not on_cards.holds(pid)
+    assert (said["used"], said["reserved"]) == ("cpu", 0)
+    # To name the CPU in the call hides no card, so the lab describes it in the run's environment,
+    # for which torch's CUDA wakes, though without a context.
+    assert not said["initialised"] or gpu_off == "device"
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif("not has_cuda()")
-def test_without_a_switch_the_same_fit_uses_the_gpu():
-    code = "import keras, torch, numpy as np\n" + UNSCOPED
-    assert int(python(code + "print(torch.cuda.max_memory_reserved())")) > 0
+def test_without_a_switch_the_same_run_is_seen_on_the_card():
+    on_cards = OnCards()
+    with trained("none") as (said, pid):
+        assert on_cards.holds(pid)
+    assert said["used"] == "cuda:0"
+    assert said["reserved"] > 0
+
+
+@pytest.mark.parametrize(
+    ("known", "taken_mb", "holds"),
+    [([1], 9000, False), ([1, 2], 0, True), ([], 40, False), ([7], 300, True)],
+    ids=["not listed", "listed", "numbered by the host", "numbered by the host, with a context"],
+)
+def test_a_process_on_a_card_is_found_by_its_number_or_by_what_is_gone(
+    here, monkeypatch, known, taken_mb, holds
+):
+    """With a made-up card, so that who has none knows that the tests above would see it."""
+    import torch
+
+    now = SimpleNamespace(used=5e8)
+    listed = [SimpleNamespace(pid=os.getpid() if pid == 1 else pid) for pid in known]
+    answers = {"MemoryInfo": now, "ComputeRunningProcesses": listed}
+    here(cuda=1)
+    monkeypatch.setattr(cards, "Card", lambda key: SimpleNamespace(ask=answers.__getitem__))
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: None)
+    on_cards = OnCards()
+    now.used += taken_mb * 1e6
+    assert on_cards.holds(2) is holds
 
 
 # --- the machine ----------------------------------------------------------------------------
@@ -369,7 +461,9 @@ def test_tf32_is_recorded_even_where_both_ways_of_setting_it_were_mixed():
 def test_a_card_is_described_by_its_own_name_and_readings():
     card = devices.describe().accelerators[0]
     assert card.key == "cuda:0"
-    assert card.name == devices.device_name("cuda:0") == devices.environment("cuda")["accelerator"]
+    facts = devices.environment("cuda:0")
+    assert card.name == devices.device_name("cuda:0") == facts["accelerator"]
+    assert facts["accelerator_driver"] == card.driver
     assert card.driver
     assert card.memory_mb
     assert card.power_w is not None or card.unreadable
