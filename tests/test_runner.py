@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from quiet_lab import page
 
 from cnnlab import checkpoints
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab, LiveRun, process
 from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, RunResumed, Status, Window, change
+from cnnlab.ui import lab as lab_of_pages
 
 QUICK = change(PRESETS["tiny"].spec, train_limit=200, epochs=2)
 LONG = change(QUICK, epochs=5000)
@@ -147,11 +150,11 @@ def test_a_killed_worker_fails_its_run_alone(lab: Lab, history: History) -> None
 
 
 def test_a_run_that_cannot_work_fails_with_its_sentence(lab: Lab, history: History) -> None:
-    run_id = submit(lab, change(QUICK, device="cuda:7"))
+    run_id = submit(lab, change(QUICK, device="cuda:99"))
     assert lab.wait_idle(90)
     card = history.card(run_id)
     assert card.status == Status.FAILED
-    assert "cuda:7" in card.error
+    assert "cuda:99" in card.error
     assert "Traceback" not in card.error
 
 
@@ -181,7 +184,7 @@ def test_closing_the_lab_interrupts_its_runs_and_leaves_no_process(history: Hist
 def test_a_killed_run_is_resumed_and_then_equals_one_that_never_broke_off(
     lab: Lab, history: History
 ) -> None:
-    spec = change(QUICK, epochs=60)
+    spec = change(QUICK, epochs=60, device="cpu")  # a card does not repeat itself to the last bit
     whole, broken = submit(lab, spec), submit(lab, spec)
     until(lambda: lab.live(broken) is not None and len(lab.live(broken).epochs) > 3, 90)
     os.kill(psutil.Process().children()[0].pid, signal.SIGKILL)
@@ -207,6 +210,68 @@ def test_a_killed_run_is_resumed_and_then_equals_one_that_never_broke_off(
     assert not checkpoints.kept(broken)
     with pytest.raises(LabError, match="no checkpoint to go on from; train it again"):
         lab.resume(broken)
+
+
+# A worker that writes down, at both ends of each epoch, where all lies that its model holds.
+TELLING = """
+import json, os, sys
+from pathlib import Path
+import keras
+from cnnlab.training import LabCallback
+from cnnlab.worker import serve
+
+file = Path(os.environ["CNNLAB_HOME"], "devices.json").open("a")
+
+def telling(hook):
+    def hook_and_tell(self, *arguments):
+        hook(self, *arguments)
+        model = self.model
+        held = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
+        tensors = [*model.parameters(), *model.buffers(), *(each.value for each in held)]
+        print(json.dumps(sorted({tensor.device.type for tensor in tensors})), file=file, flush=True)
+    return hook_and_tell
+
+print(json.dumps([keras.ops.zeros(1).device.type]), file=file, flush=True)
+for name in ("on_epoch_begin", "on_epoch_end"):
+    setattr(LabCallback, name, telling(getattr(LabCallback, name)))
+serve(sys.argv[1])
+"""
+
+
+@pytest.fixture
+def lab_of_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """The lab that the app opens for its pages, with workers that tell where their models lie."""
+    monkeypatch.setattr(process.Worker, "COMMAND", (sys.executable, "-c", TELLING))
+    lab_of_pages.let_go()
+    yield lab_of_pages.lab()
+    lab_of_pages.let_go()
+
+
+@pytest.mark.parametrize("engine", ["stock", "fast"])
+@pytest.mark.parametrize("default", ["meta", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_a_cpu_run_stays_on_the_cpu_while_its_page_is_polled(
+    default: str, engine: str, home: Path, monkeypatch: pytest.MonkeyPatch, request
+) -> None:
+    """Streamlit resets Keras after each run of a page, in the process of the page: a model that was
+    trained there left its device for the default one. What leaves it here lies on a card, or,
+    without one, on a device that holds no numbers.
+    """
+    monkeypatch.setenv("KERAS_TORCH_DEVICE", default)
+    lab = request.getfixturevalue("lab_of_app")
+    run_id = submit(lab, change(LONG, engine=engine, device="cpu"))
+    app = page("train", run=run_id)
+    until(lambda: steps(lab, run_id) > 0, 90)
+    for _ in range(25):
+        began = time.monotonic()
+        assert not app.run().exception
+        time.sleep(max(0.1 - (time.monotonic() - began), 0))  # ten times a second
+    lab.stop(run_id)
+    assert lab.wait_idle(60)
+    done = len(lab_of_pages.history().card(run_id).epochs)
+    first, *ends = map(json.loads, (home / "devices.json").read_text().splitlines())
+    assert first == [default]
+    assert len(ends) > 2 * done > 4
+    assert ends == [["cpu"]] * len(ends)
 
 
 ORPHAN = """
