@@ -1,5 +1,7 @@
 """`python -m bench`: run every bench of this folder, print a table, refresh BENCHMARKS.md.
 
+That page has a table for each place (`measure.place`): a machine's best card, or none.
+
 A bench is a module with `main()` that returns a list of results, or one: what `measure.paired`
 returns, in the `unit` it names, with a `name` and the `arms` ("a", and "b", the baseline) in words;
 `notes`, if it has any, are sentences beneath the table. Whatever else it holds stays in its own
@@ -15,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from bench.measure import place
 from cnnlab import words
 
 PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 INTRODUCTION = (
     "# Benchmarks\n\nEach line is one measurement of two arms in turn, by `make bench`: medians, "
     "with the quartiles of the ratio.\n\n"
@@ -57,23 +59,26 @@ def row(result: dict[str, Any]) -> str:
 def table(results: Sequence[dict[str, Any]]) -> str:
     """All lines, below the machine they were measured on."""
     machine = results[0]["machine"]
-    place = (
-        f"Measured on: {machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
-        f"Python {machine['python']}; load average {machine['load_average']:.1f}."
+    cards = [f"{card['name']} (driver {card['driver']}), " for card in machine["cards"]]
+    here = (
+        f"Measured on: {machine['cpu']}, {machine['cores']} cores, {''.join(cards)}"
+        f"{machine['system']}, Python {machine['python']}; "
+        f"load average {machine['load_average']:.1f}."
     )
-    lines = [place, "", *HEAD, *map(row, results)]
+    lines = [here, "", *HEAD, *map(row, results)]
     for note in (note for result in results for note in result.get("notes", ())):
         lines += ["", note]
     return "\n".join(lines)
 
 
-def refreshed(page: str, text: str) -> str:
-    """`page` with `text` between its markers; without markers they are added at its end."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def refreshed(page: str, text: str, where: str) -> str:
+    """`page` with `text` between the markers of a place, which are added at its end if missing."""
+    marks = f"<!-- bench on {where}: begin -->", f"<!-- bench on {where}: end -->"
+    before, begin, rest = page.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        before, after = page, "\n"
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+        before, after = f"{page.rstrip()}\n\n", "\n"
+    return f"{before}{marks[0]}\n{text}\n{marks[1]}{after}"
 
 
 def main() -> None:
@@ -85,7 +90,7 @@ def main() -> None:
         results += measured if isinstance(measured, list) else [measured]
     text = table(results)
     page = PAGE.read_text() if PAGE.exists() else INTRODUCTION
-    PAGE.write_text(refreshed(page, text))
+    PAGE.write_text(refreshed(page, text, place()))
     print(text)
 
 

@@ -23,7 +23,7 @@ from cnnlab.spec import PRESETS, ExperimentSpec, change
 PAIRS = 5
 OPENMP = {"GOMP_SPINCOUNT": "300000"}
 """What libgomp counts to where nothing is set and there are cores enough (its `env.c`)."""
-QUIET = change(PRESETS["dense"].spec, dataset="shapes", train_limit=20_000, epochs=1)
+QUIET = change(PRESETS["dense"].spec, dataset="shapes", train_limit=20_000, epochs=1, device="cpu")
 BUSY = change(QUIET, train_limit=2_500)
 
 
@@ -49,8 +49,8 @@ def main() -> list[dict[str, Any]]:
     ours = worker_environment("none")
     results = []
     for name, spec, busy in (
-        ("Step of dense, batch 32, beside one busy core", BUSY, True),
-        ("Step of dense, batch 32, on a quiet machine", QUIET, False),
+        ("Step of dense, batch 32, cpu, beside one busy core", BUSY, True),
+        ("Step of dense, batch 32, cpu, on a quiet machine", QUIET, False),
     ):
         found = paired(
             lambda: arm(spec, ours, busy),  # noqa: B023

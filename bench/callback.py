@@ -16,7 +16,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import keras
 
-from bench.engines import ARTICLE_STEPS, DEVICE, TrainingSeconds, pictures
+from bench.engines import ARTICLE_STEPS, DEVICE, KIND, TrainingSeconds, pictures
 from bench.measure import paired, save
 from cnnlab.engines import ENGINES, Job, Start, initial_weights
 from cnnlab.spec import PRESETS, Event, ExperimentSpec, change
@@ -81,13 +81,13 @@ def main() -> list[dict[str, Any]]:
             1 / result["ratio"][name] - 1 for name in ("median", "quartile_low", "quartile_high")
         )
         note = (
-            f"The lab's callback makes an epoch of the preset {preset} {share:+.2%} longer "
-            f"(quartiles {least:+.1%} to {most:+.1%}; budget {BUDGET_SHARE:.1%})."
+            f"The lab's callback makes an epoch of the preset {preset}, {KIND}, {share:+.2%} "
+            f"longer (quartiles {least:+.1%} to {most:+.1%}; budget {BUDGET_SHARE:.1%})."
         )
         results.append(
             result
             | {
-                "name": f"Epoch of the preset {preset}, batch 32, {DEVICE.split(':')[0]}",
+                "name": f"Epoch of the preset {preset}, batch 32, {KIND}",
                 "unit": "s",
                 "arms": {"a": "with the lab's callback", "b": "with none"},
                 "budget": {"share": BUDGET_SHARE},

@@ -28,6 +28,7 @@ from cnnlab.spec import PRESETS, ExperimentSpec, change
 
 PAIRS = 7
 DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
+KIND = DEVICE.partition(":")[0]
 # Steps in an epoch: a few seconds a turn on a CPU, and enough on a GPU to fill its pipeline.
 ARTICLE_STEPS, DENSE_STEPS = (400, 400) if DEVICE != "cpu" else (40, 600)
 TWIN = "torch by hand"
@@ -162,20 +163,19 @@ def main() -> list[dict[str, Any]]:
 
         stock = begin(change(article, engine="stock"), ARTICLE_STEPS)
         fast = begin(article, ARTICLE_STEPS)
-        where = f"article CNN, batch 32, {DEVICE.split(':')[0]}"
+        by_hand = begin(article, ARTICLE_STEPS, by_hand=True)
+        name = f"Epoch, article CNN, batch 32, {KIND}"
         results = [
-            _result(f"Epoch, {where}", "fast", fast, "stock", stock),
-            _result(
-                f"Epoch, {where}", "fast", fast, TWIN, begin(article, ARTICLE_STEPS, by_hand=True)
-            ),
+            _result(name, "fast", fast, "stock", stock),
+            _result(name, "fast", fast, TWIN, by_hand),
         ]
         for name, fields in choices.items():
             with arm(change(article, **fields), ARTICLE_STEPS) as chosen:
                 results.append(
-                    _result("Epoch, article CNN", name, chosen, "stock, batch 32", stock)
+                    _result(f"Epoch, article CNN, {KIND}", name, chosen, "stock, batch 32", stock)
                 )
         arms = [begin(change(dense, engine=name), DENSE_STEPS) for name in ("fast", "stock")]
-        name = "Epoch, dense on MNIST's shape"
+        name = f"Epoch, dense on MNIST's shape, {KIND}"
         results.append(_result(name, "fast", arms[0], "stock", arms[1]))
     save("engines", results)
     return results

@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
+CARD_FACTS = ("key", "name", "driver", "compute_capability", "memory_mb", "power_limit_w")
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on: processor, usable cores, system, Python; and how busy it is."""
+    """What was measured on: processor, usable cores, system, Python; how busy it is; and its cards,
+    whether or not anything was measured on them.
+    """
     return {
         "cpu": _cpu_name(),
         "cores": len(os.sched_getaffinity(0))
@@ -26,7 +34,24 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "load_average": psutil.getloadavg()[0],
+        "cards": [{fact: card[fact] for fact in CARD_FACTS} for card in cards()],
     }
+
+
+@cache
+def cards() -> list[dict[str, Any]]:
+    """The accelerators here, best first, as the lab describes them.
+
+    A process of its own looks: torch is not to be in one that measures pages.
+    """
+    command = [sys.executable, "-m", "cnnlab", "devices", "--json"]
+    said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(said)["accelerators"]
+
+
+def place() -> str:
+    """Where results belong: the best card's name, or `cpu`, fit for a folder and a heading."""
+    return re.sub(r"\W+", "-", cards()[0]["name"]).lower() if cards() else "cpu"
 
 
 def _cpu_name() -> str:
@@ -95,8 +120,8 @@ def paired(a: Callable[[], float], b: Callable[[], float], pairs: int) -> dict[s
 
 
 def save(name: str, result: dict[str, Any] | list[dict[str, Any]]) -> Path:
-    """Keep a result as JSON under `bench/results`."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    """Keep a result as JSON under `bench/results`, in the folder of its `place`."""
+    path = RESULTS / place() / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
     return path

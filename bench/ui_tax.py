@@ -4,7 +4,8 @@ Each arm is a run in a process of its own: the command line's, or the lab's, sta
 a real browser whose two tabs refresh once a second. There the browser's drawing takes its share of
 the cores that train; so the lab is also watched by two sessions that draw nothing, as where the
 tabs are open on another computer. A last arm trains in the process that draws the pages, which the
-lab does not do; its figure stands beneath the table.
+lab does not do; its figure stands beneath the table. All of it on the CPU, and where there is an
+accelerator, on that as well.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from bench.measure import paired, save
+from bench.measure import cards, paired, save
 from bench.serving import ARGUMENTS, CHROMIUM, serving
 from bench.visitor import Visitor
 from cnnlab.history import History, default_url
@@ -41,7 +42,19 @@ SPECS = {
     "article CNN": change(PRESETS["article"].spec, dataset="shapes", train_limit=5000, epochs=1),
     "dense": change(PRESETS["dense"].spec, dataset="shapes", train_limit=40_000, epochs=4),
 }
+CARD_EPOCHS = 20
+"""Times the epochs, on a card: it is tens of times as fast, and is to be watched for seconds."""
 TRAINING_SECONDS = 600.0
+
+
+def on_each_device() -> dict[str, ExperimentSpec]:
+    """What is trained, by its name: every network on the CPU, and on the best accelerator here."""
+    found = {f"{name}, batch 32, cpu": change(spec, device="cpu") for name, spec in SPECS.items()}
+    for card in cards()[:1]:
+        for name, spec in SPECS.items():
+            where = {"device": card["key"], "epochs": CARD_EPOCHS * spec.epochs}
+            found[f"{name}, batch 32, {card['kind']}"] = change(spec, **where)
+    return found
 
 
 def headless(spec: ExperimentSpec) -> float:
@@ -162,7 +175,7 @@ def main() -> list[dict[str, Any]]:
         driver = stack.enter_context(sync_playwright())
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         stack.callback(browser.close)
-        for name, spec in SPECS.items():
+        for name, spec in on_each_device().items():
             here = _measured(name, spec, lambda: watched(spec, browser, url))  # noqa: B023
             beside = [drawn_inside(spec) for _ in range(3)]
             longer = sorted(beside)[1] / here["b"]["median"] - 1
@@ -179,7 +192,7 @@ def main() -> list[dict[str, Any]]:
 
 def _measured(name: str, spec: ExperimentSpec, arm: Callable[[], float]) -> dict[str, Any]:
     return paired(arm, lambda: headless(spec), PAIRS) | {
-        "name": f"Step of {name}, batch 32",
+        "name": f"Step of {name}",
         "unit": "ms",
         "arms": {"a": f"in the lab, {TABS} tabs open here", "b": "command line"},
     }

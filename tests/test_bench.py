@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from bench import __main__ as page
-from bench import measure, refresh
+from bench import measure, refresh, ui_tax
 
 
 def test_pairs_alternate_and_the_first_round_does_not_count():
@@ -37,16 +37,65 @@ def test_the_machine_is_named():
     assert measure.machine()["cpu"]
     assert measure.machine()["cores"] >= 1
 
+    assert all(card["name"] for card in measure.machine()["cards"])
 
-def test_a_result_is_kept_as_json(tmp_path, monkeypatch):
+
+CARD = {
+    "key": "cuda:0",
+    "name": "NVIDIA H100 80GB HBM3",
+    "kind": "cuda",
+    "driver": "580.65",
+    "compute_capability": "9.0",
+    "memory_mb": 85_000.0,
+    "power_limit_w": 700.0,
+    "clock_mhz": 1980.0,
+}
+
+
+def test_a_card_is_named_with_its_driver_and_what_lasts_of_it(monkeypatch):
+    monkeypatch.setattr(measure, "cards", lambda: [CARD])
+    (card,) = measure.machine()["cards"]
+    assert (card["name"], card["driver"]) == (CARD["name"], "580.65")
+    assert "clock_mhz" not in card
+    result = measure.paired(lambda: 2.0, lambda: 10.0, 2)
+    result |= {"name": "Refresh", "unit": "ms", "arms": {"a": "ours", "b": "usual"}}
+    assert ", NVIDIA H100 80GB HBM3 (driver 580.65), " in page.table([result])
+
+
+def test_a_result_is_kept_as_json_apart_from_that_of_another_device(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "RESULTS", tmp_path / "results")
-    assert json.loads(measure.save("x", {"a": 1}).read_text()) == {"a": 1}
+    monkeypatch.setattr(measure, "cards", lambda: [])
+    on_cpu = measure.save("x", {"a": 1})
+    monkeypatch.setattr(measure, "cards", lambda: [CARD])
+    on_card = measure.save("x", {"a": 2})
+    assert on_card.parent.name == "nvidia-h100-80gb-hbm3"
+    assert json.loads(on_cpu.read_text()) == {"a": 1}
+    assert json.loads(on_card.read_text()) == {"a": 2}
 
 
-def test_the_table_replaces_the_old_one_and_leaves_the_rest_of_the_page():
-    old = f"# Title\n\n{page.BEGIN}\nold\n{page.END}\n\nWords.\n"
-    assert page.refreshed(old, "new") == f"# Title\n\n{page.BEGIN}\nnew\n{page.END}\n\nWords.\n"
-    assert page.refreshed("# Title\n", "new") == f"# Title\n{page.BEGIN}\nnew\n{page.END}\n"
+def test_what_watching_costs_is_measured_on_the_cpu_by_name_and_on_a_card(monkeypatch):
+    monkeypatch.setattr(ui_tax, "cards", lambda: [])
+    assert {spec.device for spec in ui_tax.on_each_device().values()} == {"cpu"}
+    monkeypatch.setattr(ui_tax, "cards", lambda: [CARD])
+    devices = {name.split(", ")[-1]: spec.device for name, spec in ui_tax.on_each_device().items()}
+    assert devices == {"cpu": "cpu", "cuda": "cuda:0"}
+
+
+def test_the_table_replaces_that_of_its_place_and_leaves_the_rest_of_the_page():
+    def table(where, text):
+        return f"<!-- bench on {where}: begin -->\n{text}\n<!-- bench on {where}: end -->\n"
+
+    old = f"# Title\n\n{table('cpu', 'old')}\nWords.\n"
+    assert page.refreshed(old, "new", "cpu") == f"# Title\n\n{table('cpu', 'new')}\nWords.\n"
+    both = page.refreshed(old, "new", "card")
+    assert both == f"{old}\n{table('card', 'new')}"
+    assert page.refreshed(both, "newer", "card") == f"{old}\n{table('card', 'newer')}"
+
+
+def test_the_page_has_the_markers_of_the_table_without_a_card():
+    text = page.PAGE.read_text()
+    assert page.refreshed(text, "new", "cpu").count("<!-- bench on") == 2 * text.count(": begin")
+    assert text.count("<!-- bench on cpu: begin -->") == 1
 
 
 def test_every_bench_is_found_and_the_helpers_are_none():
