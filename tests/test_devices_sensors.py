@@ -13,7 +13,7 @@ import pynvml
 import pytest
 
 from cnnlab import devices
-from cnnlab.devices import cards, energy, load
+from cnnlab.devices import cards, energy, load, sensors
 from cnnlab.devices.cards import Card, Unreadable
 from cnnlab.devices.load import Reading, Tally
 from cnnlab.spec import Disturbances
@@ -312,6 +312,45 @@ def test_a_matrix_product_has_a_speed_and_leaves_the_seed_alone(precision):
     torch.manual_seed(7)
     assert 0 < devices.matmul_peak("cpu", precision, seconds=0.05) < math.inf
     assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize(
+    ("choice", "family", "products", "words"),
+    [
+        ("default", "cnn", "tf32", "TF32"),
+        ("default", "rnn", "tf32", "TF32"),
+        ("default", "dense", "none", "float32"),
+        ("on", "dense", "tf32", "TF32"),
+        ("off", "cnn", "ieee", "float32"),
+    ],
+)
+def test_the_product_is_computed_as_the_networks_layers_are(
+    choice, family, products, words, monkeypatch
+):
+    """A convolution in TF32 might well outdo a product without."""
+    import torch
+
+    seen = set()
+
+    def taken(matrix):
+        seen.add(torch.backends.cuda.matmul.fp32_precision)
+        return 1.0
+
+    monkeypatch.setattr(sensors, "_product_seconds", taken)
+    monkeypatch.setattr(torch.cuda, "is_tf32_supported", lambda: True)
+    devices.use_tf32(choice)
+    try:
+        before = torch.backends.cuda.matmul.fp32_precision
+        devices.matmul_peak("cpu", "float32", family, seconds=0.01)
+        assert seen == {products}
+        assert torch.backends.cuda.matmul.fp32_precision == before
+        assert devices.arithmetic("cuda:0", "float32", family) == words
+        assert devices.arithmetic("cpu", "float32", family) == "float32"
+        assert devices.arithmetic("cuda:0", "mixed_bfloat16", family) == "bfloat16"
+        monkeypatch.setattr(torch.cuda, "is_tf32_supported", lambda: False)  # before Ampere
+        assert devices.arithmetic("cuda:0", "float32", family) == "float32"
+    finally:
+        devices.use_tf32("default")
 
 
 @pytest.mark.gpu

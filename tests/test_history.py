@@ -597,6 +597,7 @@ def label(most):
 def cards(draw):
     """Cards of finished runs, whose facts may all be missing, NaN or infinite."""
     readings = dict.fromkeys(Timing.model_fields, known)
+    readings["matmul_peak_arithmetic"] = st.none() | text
     readings["resumed_after"] = st.lists(st.integers(), max_size=2).map(tuple)
     numbers = {name: number for name in Epoch.model_fields if name != "epoch"}
     count = draw(st.integers(0, 4))

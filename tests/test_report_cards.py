@@ -115,7 +115,11 @@ CARDS = st.builds(
     ),
     device=st.none() | st.builds(DeviceFacts, requested=text, used=text, name=text),
     environment=st.dictionaries(text, plain, max_size=4),
-    timing=records(Timing, resumed_after=st.lists(whole, max_size=2).map(tuple)),
+    timing=records(
+        Timing,
+        matmul_peak_arithmetic=st.none() | text,
+        resumed_after=st.lists(whole, max_size=2).map(tuple),
+    ),
     memory=records(Memory),
     energy=records(Energy, source=text),
     disturbances=st.none()

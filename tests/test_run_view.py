@@ -297,3 +297,16 @@ def test_the_wait_for_data_stands_beside_the_mean_that_it_is_a_part_of(history: 
         "A step took 102 ms on average, of which 10.2 ms went into making the next batch (10 %)."
         in tables.achieved(card.model_copy(update={"timing": timing}))
     )
+
+
+@pytest.mark.parametrize(("arithmetic", "said"), [("TF32", "TF32 "), (None, "")])
+def test_the_share_of_the_peak_names_the_arithmetic_that_the_peak_was_taken_in(
+    arithmetic: str | None, said: str, history: History
+) -> None:
+    """Older cards do not know it."""
+    card = history.card(add_run(history, epochs=1))
+    timing = Timing(gflops=500.0, matmul_peak_gflops=2000.0, matmul_peak_arithmetic=arithmetic)
+    assert (
+        f"That is 25 % of what one large {said}matrix product reaches here, 2,000."
+        in tables.achieved(card.model_copy(update={"timing": timing}))
+    )

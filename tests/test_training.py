@@ -81,6 +81,7 @@ def test_the_ledger_adds_up_to_the_wall_clock() -> None:
     assert timing.total_seconds == pytest.approx(wall, rel=0.01, abs=0.02)
     assert 0 <= timing.data_wait_ms_mean < timing.step_ms_mean
     assert 0 < timing.gflops < timing.matmul_peak_gflops
+    assert timing.matmul_peak_arithmetic == "float32"
     assert ended.disturbances.seconds == pytest.approx(timing.fit_seconds, abs=0.5)
     inside = timing.warmup_seconds + timing.train_seconds + timing.validation_seconds
     assert inside == pytest.approx(timing.fit_seconds, rel=0.05, abs=0.05)
@@ -228,7 +229,7 @@ def test_a_device_too_full_for_the_matrix_product_ends_no_finished_run(
     ended = fit()[-1]
     assert ended.status == Status.FINISHED
     assert ended.timing.gflops
-    assert ended.timing.matmul_peak_gflops is None
+    assert ended.timing.matmul_peak_gflops is ended.timing.matmul_peak_arithmetic is None
     assert "Tried to allocate" in caplog.text
 
 

@@ -25,6 +25,7 @@ from cnnlab.devices.sensors import (
     reset_peak,
     rss_mb,
 )
+from cnnlab.devices.tf32 import arithmetic
 from cnnlab.devices.tf32 import use as use_tf32
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Hardware",
     "LoadSampler",
     "OffSwitch",
+    "arithmetic",
     "describe",
     "device_mb",
     "device_name",

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from cnnlab.devices import tf32
 from cnnlab.devices.cpu import PROC, text_of
 from cnnlab.spec import Precision
 
@@ -75,12 +76,27 @@ def _with_peak(device: str) -> Any:
     return getattr(torch, kind) if kind in ("cuda", "xpu") else None
 
 
-def matmul_peak(device: str, precision: Precision, seconds: float = 0.3) -> float:
+def matmul_peak(
+    device: str, precision: Precision, family: str = "dense", seconds: float = 0.3
+) -> float:
     """GFLOP/s of a large matrix product: what the device can do at best, to hold a model against.
 
     The fastest of the products that fit into about `seconds`, 2 n^3 operations each, so that a
     passing disturbance does not count. torch's present threads and TF32 settings apply.
+
+    Args:
+        family: of the model. On a card torch lets convolutions and recurrent layers use TF32 and
+            matrix products not: these are then taken as the model's layers are, or the model
+            might outdo them.
+
+    Raises:
+        RuntimeError: the device has no room for the matrices, two of up to 268 MB each.
     """
+    with tf32.products_as(family):
+        return _matmul_peak(device, precision, seconds)
+
+
+def _matmul_peak(device: str, precision: Precision, seconds: float) -> float:
     import torch
 
     dtypes = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}

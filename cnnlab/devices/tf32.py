@@ -7,12 +7,16 @@ once both ways of setting it were mixed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from cnnlab.spec import Tf32
+from cnnlab.spec import Precision, Tf32
 
 _WORDS: dict[Tf32, str] = {"on": "tf32", "off": "ieee"}
+_DECIDES = {"cnn": "conv", "rnn": "rnn", "dense": "matmul"}
+"""Which setting holds for most of the arithmetic of a family of networks."""
 
 
 def _places() -> dict[str, Any]:
@@ -45,3 +49,30 @@ def facts() -> dict[str, bool]:
         "matmul_tf32": places["matmul"].fp32_precision == "tf32",
         "cudnn_tf32": places["conv"].fp32_precision == "tf32",
     }
+
+
+@contextmanager
+def products_as(family: str) -> Iterator[None]:
+    """Let float32 matrix products be computed meanwhile as the networks of a family are."""
+    places = _places()
+    matmul = places["matmul"]
+    before = matmul.fp32_precision
+    matmul.fp32_precision = places[_DECIDES[family]].fp32_precision
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
+
+
+def arithmetic(device: str, precision: Precision, family: str) -> str:
+    """What the networks of a family are computed in on torch's current device, `device`, now:
+    "float32", "TF32", "bfloat16" or "float16".
+    """
+    import torch
+
+    if precision != "float32":
+        return precision.removeprefix("mixed_")
+    allowed = _places()[_DECIDES[family]].fp32_precision == "tf32"
+    # Cards before Ampere may be told to use it and have no such arithmetic.
+    on_card = device.startswith("cuda") and torch.cuda.is_tf32_supported()
+    return "TF32" if allowed and on_card else "float32"

@@ -104,6 +104,9 @@ class Timing(Frozen):
     """10^9 floating-point operations per second in the median step: three forward passes' worth."""
     matmul_peak_gflops: Number | None = None
     """What one large matrix product reaches here, on the same device and in the same precision."""
+    matmul_peak_arithmetic: str | None = None
+    """That precision: `float32`, `TF32`, `bfloat16` or `float16`. Null where the peak is, and in
+    older cards, whose peak in float32 is without TF32 whatever the network was computed in."""
     resumed_after: tuple[int, ...] = ()
     """Epochs after which the run broke off and was resumed. If any, the seconds of the whole run
     are not known (null), and the figures of its steps are those of its last part."""

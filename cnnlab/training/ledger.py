@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import psutil
@@ -41,9 +42,13 @@ def timing_of(
     callback: LabCallback,
     ledger: Ledger,
     flops_per_image: int,
-    peak_gflops: float | None,
+    peak: dict[str, Any],
 ) -> Timing:
-    """The ledger of a run: its parts add up to `total_seconds`."""
+    """The ledger of a run: its parts add up to `total_seconds`.
+
+    Args:
+        peak: the fields of the matrix product that the steps are held against; none if unknown.
+    """
     step_ms = np.asarray(callback.step_ms)
     warm = warmup_steps(len(step_ms))
     warmup_seconds = float(step_ms[:warm].sum()) / 1e3
@@ -61,7 +66,7 @@ def timing_of(
         fit_seconds=ledger.seconds["fit"] - callback.bookmark.seconds,
         other_seconds=total - sum(parts.values()),
         total_seconds=total,
-        matmul_peak_gflops=peak_gflops,
+        **peak,
         **_step_statistics(step_ms[warm:], callback.wait_ms[warm:], spec, flops_per_image),
     )
 

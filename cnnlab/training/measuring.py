@@ -192,7 +192,7 @@ def _fit(callback: MeasuringCallback, job: Job, started: RunStarted, ledger: Led
     finally:
         disturbances = sampler.stop()
     ledger.close("fit")
-    timing = timing_of(spec, callback, ledger, started.model.flops_per_image, None)
+    timing = timing_of(spec, callback, ledger, started.model.flops_per_image, {})
     return RunEnded(
         status=status,
         timing=timing.model_copy(update={"step_ms_spread": spread(callback.steady_ms())}),

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import keras
 import numpy as np
@@ -202,7 +203,7 @@ def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) 
         peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
     )
     # Whoever stops a run wants it to end; one that finished can spare a third of a second.
-    peak = _matmul_peak(spec, device) if status is Status.FINISHED else None
+    peak = _matmul_peak(spec, device) if status is Status.FINISHED else {}
     return RunEnded(
         status=status,
         timing=timing_of(spec, callback, ledger, flops_per_image, peak),
@@ -212,15 +213,17 @@ def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) 
     )
 
 
-def _matmul_peak(spec: ExperimentSpec, device: str) -> float | None:
-    """Null where the device, which the model still fills, has no room for the matrices: a run that
-    is done must not fail for a figure that is only held against it.
+def _matmul_peak(spec: ExperimentSpec, device: str) -> dict[str, Any]:
+    """Its fields of `Timing`; none where the device, which the model still fills, has no room for
+    the matrices: a run that is done must not fail for a figure that is only held against it.
     """
+    like = device, spec.precision, spec.model.family
     try:
-        return devices.matmul_peak(device, spec.precision)
+        gflops = devices.matmul_peak(*like)
     except RuntimeError:  # torch's want of memory is one, on every device
         log.exception("no large matrix product can be taken, so the peak is not known")
-        return None
+        return {}
+    return {"matmul_peak_gflops": gflops, "matmul_peak_arithmetic": devices.arithmetic(*like)}
 
 
 def first_steps(device: str = "cpu") -> None:

@@ -94,7 +94,10 @@ def achieved(card: RunCard) -> list[str]:
         if timing.matmul_peak_gflops:
             share = words.percent(timing.gflops / timing.matmul_peak_gflops)
             peak = words.number(timing.matmul_peak_gflops)
-            said.append(f"That is {share} of what one large matrix product reaches here, {peak}.")
+            how = f"{timing.matmul_peak_arithmetic} " if timing.matmul_peak_arithmetic else ""
+            said.append(
+                f"That is {share} of what one large {how}matrix product reaches here, {peak}."
+            )
     if timing.data_wait_ms_mean is not None and timing.step_ms_mean:
         mean, wait = map(words.number, (timing.step_ms_mean, timing.data_wait_ms_mean))
         share = words.percent(timing.data_wait_ms_mean / timing.step_ms_mean)
