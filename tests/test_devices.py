@@ -21,12 +21,6 @@ from cnnlab.spec import LabError
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def has_cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
-
-
 def fresh(**variables: str) -> dict[str, str]:
     """The environment of a fresh process; keeps none of this process's off-switches."""
     clean = {key: value for key, value in os.environ.items() if key not in devices_variables()}
@@ -457,7 +451,6 @@ def test_tf32_is_recorded_even_where_both_ways_of_setting_it_were_mixed():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif("not has_cuda()")
 def test_a_card_is_described_by_its_own_name_and_readings():
     card = devices.describe().accelerators[0]
     assert card.key == "cuda:0"

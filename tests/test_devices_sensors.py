@@ -23,12 +23,6 @@ UUID = "8a6b0c9e-0000-0000-0000-000000000001"
 NOT_SUPPORTED = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 
 
-def has_cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
-
-
 @pytest.fixture
 def nvml(monkeypatch):
     """A made-up NVML and card: answers by question, each a value, an error or a list of them."""
@@ -248,7 +242,6 @@ def test_a_machine_without_counters_says_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif("not has_cuda()")
 def test_work_on_a_real_card_costs_joules_or_has_a_reason():
     meter = devices.EnergyMeter()
     meter.start("cuda:0")
@@ -291,7 +284,6 @@ def test_apples_gpu_tells_its_memory_but_keeps_no_peak(monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif("not has_cuda()")
 def test_a_cards_peak_outlives_its_tensors_until_it_is_reset():
     import torch
 
@@ -354,7 +346,6 @@ def test_the_product_is_computed_as_the_networks_layers_are(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif("not has_cuda()")
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_a_real_card_multiplies_matrices(precision):
     assert devices.matmul_peak("cuda:0", precision) > 0

@@ -164,7 +164,6 @@ def test_a_cell_on_the_second_card_is_timed_there():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_cell_on_an_accelerator_is_timed_there():
     ended, events = measured(change(DENSE, device="cuda:0"))
     assert of(RunStarted, events)[0].device.used == "cuda:0"

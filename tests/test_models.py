@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -94,10 +95,13 @@ def test_the_flops_of_a_cell_are_those_counted_by_hand(cell, flops, parameters) 
 def test_a_sequence_length_takes_the_last_steps() -> None:
     spec = ExperimentSpec(model=RnnModel(recurrent=(4,), sequence_length=6))
     short = spec.model_copy(update={"model": RnnModel(recurrent=(4,))})
-    model, other = models.build_model(spec, (9, 2, 1), 3), models.build_model(short, (6, 2, 1), 3)
-    other.set_weights(model.get_weights())
     x = np.random.default_rng(0).normal(0, 1, (5, 9, 2, 1)).astype(np.float32)
-    np.testing.assert_allclose(model.predict(x, verbose=0), other.predict(x[:, 3:], verbose=0))
+    with keras.device("cpu"):  # to the last bit, which no card promises
+        model = models.build_model(spec, (9, 2, 1), 3)
+        other = models.build_model(short, (6, 2, 1), 3)
+        other.set_weights(model.get_weights())
+        whole, end = model.predict(x, verbose=0), other.predict(x[:, 3:], verbose=0)
+    np.testing.assert_allclose(whole, end)
 
 
 def test_a_sequence_length_beyond_the_data_is_refused_by_its_name() -> None:
