@@ -18,7 +18,8 @@ def update_of(model: keras.Model, spec: ExperimentSpec) -> Callable[[torch.Tenso
     variables = list(model.trainable_variables)
     parameters = [variable.value for variable in variables]
     if spec.optimizer not in _FUSED or spec.precision == "mixed_float16":
-        # Keras's own update: its RMSprop differs from torch's, and float16 needs its loss scale.
+        # Keras's own update: its RMSprop differs from torch's, and float16 needs its loss scale,
+        # which waits for the device in each step, to see whether the gradients are finite.
         def keras_update(loss: torch.Tensor) -> None:
             for parameter in parameters:
                 parameter.grad = None
