@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -65,18 +64,19 @@ def run(
     spec: ExperimentSpec,
     data: Pictures,
     device: str = "cpu",
-    moved: Callable[[np.ndarray], np.ndarray] = lambda array: array,
+    moved: float = 0.0,
 ) -> StepLosses:
     """Train a spec on pictures, from the weights and on the batches that a run of it has.
 
     Args:
         device: torch's name of where to train; the spec's own is not looked at.
-        moved: what becomes of each array of the first weights.
+        moved: the share of itself by which each first weight is moved, up or down at random.
     """
     devices.use_tf32(spec.tf32)
+    random = np.random.default_rng(spec.seed)
     with on(device):
         weights = [
-            moved(array).astype(array.dtype)
+            (array * (1.0 + moved * random.choice((-1.0, 1.0), array.shape))).astype(array.dtype)
             for array in initial_weights(spec, data.images.shape[1:], data.classes)
         ]
         job = ENGINES[spec.engine](spec, data, Start(weights))
@@ -92,12 +92,7 @@ def train(engine: Engine, seed: int, moved: float = 0.0) -> StepLosses:
     size = spec.train_limit
     data = Pictures(found.images[:size], found.labels[:size], len(found.class_names))
     assert split(spec, size or 0)[0] // spec.batch_size >= STEPS
-    random = np.random.default_rng(seed)
-    return run(
-        spec,
-        data,
-        moved=lambda array: array * (1.0 + moved * random.choice((-1.0, 1.0), array.shape)),
-    )
+    return run(spec, data, moved=moved)
 
 
 def main() -> list[dict[str, Any]]:

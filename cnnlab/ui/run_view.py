@@ -308,8 +308,7 @@ def axis_choice(key: str, default: Axis = "step") -> Axis:
 def _curves(state: RunState) -> None:
     axis = axis_choice("run-axis")
     run_id = state.card.run_id
-    name = f"curves-{axis}-{state.points}"
-    both = shared(state.series, name, lambda: _curve_tables(state, axis))
+    both = shared(state.series, f"curves-{axis}", lambda: _curve_tables(state, axis))
     for metric, column in zip(analysis.METRICS, st.columns(2), strict=True):
         with column:
             spec = charts.curve_spec(metric, axis, palette().of_run(state.card))
@@ -353,8 +352,7 @@ def _step_charts(state: RunState) -> None:
         st.caption("The steps of this run were not kept, only its epochs.")
         return
     run_id, colour = state.card.run_id, palette().of_run(state.card)
-    name = f"times-{state.points}"
-    times = shared(state.series, name, lambda: _step_table(state))
+    times = shared(state.series, "times", lambda: _step_table(state))
     chart("step_times", times, charts.step_times_spec(colour), run_id)
     counts = shared(state.series, "counts", lambda: table(analysis.step_histogram(state.series)))
     chart("step_histogram", counts, charts.step_histogram_spec(colour), run_id)
