@@ -61,16 +61,17 @@ def test_a_few_steps_are_taken_however_short_the_time():
 
 def test_a_cells_time_begins_when_its_device_is_warm_which_takes_place_once(monkeypatch):
     """A card's context and libraries take seconds: more than the share of the first cell."""
-    warmed, left = [], []
+    warmed, left, now = [], [], [0.0]
 
     def first_steps(device):
         warmed.append(device)
-        time.sleep(0.3)
+        now[0] += 3.0
 
     def the_cell(spec, device, ledger, emit, stop, deadline, until_steady):
         left.append(deadline - time.perf_counter())
         return RunEnded(status=Status.FINISHED)
 
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(measuring.devices, "resolve", lambda *_: "cuda:3")
     monkeypatch.setattr(measuring, "on", lambda device: nullcontext())
     monkeypatch.setattr(measuring, "first_steps", first_steps)
@@ -78,7 +79,7 @@ def test_a_cells_time_begins_when_its_device_is_warm_which_takes_place_once(monk
     measured(DENSE, 0.2)
     measured(DENSE, 0.2)
     assert warmed == ["cuda:3"]
-    assert left == pytest.approx([0.2, 0.2], abs=0.05)
+    assert left == pytest.approx([0.2, 0.2])
 
 
 def test_each_measurement_has_its_own_threads():
