@@ -24,7 +24,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlab import datasets
-from cnnlab.datasets import archives, arrays, cifar, downloads, pictures, registry, shapes, store
+from cnnlab.datasets import (
+    archives,
+    arrays,
+    cifar,
+    downloads,
+    loading,
+    names,
+    pictures,
+    registry,
+    shapes,
+    store,
+)
 from cnnlab.spec import LabError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -790,7 +801,7 @@ def test_a_prepared_data_set_is_mapped_and_not_decoded_again(tmp_path, monkeypat
 
 
 def test_a_changed_source_is_prepared_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "LISTING_SECONDS", 0)
+    monkeypatch.setattr(names, "LISTING_SECONDS", 0)
     folder = as_folder(tmp_path / "a", two_classes())
     assert len(datasets.load(str(folder)).images) == 6
     (folder / "cat" / "new.png").write_bytes(picture())
@@ -936,7 +947,7 @@ def test_a_gallery_never_prepares_anything(tmp_path, monkeypatch):
     folder = as_folder(tmp_path / "a", two_classes())
     datasets.load(str(folder))
     (folder / "cat" / "new.png").write_bytes(picture())
-    monkeypatch.setattr(datasets, "LISTING_SECONDS", 0)
+    monkeypatch.setattr(names, "LISTING_SECONDS", 0)
     assert datasets.gallery(str(folder)) == []
     assert len(list((store.folder() / ".prepared").iterdir())) == 1
 
@@ -1081,4 +1092,4 @@ def test_a_sample_drawn_ahead_is_what_a_run_would_draw():
     assert isinstance(kept.images, np.memmap)
     assert np.array_equal(kept.images, drawn.images)
     assert np.array_equal(kept.labels, drawn.labels)
-    assert len(datasets.load("shapes", datasets.SAMPLE + 1).labels) == datasets.SAMPLE + 1
+    assert len(datasets.load("shapes", loading.SAMPLE + 1).labels) == loading.SAMPLE + 1

@@ -1,0 +1,118 @@
+"""What can be said of a data set without reading it, and which there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnlab.datasets import names, store, windows
+from cnnlab.datasets.registry import REGISTRY, Entry
+from cnnlab.datasets.windows import source
+from cnnlab.spec import ExperimentSpec, Frozen, Kind, LabError, network_name
+
+
+class DatasetInfo(Frozen):
+    """What can be said of a data set without reading it; None where that is unknown."""
+
+    name: str
+    title: str
+    image_shape: tuple[int, int, int] | None
+    """Height, width, channels of a picture; steps, features, 1 of a sequence."""
+    classes: int | None
+    train_images: int | None
+    synthetic: bool
+    ready: bool
+    """Nothing needs to be downloaded or decoded any more."""
+    origin: str
+    """One line for a person: where it comes from."""
+    kind: Kind = "pictures"
+
+
+def info(name: str) -> DatasetInfo:
+    """What is known of a data set, without reading, downloading or preparing it.
+
+    Raises:
+        LabError: there is no such data set; suggests names that are near.
+    """
+    facts = store.meta(names.key_of(name, remembered=True))
+    if entry := REGISTRY.get(name):
+        return DatasetInfo(
+            name=name,
+            title=entry.title,
+            image_shape=entry.image_shape,
+            classes=entry.classes,
+            train_images=entry.train_images,
+            synthetic=entry.draw is not None,
+            ready=facts is not None or entry.draw is not None,
+            origin=_origin(entry, facts is not None),
+            kind=entry.kind,
+        )
+    path = names.path_of(name)
+    options = source(name)[1]
+    count, shape = _counted(facts)
+    return DatasetInfo(
+        name=name,
+        title=f"{path.name}?{options}" if options else path.name,
+        image_shape=shape,
+        classes=len(facts.class_names) if facts else None,
+        train_images=count,
+        synthetic=False,
+        ready=facts is not None,
+        origin=str(path),
+        kind="series" if path.suffix.lower() == ".csv" else "pictures",
+    )
+
+
+def run_name(spec: ExperimentSpec, part_of: str = "") -> str:
+    """What a run is called when nobody says: its network and its data, in 120 signs at most.
+
+    Args:
+        part_of: Race or Sweep, which then stands before it.
+    """
+    entry = REGISTRY.get(spec.dataset)
+    data = entry.title if entry else Path(spec.dataset).name
+    before = f"{part_of}: " if part_of else ""
+    return f"{before}{network_name(spec.model)} on {data}"[:120]
+
+
+def _counted(facts: store.Meta | None) -> tuple[int | None, tuple[int, int, int] | None]:
+    """How many pictures or sequences a prepared data set has, and their shape."""
+    if facts is None:
+        return None, None
+    rows, _, columns, _ = facts.shape
+    if cut := facts.windows:
+        return windows.count(rows, cut.window, cut.horizon), (cut.window, columns, 1)
+    return rows, facts.shape[1:]
+
+
+def _origin(entry: Entry, prepared: bool) -> str:
+    if entry.draw:
+        return "drawn here, synthetic"
+    if prepared:
+        return "downloaded and prepared here"
+    if all(file.local.is_file() for file in entry.files):
+        return f"in {store.folder()}, prepared when first used"
+    return f"downloads {entry.size / 1e6:,.0f} MB once"
+
+
+def known() -> list[DatasetInfo]:
+    """The registry, then what the owner has put into `home()/datasets`, by file name.
+
+    One that is refused already at a glance is listed with the reason as its origin.
+    """
+    return [info(name) for name in REGISTRY] + [_own_info(name) for name in names.own_names()]
+
+
+def _own_info(name: str) -> DatasetInfo:
+    try:
+        return info(name)
+    except LabError as error:
+        return DatasetInfo(
+            name=name,
+            title=name,
+            image_shape=None,
+            classes=None,
+            train_images=None,
+            synthetic=False,
+            ready=False,
+            origin=str(error),
+        )

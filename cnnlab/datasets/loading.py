@@ -1,0 +1,125 @@
+"""Prepares a data set when it is first asked for, and reads it from the store from then on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnlab.datasets import arrays, cifar, downloads, names, pictures, store, windows
+from cnnlab.datasets.catalogue import DatasetInfo, info
+from cnnlab.datasets.registry import REGISTRY, Dataset, plan_of
+from cnnlab.datasets.store import Plan, Progress
+from cnnlab.spec import ExperimentSpec, Kind, LabError
+
+SAMPLE = 10_000
+"""How much of a drawn set is kept: enough for the presets that begin with it."""
+
+SPLIT: float = ExperimentSpec.model_fields["validation_split"].default
+
+
+def _silent(_share: float | None, _what: str) -> None:
+    """Progress that nobody follows."""
+
+
+def load(
+    name: str,
+    limit: int | None = None,
+    progress: Progress = _silent,
+    validation_split: float = SPLIT,
+) -> Dataset:
+    """The training pictures or sequences of a data set, prepared if this is the first time.
+
+    Args:
+        name: a registry name, the name of a file or folder in `home()/datasets`, or a path.
+        limit: the first so many; None for all.
+        progress: is told what is being done while the data set is prepared.
+        validation_split: share of them, the last ones, that validates; the values of a CSV file
+            are scaled and classed without a look at those.
+
+    Raises:
+        LabError: no such data set, or one that cannot be had, read or learnt from.
+    """
+    entry = REGISTRY.get(name)
+    key = names.key_of(name)
+    found = store.read(key)
+    if found is None and entry and entry.draw and limit is not None:
+        found = store.read(_sample_key(name)) if limit <= SAMPLE else None
+        if found is None:
+            return entry.draw(min(limit, entry.train_images))
+    if found is None:
+        store.prepare(key, _plan(name, progress))
+        progress(1.0, f"{name} is prepared")
+        found = store.read(key)
+    if found is None:
+        raise LabError(f"The prepared data set {name} has just been deleted: try again.")
+    synthetic = entry is not None and entry.draw is not None
+    kind: Kind = "pictures" if found.images.dtype == np.uint8 else "series"
+    if found.windows:
+        images, labels = windows.examples(name, found, limit, validation_split)
+    else:
+        images, labels = found.images[:limit], found.labels[:limit]
+    return Dataset(name, images, labels, found.class_names, synthetic, kind)
+
+
+def draw_ahead() -> None:
+    """Keep the first `SAMPLE` of what is drawn, so that a run need not draw them.
+
+    Raises:
+        LabError: the store cannot be written.
+    """
+    for name, entry in REGISTRY.items():
+        if not entry.draw or store.meta(names.key_of(name)) or store.meta(_sample_key(name)):
+            continue
+        store.prepare(_sample_key(name), plan_of(entry.draw(SAMPLE)))
+
+
+def _sample_key(name: str) -> str:
+    return store.key(f"{name}-sample", (names.key_of(name), SAMPLE))
+
+
+def _plan(name: str, progress: Progress) -> Plan:
+    if entry := REGISTRY.get(name):
+        return entry.plan([downloads.obtain(name, f, progress) for f in entry.files], progress)
+    path = names.path_of(name)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return arrays.npz(path, progress)
+    if path.suffix.lower() == ".csv":
+        from cnnlab.datasets import columns  # with pandas, for which no other run need wait
+
+        return columns.plan(path, windows.options(name), progress)
+    if cifar.layout_of(path):
+        return cifar.plan(path, progress)
+    return pictures.plan(path, progress)
+
+
+def fetch(name: str, progress: Progress = _silent) -> DatasetInfo:
+    """Prepare a data set without training on it.
+
+    Raises:
+        LabError: as `load`.
+    """
+    load(name, None, progress)
+    return info(name)
+
+
+def gallery(name: str, per_class: int = 8, classes: int = 10) -> list[tuple[str, np.ndarray]]:
+    """Samples: the name of a class, and up to `per_class` of its pictures or sequences.
+
+    Empty for a data set that is not ready.
+
+    Raises:
+        LabError: there is no such data set, or the store is damaged.
+    """
+    entry = REGISTRY.get(name)
+    data: Dataset | store.Prepared | None = store.read(names.key_of(name, remembered=True))
+    if data is None and entry and entry.draw:
+        data = entry.draw(per_class * entry.classes)
+    if data is None:
+        return []
+    images, labels = data.images, data.labels
+    if isinstance(data, store.Prepared) and data.windows:
+        images, labels = windows.examples(name, data, None, SPLIT)
+    shown: list[tuple[str, np.ndarray]] = []
+    for number in np.unique(labels)[:classes]:  # a class of an array may have no picture
+        places = np.flatnonzero(labels == number)[:per_class]
+        shown.append((data.class_names[number], np.asarray(images[places])))
+    return shown
