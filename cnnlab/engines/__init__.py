@@ -17,6 +17,7 @@ from cnnlab.engines.fast import fast, optimizer_state
 from cnnlab.engines.job import (
     DEFAULT_THREADS,
     Job,
+    Parts,
     Pictures,
     Start,
     fingerprint,
@@ -33,6 +34,7 @@ __all__ = [
     "ENGINES",
     "Batches",
     "Job",
+    "Parts",
     "Pictures",
     "Start",
     "fingerprint",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from cnnlab.engines.batches import Batches
-from cnnlab.engines.job import Job, Pictures, Start, begin, optimizer_of
+from cnnlab.engines.job import Job, Parts, Pictures, Start, begin, called, optimizer_of
 from cnnlab.engines.kernels import fused
 from cnnlab.engines.memory import keep_memory
 from cnnlab.engines.update import FusedUpdate, update_of
@@ -38,6 +38,10 @@ class FastModel(keras.Model):
         if isinstance(update, FusedUpdate):
             self.optimizer.iterations.assign(update.taken)
 
+    def parts(self, batches: Batches) -> Parts:
+        """Its step, taken apart."""
+        return self._stepper.parts(batches)
+
     def train_step(self, data: Any) -> dict[str, Any]:
         return self._stepper.train(*data)
 
@@ -62,7 +66,7 @@ class _Stepper:
     NAMES: ClassVar[dict[str, Any]] = {"accuracy": None, "loss": None}
 
     def __init__(self, model: FastModel, spec: ExperimentSpec) -> None:
-        self.model = model
+        self.model, self.spec = model, spec
         self.training, self.inference = _forwards(model, spec)
         self.loss = torch.compile(self._loss) if spec.compile else self._loss
         self.update = update_of(model, spec)
@@ -91,6 +95,16 @@ class _Stepper:
         self.update(loss)
         return self._count(loss, hits, len(y))
 
+    def parts(self, batches: Batches) -> Parts:
+        def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            found, hits = self._loss(lambda x: x, output, y)
+            self._count(found, hits, len(y))
+            return self.update.scaled(found)
+
+        calls = _calls(self.model, self.spec, training=True)
+        layers = tuple(zip(self.model.layers[1:], calls, strict=True))
+        return Parts(lambda: batches, layers, loss, self.update.clear, self.update.move)
+
     def test(self, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
         loss, hits = self.loss(self.inference, x, y)
         return self._count(loss, hits, len(y))
@@ -117,9 +131,7 @@ def _forwards(model: FastModel, spec: ExperimentSpec) -> tuple[Callable, Callabl
         return (lambda x: model(x, training=True)), (lambda x: model(x, training=False))
 
     def chain(training: bool) -> Callable[[Any], Any]:
-        layers = model.layers[1:]
-        own = [None if spec.compile else fused(layer) for layer in layers]
-        calls = [call or _call(layer, training) for call, layer in zip(own, layers, strict=True)]
+        calls = _calls(model, spec, training)
 
         def forward(x: Any) -> Any:
             for call in calls:
@@ -129,6 +141,15 @@ def _forwards(model: FastModel, spec: ExperimentSpec) -> tuple[Callable, Callabl
         return forward
 
     return chain(True), chain(False)
+
+
+def _calls(model: FastModel, spec: ExperimentSpec, training: bool) -> list[Callable[[Any], Any]]:
+    """What each layer of the chain is done by."""
+    layers = model.layers[1:]
+    if spec.precision != "float32":
+        return [called(layer, training) for layer in layers]
+    own = [None if spec.compile else fused(layer) for layer in layers]
+    return [call or _call(layer, training) for call, layer in zip(own, layers, strict=True)]
 
 
 def _call(layer: keras.Layer, training: bool) -> Callable[[Any], Any]:
@@ -167,7 +188,10 @@ def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
     validation = Batches(last, size, device, shuffle=False, **layout)
     fit = {"x": training, "validation_data": validation, "shuffle": False, "verbose": 0}
     return Job(
-        model, fit, lambda callback: _QuietCallbacks([callback], add_history=True, model=model)
+        model,
+        fit,
+        lambda callback: _QuietCallbacks([callback], add_history=True, model=model),
+        lambda: model.parts(training),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,32 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """An engine's step taken apart: the same arithmetic by the same calls, for whoever times them.
+
+    `clear`, each layer, `loss` and its `backward()`, `update`, in this order, are one step. Where
+    an engine fuses or records a step as a whole, these are what it makes that whole of.
+    """
+
+    batches: Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
+    """An epoch's batches as the engine makes them, on the device."""
+    layers: tuple[tuple[keras.Layer, Callable[[torch.Tensor], torch.Tensor]], ...]
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    """Of the last layer's output and the labels; counts them into the metrics as well."""
+    clear: Callable[[], None]
+    """Forget the gradients of the step before."""
+    update: Callable[[], None]
+    """Move the weights by their gradients."""
+
+
+def called(layer: keras.Layer, training: bool = True) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A layer as Keras calls it within a model: with its casts and its bookkeeping."""
+    if "training" in inspect.signature(layer.call).parameters:
+        return lambda x: layer(x, training=training)
+    return layer
+
+
+@dataclass(frozen=True)
 class Job:
     """A compiled model and the arguments of its `fit`, all but epochs and callbacks."""
 
@@ -44,6 +71,7 @@ class Job:
     fit: dict[str, Any]
     callbacks: Callable[[keras.callbacks.Callback], Any]
     """Wraps the lab's callback the way this engine passes it to `fit`."""
+    parts: Callable[[], Parts]
 
 
 def initial_weights(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> list[np.ndarray]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
+import torch
 
-from cnnlab.engines.job import Job, Pictures, Start, begin, optimizer_of
+from cnnlab.engines.job import Job, Parts, Pictures, Start, begin, called, optimizer_of
 from cnnlab.models import build_model
-from cnnlab.spec import ExperimentSpec
+from cnnlab.spec import ExperimentSpec, training_part
 
 
 def stock(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
@@ -29,4 +32,33 @@ def stock(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
         "validation_split": spec.validation_split,
         "verbose": 0,
     }
-    return Job(model, fit, lambda callback: [callback])
+
+    def parts() -> Parts:
+        count = training_part(len(images), spec.validation_split)
+        return _parts(model, images[:count], labels[:count], spec.batch_size)
+
+    return Job(model, fit, lambda callback: [callback], parts)
+
+
+def _parts(model: keras.Model, images: np.ndarray, labels: np.ndarray, batch_size: int) -> Parts:
+    """Keras's `train_step` (read in 3.15.1, `keras/src/backend/torch/trainer.py`), part by part."""
+    variables = list(model.trainable_variables)
+
+    def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for index in torch.randperm(len(images)).split(batch_size):
+            picked = images[index.numpy()], labels[index.numpy()]
+            x, y = (keras.ops.convert_to_tensor(side, "float32") for side in picked)
+            yield x, y
+
+    def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        found = model.compute_loss(y=y, y_pred=output, training=True)
+        model.compute_metrics(None, y, output)
+        scaled: torch.Tensor = model.optimizer.scale_loss(found)
+        return scaled
+
+    def update() -> None:
+        with torch.no_grad():
+            model.optimizer.apply([variable.value.grad for variable in variables], variables)
+
+    layers = tuple((layer, called(layer)) for layer in model.layers[1:])
+    return Parts(batches, layers, loss, model.zero_grad, update)

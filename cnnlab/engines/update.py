@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,23 +12,43 @@ from cnnlab.spec import ExperimentSpec
 _FUSED = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
-def update_of(model: keras.Model, spec: ExperimentSpec) -> Callable[[torch.Tensor], None]:
-    """A function that takes a loss and moves the weights by one optimizer step."""
-    variables = list(model.trainable_variables)
-    parameters = [variable.value for variable in variables]
+def update_of(model: keras.Model, spec: ExperimentSpec) -> KerasUpdate | FusedUpdate:
+    """What takes a loss and moves the weights by one optimizer step."""
     if spec.optimizer not in _FUSED or spec.precision == "mixed_float16":
-        # Keras's own update: its RMSprop differs from torch's, and float16 needs its loss scale,
-        # which waits for the device in each step, to see whether the gradients are finite.
-        def keras_update(loss: torch.Tensor) -> None:
-            for parameter in parameters:
-                parameter.grad = None
-            model.optimizer.scale_loss(loss).backward()
-            with torch.no_grad():
-                model.optimizer.apply([parameter.grad for parameter in parameters], variables)
-
-        return keras_update
-
+        return KerasUpdate(model)
+    parameters = [variable.value for variable in model.trainable_variables]
     return FusedUpdate(spec, model.optimizer, parameters)
+
+
+class KerasUpdate:
+    """Keras's own update: its RMSprop differs from torch's, and float16 needs its loss scale, which
+    waits for the device in each step, to see whether the gradients are finite.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._optimizer = model.optimizer
+        self._variables = list(model.trainable_variables)
+
+    def __call__(self, loss: torch.Tensor) -> None:
+        self.clear()
+        self.scaled(loss).backward()
+        self.move()
+
+    def clear(self) -> None:
+        """Forget the gradients of the step before."""
+        for variable in self._variables:
+            variable.value.grad = None
+
+    def scaled(self, loss: torch.Tensor) -> torch.Tensor:
+        """What the backward pass begins from."""
+        scaled: torch.Tensor = self._optimizer.scale_loss(loss)
+        return scaled
+
+    def move(self) -> None:
+        """Move the weights by their gradients."""
+        gradients = [variable.value.grad for variable in self._variables]
+        with torch.no_grad():
+            self._optimizer.apply(gradients, self._variables)
 
 
 class FusedUpdate:
@@ -72,8 +91,20 @@ class FusedUpdate:
         self._group["weight_decay"] = self._optimizer.weight_decay or 0.0
 
     def __call__(self, loss: torch.Tensor) -> None:
-        self._fused.zero_grad()
+        self.clear()
         loss.backward()
+        self.move()
+
+    def clear(self) -> None:
+        """Forget the gradients of the step before."""
+        self._fused.zero_grad()
+
+    def scaled(self, loss: torch.Tensor) -> torch.Tensor:
+        """What the backward pass begins from: the loss as it is."""
+        return loss
+
+    def move(self) -> None:
+        """Move the weights by their gradients."""
         self.taken += 1
         if self._adaptive:
             correction = 1.0 - self._optimizer.beta_2**self.taken
