@@ -45,7 +45,9 @@ from cnnlab.spec import (
     Status,
     Window,
 )
-from cnnlab.ui import run_state, run_view
+from cnnlab.ui.run import charts as run_charts
+from cnnlab.ui.run import state as run_state
+from cnnlab.ui.run import view as run_view
 
 PAIRS = 30
 EPOCHS, STEPS_PER_EPOCH = 20, 1329  # the published experiment
@@ -140,10 +142,10 @@ def page_state(run: LiveRun) -> run_state.RunState:
 def send_data_beside_cached_specs(run: LiveRun) -> None:
     """Draw every live chart as the page does, those of all tabs."""
     state = page_state(run)
-    run_view._curves(state)
-    run_view._step_charts(state)
-    run_view._rate_chart(state)
-    run_view._memory_chart(state)
+    run_charts.curves(state)
+    run_charts.step_charts(state)
+    run_charts.rate_chart(state)
+    run_charts.memory_chart(state)
 
 
 def whole_page(run: LiveRun) -> None:
@@ -164,14 +166,14 @@ BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
 
 
 def send_built_anew(name: str, data: pa.Table, spec: charts.Spec, run_id: str) -> None:
-    """The usual way to show a chart, in the place of `run_view.chart`."""
+    """The usual way to show a chart, in the place of `ui.run.charts.chart`."""
     chart = BUILD[name]().properties(data=data.to_pandas())
     st.altair_chart(chart, key=f"{name}-{run_id}", alt=charts.alt_text(name), **charts.KEEP_ZOOM)
 
 
 def build_and_send_altair_charts(run: LiveRun) -> None:
     """Draw what `send_data_beside_cached_specs` draws, each chart built anew."""
-    with patch.object(run_view, "chart", send_built_anew):
+    with patch.object(run_charts, "chart", send_built_anew):
         send_data_beside_cached_specs(run)
 
 

@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from cnnlab.ui import compare_choice, compare_files, compare_speed, compare_view, top
+from cnnlab.ui import top
+from cnnlab.ui.compare import choice as compare_choice
+from cnnlab.ui.compare import files as compare_files
+from cnnlab.ui.compare import speed as compare_speed
+from cnnlab.ui.compare import view as compare_view
 from cnnlab.ui.lab import history
 
 top.require_app()

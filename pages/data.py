@@ -3,7 +3,8 @@
 import streamlit as st
 
 from cnnlab import datasets
-from cnnlab.ui import data_view, top
+from cnnlab.ui import top
+from cnnlab.ui.data import view as data_view
 
 top.require_app()
 

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from cnnlab.ui import explore_view, top
+from cnnlab.ui import top
+from cnnlab.ui.explore import view as explore_view
 
 top.require_app()
 

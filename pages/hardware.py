@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from cnnlab.ui import calibration_view, hardware_view, top
+from cnnlab.ui import top
+from cnnlab.ui.hardware import calibration as calibration_view
+from cnnlab.ui.hardware import machine as hardware_view
 
 top.require_app()
 

@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from cnnlab.ui import compare_choice, compare_speed, history_view, run_view, top
+from cnnlab.ui import top
+from cnnlab.ui.compare import choice as compare_choice
+from cnnlab.ui.compare import speed as compare_speed
+from cnnlab.ui.history import view as history_view
+from cnnlab.ui.run import view as run_view
 
 top.require_app()
 

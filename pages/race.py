@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from cnnlab.ui import race_view, top
+from cnnlab.ui import top
+from cnnlab.ui.race import entrants, offer
+from cnnlab.ui.race import view as race_view
 
 top.require_app()
 
 st.title("Race", anchor=False)
-if run_ids := race_view.in_the_link():
+if run_ids := entrants.in_the_link():
     race_view.show(run_ids)
 else:
-    race_view.offer()
+    offer.offer()

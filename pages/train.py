@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cnnlab.ui import form, gains, lab, link, plan, recipe, run_view, top
+from cnnlab.ui import lab, link, top
+from cnnlab.ui.run import view as run_view
+from cnnlab.ui.train import form, gains, plan, recipe
 
 top.require_app()
 

@@ -10,7 +10,8 @@ from quiet_lab import figures, page, said
 
 from cnnlab import datasets
 from cnnlab.spec import PRESETS, SpecError, change
-from cnnlab.ui import data_view, lab, link
+from cnnlab.ui import lab, link
+from cnnlab.ui.data import view as data_view
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 

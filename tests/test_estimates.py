@@ -19,7 +19,8 @@ from cnnlab.spec import (
     Timing,
     change,
 )
-from cnnlab.ui import lab, sweeps
+from cnnlab.ui import lab
+from cnnlab.ui.explore import sweeps
 
 DENSE = PRESETS["dense"].spec
 CARD = {"key": "cuda:0", "name": "Example card", "kind": "cuda"}

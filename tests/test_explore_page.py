@@ -11,7 +11,7 @@ from cnnlab import sweep
 from cnnlab.history import History
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import Axis, SweepStatus
-from cnnlab.ui import explore_form
+from cnnlab.ui.explore import form as explore_form
 
 
 @pytest.fixture

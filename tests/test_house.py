@@ -117,6 +117,41 @@ def is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
+# The wings of the ui, one for each page, the upper ones first. A wing may import those below it and
+# the ground floor, which all share; the ground floor imports no wing.
+WINGS = ("history", "race", "hardware", "data", "compare", "train", "run", "explore")
+UI = PACKAGE / "ui"
+
+
+def wing_of(path: Path) -> str | None:
+    """The wing that a file of the ui stands in; None for the ground floor."""
+    return path.relative_to(UI).parts[0] if path.parent != UI else None
+
+
+def test_each_wing_has_its_floor():
+    assert sorted(WINGS) == sorted(path.parent.name for path in UI.glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(UI.rglob("*.py")), ids=lambda path: str(path.relative_to(UI))
+)
+def test_a_wing_imports_only_what_is_below_it(path):
+    wing = wing_of(path)
+    below = set(WINGS[WINGS.index(wing) :]) if wing else set()
+    names = imports(ast.parse(path.read_text(encoding="utf-8")))
+    used = {name.split(".")[2] for name in names if name.startswith("cnnlab.ui.")} & set(WINGS)
+    assert not used - below, f"{path} imports {sorted(used - below)}"
+
+
+def test_a_file_of_the_ui_does_not_repeat_the_name_of_its_folder():
+    assert not [path for path in UI.rglob("*.py") if path.name.startswith(path.parent.name)]
+
+
+def test_no_file_of_the_house_is_longer_than_a_reader_can_hold():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files()}
+    assert not {path: count for path, count in lines.items() if count > 400}
+
+
 def test_only_the_ui_knows_streamlit():
     knowing = {
         room_of(path)
@@ -138,7 +173,7 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
 
 # --- who may act ----------------------------------------------------------------------------
 
-GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "sweeps.py"}
+GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "explore" / "sweeps.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps"}
@@ -189,7 +224,9 @@ PAGE_FILES += sorted(set((PACKAGE / "ui").rglob("*.py")) - GATES)
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.name)
 def test_what_pages_change_they_change_through_the_gate(path):
     found = list(deeds(ast.parse(path.read_text(encoding="utf-8"))))
-    assert not found, f"{path.name} acts past the gate (cnnlab/ui/lab.py, sweeps.py): {found}"
+    assert not found, (
+        f"{path.name} acts past the gate (cnnlab/ui/lab.py, explore/sweeps.py): {found}"
+    )
 
 
 def test_the_gate_asks_for_the_presenter_before_it_changes_anything():

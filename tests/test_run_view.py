@@ -13,7 +13,8 @@ from cnnlab import checkpoints
 from cnnlab.history import History
 from cnnlab.runner import LiveRun
 from cnnlab.spec import PhaseChanged, RunEnded, Status, Timing
-from cnnlab.ui import link, run_view, tables
+from cnnlab.ui import link, tables
+from cnnlab.ui.run import view as run_view
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 

@@ -29,7 +29,8 @@ from cnnlab.spec import (
     change,
     parse_spec,
 )
-from cnnlab.ui import lab, link, plan
+from cnnlab.ui import lab, link
+from cnnlab.ui.train import plan
 
 ROOT = Path(__file__).resolve().parents[1]
 HARDWARE = {

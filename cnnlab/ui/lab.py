@@ -25,6 +25,7 @@ from cnnlab.models import Layer
 from cnnlab.models import check as check_layers
 from cnnlab.report.cards import imported_from, read
 from cnnlab.runner import Lab, probe
+from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import (
     ExperimentSpec,
     GpuOff,
@@ -272,3 +273,13 @@ def _device_problems(spec: ExperimentSpec) -> list[Problem]:
         allowed = f"it switches off the device, {spec.device}; choose none, or the device auto"
         problems.append(Problem(field="gpu_off", value=quoted(spec.gpu_off), allowed=allowed))
     return problems
+
+
+def sweeps_under_way() -> tuple[SweepSnapshot, ...]:
+    """The sweep that is being measured, then those that wait; for a page to poll."""
+    return lab().sweeps()
+
+
+def sweep_snapshot(sweep_id: str) -> SweepSnapshot | None:
+    """How a sweep of this lab's queue stands; None where it is not in it."""
+    return next((one for one in sweeps_under_way() if one.sweep_id == sweep_id), None)

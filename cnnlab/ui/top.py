@@ -16,7 +16,7 @@ from cnnlab.runner import Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import lab, live, rights, sweeps, tables
+from cnnlab.ui import lab, live, rights, tables
 
 TRAIN, EXPLORE, HARDWARE = "pages/train.py", "pages/explore.py", "pages/hardware.py"
 REFRESH_SECONDS = 3.7
@@ -110,7 +110,7 @@ def _indicator(work: _Work) -> None:
     if work.run:
         _training(work.run)
         return
-    swept = sweeps.snapshot(work.sweep) if work.sweep else None
+    swept = lab.sweep_snapshot(work.sweep) if work.sweep else None
     if swept:
         _measuring(swept)
         return

@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from cnnlab import datasets, sweep
 from cnnlab.history import SweepRecord
-from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus
 from cnnlab.sweep import CellResult
 from cnnlab.ui.lab import check, devices_here, history, lab, session_name
@@ -109,16 +108,6 @@ def device_of(named: str, gpu_off: str) -> str:
     if named == "auto":
         return here[min(1, len(here) - 1)]
     return named if named in here or f"{named}:0" not in here else f"{named}:0"
-
-
-def under_way() -> tuple[SweepSnapshot, ...]:
-    """The sweep that is being measured, then those that wait; for a page to poll."""
-    return lab().sweeps()
-
-
-def snapshot(sweep_id: str) -> SweepSnapshot | None:
-    """How a sweep of this lab's queue stands; None where it is not in it."""
-    return next((one for one in under_way() if one.sweep_id == sweep_id), None)
 
 
 def kept() -> list[SweepRecord]:

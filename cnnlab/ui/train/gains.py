@@ -8,7 +8,8 @@ from typing import Any
 
 from cnnlab import sweep, words
 from cnnlab.sweep import CHOICES, BatchGain
-from cnnlab.ui import lab, sweeps
+from cnnlab.ui import lab
+from cnnlab.ui.explore import sweeps
 from cnnlab.ui.link import Raw
 
 GAINS_FROM = 1.05

@@ -15,7 +15,8 @@ from cnnlab.report.parquet import to_parquet
 from cnnlab.report.script import KERAS_SETS, keras_script
 from cnnlab.report.tables import steps_csv, to_csv
 from cnnlab.spec import LabError, RunCard
-from cnnlab.ui import compare_choice, lab, rights, tables
+from cnnlab.ui import lab, rights, tables
+from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.lab import history
 
 UPLOADED, ROUND, REFUSED = "compare.uploaded", "compare.round", "compare.refused"

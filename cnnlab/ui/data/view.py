@@ -12,7 +12,8 @@ from PIL import Image
 from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
 from cnnlab.spec import PRESETS, change, home
-from cnnlab.ui import link, series_view, tables
+from cnnlab.ui import link, tables
+from cnnlab.ui.data import series as series_view
 
 SHOWN_PIXELS = 96
 PER_CLASS, CLASSES = 8, 20

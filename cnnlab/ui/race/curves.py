@@ -18,9 +18,10 @@ from cnnlab.analysis.series import SPLIT
 from cnnlab.published import Reference
 from cnnlab.race import Opponent
 from cnnlab.spec import RunCard
-from cnnlab.ui import live, run_view, tables
+from cnnlab.ui import live, tables
 from cnnlab.ui.colours import palette
-from cnnlab.ui.run_state import RunState, read
+from cnnlab.ui.run import charts as run_charts
+from cnnlab.ui.run.state import RunState, read
 
 LANE_NAMES = {"cpu": "CPU", "accelerator": "Accelerator"}
 REPLAY_SECONDS, FRAME_SECONDS = 12.0, 0.25
@@ -45,7 +46,7 @@ class Curves:
 def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
     """Accuracy against wall clock or epochs; nothing before the first point."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        axis = run_view.axis_choice("race-axis", "seconds")
+        axis = run_charts.axis_choice("race-axis", "seconds")
         over = all(state.card.status.over for state in states)
         # One lane by itself is no race to watch.
         if over and len(_curves(states, opponent, "seconds").runs) > 1:
@@ -54,7 +55,7 @@ def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
     curves = _curves(states, opponent, axis)
     if curves.runs:
         spec = charts.overlay_spec("accuracy", axis, curves.runs)
-        run_view.chart("overlay_accuracy", run_view.table(curves.frame), spec, curves.key)
+        run_charts.chart("overlay_accuracy", run_charts.table(curves.frame), spec, curves.key)
 
 
 def _key(states: Sequence[RunState], opponent: Opponent | None) -> str:
@@ -207,7 +208,7 @@ def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> N
         st.metric("Race clock", words.duration(now))
         for name, _ in curves.runs[:MOST_METRICS]:
             st.metric(f"{tables.plain(name)}: val. accuracy", _so_far(rows, name))
-    run_view.chart("overlay_accuracy", run_view.table(rows), spec, f"replay-{curves.key}")
+    run_charts.chart("overlay_accuracy", run_charts.table(rows), spec, f"replay-{curves.key}")
 
 
 def _so_far(rows: pd.DataFrame, name: str) -> str:

@@ -12,7 +12,8 @@ from cnnlab import sweep, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import PRESETS, Axis, ExperimentSpec, LabError, Status
 from cnnlab.sweep import AXES
-from cnnlab.ui import lab, rights, sweeps, tables
+from cnnlab.ui import lab, rights, tables
+from cnnlab.ui.explore import sweeps
 
 KEY, OFFER = "sweep.", "sweep.offer"
 NONE = ""

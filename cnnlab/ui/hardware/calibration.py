@@ -6,8 +6,10 @@ import streamlit as st
 
 from cnnlab.spec import SweepStatus
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import gains, live, rights, sweeps, tables
-from cnnlab.ui.lab import device_labels, hardware, lab
+from cnnlab.ui import live, rights, tables
+from cnnlab.ui.explore import sweeps
+from cnnlab.ui.lab import device_labels, hardware, lab, sweeps_under_way
+from cnnlab.ui.train import gains
 
 POLL_SECONDS = 1.0
 
@@ -20,7 +22,7 @@ def show() -> None:
         "NVIDIA card, with TF32. The Train page then knows how long a run may take before the "
         "first one, and what pays here."
     )
-    running = any(one.name == CALIBRATION for one in sweeps.under_way())
+    running = any(one.name == CALIBRATION for one in sweeps_under_way())
     if running:
         live.every(POLL_SECONDS, _progress)
         return
@@ -67,7 +69,7 @@ def _hindrance() -> tuple[bool, str | None]:
 
 def _progress() -> None:
     """Until it is over, when the page is drawn anew."""
-    now = next((one for one in sweeps.under_way() if one.name == CALIBRATION), None)
+    now = next((one for one in sweeps_under_way() if one.name == CALIBRATION), None)
     if now is None:
         st.rerun()
         return

@@ -9,10 +9,11 @@ import streamlit as st
 
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.spec import CHOICES, PRESETS, Problem
-from cnnlab.ui import link, recipe, tables
-from cnnlab.ui.gains import Offer
+from cnnlab.ui import link, tables
 from cnnlab.ui.link import Field, Raw, Section
-from cnnlab.ui.recipe import KEY, PILLS, Recipe
+from cnnlab.ui.train import recipe
+from cnnlab.ui.train.gains import Offer
+from cnnlab.ui.train.recipe import KEY, PILLS, Recipe
 
 LABELS: dict[str, dict[str, str]] = {
     **CHOICES,

@@ -17,7 +17,7 @@ from cnnlab.published import REFERENCES, Point, Reference
 from cnnlab.spec import PRESETS, RunCard
 from cnnlab.ui import tables
 from cnnlab.ui.colours import palette
-from cnnlab.ui.run_state import kept_series, read
+from cnnlab.ui.run.state import kept_series, read
 
 AXES: dict[Progress, str] = {
     "epoch": "Epoch",

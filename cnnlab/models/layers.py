@@ -1,7 +1,6 @@
-"""The networks: what a spec describes, layer by layer, and the same as a Keras model.
+"""What a spec describes, layer by layer, without Keras: a page asks it as a field changes.
 
-`layer_table` needs no Keras, so a page can show shapes, parameters and FLOPs as a field changes;
-a test holds it against what `build_model` builds.
+A test holds it against what `build.build_model` builds.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnnlab.spec import (
     CnnModel,
@@ -22,9 +20,6 @@ from cnnlab.spec import (
     SpecError,
     training_part,
 )
-
-if TYPE_CHECKING:
-    import keras
 
 Shape = tuple[int, ...]
 
@@ -144,7 +139,7 @@ def _walk_dense(model: DenseModel, walk: _Walk) -> None:
 
 # Weight matrices of a cell, and bias vectors of each: Keras's GRU keeps two (reset_after=True).
 _GATES = {"simple": (1, 1), "gru": (3, 2), "lstm": (4, 1)}
-_CELL_NAMES = {"simple": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+CELL_NAMES = {"simple": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
 
 
 def _walk_rnn(model: RnnModel, walk: _Walk) -> None:
@@ -164,7 +159,7 @@ def _walk_rnn(model: RnnModel, walk: _Walk) -> None:
         weights = gates * units * (inputs + units)
         shape = (units,) if last else (steps, units)
         walk.add(
-            _CELL_NAMES[model.cell],
+            CELL_NAMES[model.cell],
             f"{units}",
             shape,
             parameters=weights + gates * biases * units,
@@ -211,48 +206,6 @@ def flops_per_image(layers: list[Layer]) -> int:
     return sum(layer.flops for layer in layers)
 
 
-_OPTIMIZER_STATES = {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 0}
-
-
-def memory_mb(spec: ExperimentSpec, layers: list[Layer]) -> float:
-    """Estimated MB (10^6 bytes) that a training step holds at its peak.
-
-    Weights, gradients and the optimizer's state (float32); every layer's output for one batch, and
-    what recurrent cells keep of every step, with gradients (half the size in a mixed precision).
-    The frameworks' own few hundred MB and the data come on top.
-    """
-    states = _OPTIMIZER_STATES[spec.optimizer]
-    bytes_each = 4 if spec.precision == "float32" else 2
-    weights = parameters(layers) * 4 * (2 + states)
-    activations = (
-        sum(layer.size + layer.held for layer in layers) * spec.batch_size * bytes_each * 2
-    )
-    return (weights + activations) / 1e6
-
-
-# Kernels that a cell starts for one element of a sequence, in units of a feed-forward layer's.
-_CELL_CALLS = {"SimpleRNN": 1, "GRU": 3, "LSTM": 3}
-
-
-def step_counts(spec: ExperimentSpec, layers: list[Layer]) -> tuple[int, int, int]:
-    """What one training step does: kernel calls, floating-point operations, bytes moved.
-
-    Calls are in units of one layer's, forward and backward; a recurrent layer makes them for every
-    element of its sequence. Bytes are those of the weights (read in both directions, the gradient
-    written and read, the optimizer's state read and written) and of every layer's output (written
-    and read, and so its gradient).
-    """
-    bytes_each = 4 if spec.precision == "float32" else 2
-    states = _OPTIMIZER_STATES[spec.optimizer]
-    calls = 0
-    for before, layer in pairwise(layers):
-        calls += _CELL_CALLS.get(layer.kind, 0) * before.output_shape[0] or 1
-    flops = 3 * flops_per_image(layers) * spec.batch_size
-    weights = parameters(layers) * 4 * (5 + 2 * states)
-    outputs = sum(layer.size for layer in layers) * spec.batch_size * bytes_each * 4
-    return calls, flops, weights + outputs
-
-
 def split(spec: ExperimentSpec, images: int) -> tuple[int, int]:
     """How many of `images` pictures or sequences train, the first ones, and how many validate."""
     used = min(images, spec.train_limit or images)
@@ -278,108 +231,3 @@ def check(spec: ExperimentSpec, image_shape: Shape, classes: int, images: int) -
     if walk.problems:
         raise SpecError(walk.problems)
     return walk.layers
-
-
-# --- the Keras model ------------------------------------------------------------------------
-
-
-def build_model(
-    spec: ExperimentSpec,
-    image_shape: Shape,
-    classes: int,
-    *,
-    data_format: str = "channels_last",
-    model_class: Callable[..., keras.Model] | None = None,
-) -> keras.Model:
-    """The spec's network as an uncompiled functional Keras model with softmax outputs.
-
-    Args:
-        image_shape: height, width, channels of the pictures, whatever `data_format` is.
-        data_format: where the input and the layers of a `cnn` keep the channels; the other
-            families read pictures channels last.
-        model_class: a subclass of `keras.Model` to build, `keras.Model` by default.
-    """
-    import keras
-
-    height, width, channels = image_shape
-    first = data_format == "channels_first" and spec.model.family == "cnn"
-    inputs = keras.Input((channels, height, width) if first else image_shape)
-    outputs = _STACKS[spec.model.family](spec.model, inputs, spec.precision, data_format)
-    # The last layer stays in float32, or the loss loses digits under a mixed precision.
-    outputs = keras.layers.Dense(
-        classes, activation="softmax", dtype="float32", **_initial(spec.model)
-    )(outputs)
-    return (model_class or keras.Model)(inputs=inputs, outputs=outputs)
-
-
-def _initial(model: ModelSpec) -> dict[str, Any]:
-    return {"kernel_initializer": model.initializer}
-
-
-def _stack_cnn(model: CnnModel, x: Any, precision: str, data_format: str) -> Any:
-    from keras import layers
-
-    place = {"data_format": data_format, "dtype": precision}
-    for block in model.blocks:
-        for conv in block.convs:
-            x = layers.Conv2D(
-                conv.filters,
-                conv.kernel,
-                padding=model.padding,
-                activation=None if model.batch_norm else model.activation,
-                **_initial(model),
-                **place,
-            )(x)
-            if model.batch_norm:
-                axis = 1 if data_format == "channels_first" else -1
-                x = layers.BatchNormalization(axis=axis, dtype=precision)(x)
-                x = layers.Activation(model.activation, dtype=precision)(x)
-        if block.pool:
-            x = layers.MaxPooling2D(block.pool, **place)(x)
-    if model.head == "global_average":
-        x = layers.GlobalAveragePooling2D(**place)(x)
-    x = layers.Flatten(**place)(x)
-    return _hidden(model, x, precision)
-
-
-def _stack_dense(model: DenseModel, x: Any, precision: str, _: str) -> Any:
-    from keras import layers
-
-    x = layers.Flatten(dtype=precision)(x)
-    for units in model.dense:
-        activation = None if model.batch_norm else model.activation
-        x = layers.Dense(units, activation=activation, dtype=precision, **_initial(model))(x)
-        if model.batch_norm:
-            x = layers.BatchNormalization(dtype=precision)(x)
-            x = layers.Activation(model.activation, dtype=precision)(x)
-    return layers.Dropout(model.dropout, dtype=precision)(x) if model.dropout else x
-
-
-def _stack_rnn(model: RnnModel, x: Any, precision: str, _: str) -> Any:
-    from keras import layers
-
-    steps = x.shape[1]
-    x = layers.Reshape((steps, -1), dtype=precision)(x)
-    if model.sequence_length and model.sequence_length < steps:
-        x = layers.Cropping1D((steps - model.sequence_length, 0), dtype=precision)(x)
-    cell = getattr(layers, _CELL_NAMES[model.cell])
-    for index, units in enumerate(model.recurrent):
-        more = index < len(model.recurrent) - 1
-        x = cell(units, return_sequences=more, dtype=precision, **_initial(model))(x)
-    return _hidden(model, x, precision)
-
-
-def _hidden(model: CnnModel | RnnModel, x: Any, precision: str) -> Any:
-    """The Dense layers and the dropout between a head and the softmax."""
-    from keras import layers
-
-    for units in model.dense:
-        x = layers.Dense(units, activation=model.activation, dtype=precision, **_initial(model))(x)
-    return layers.Dropout(model.dropout, dtype=precision)(x) if model.dropout else x
-
-
-_STACKS: dict[str, Callable[[Any, Any, str, str], Any]] = {
-    "cnn": _stack_cnn,
-    "dense": _stack_dense,
-    "rnn": _stack_rnn,
-}

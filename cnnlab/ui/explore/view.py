@@ -13,8 +13,11 @@ from cnnlab.history import SweepRecord
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError, SweepStatus
 from cnnlab.sweep import AXES, PROBE
-from cnnlab.ui import explore_form, explore_grid, lab, live, rights, sweeps, tables
-from cnnlab.ui.explore_grid import Sweep
+from cnnlab.ui import lab, live, rights, tables
+from cnnlab.ui.explore import form as explore_form
+from cnnlab.ui.explore import grid as explore_grid
+from cnnlab.ui.explore import sweeps
+from cnnlab.ui.explore.grid import Sweep
 
 SWEEP, AGAINST = "sweep", "against"
 REFRESH_SECONDS = 1.0
@@ -128,7 +131,7 @@ def _sweep(shown: Sweep, beside: Sweep | None) -> None:
 
 def _state(record: SweepRecord) -> None:
     """Progress and time to go while it is measured, and the buttons that its state allows."""
-    snapshot = sweeps.snapshot(record.sweep_id)
+    snapshot = lab.sweep_snapshot(record.sweep_id)
     with st.container(horizontal=True, vertical_alignment="center", key="sweep-state"):
         with st.container(width="stretch"):
             if snapshot:

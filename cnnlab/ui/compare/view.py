@@ -11,9 +11,13 @@ from pandas.io.formats.style import Styler
 from cnnlab import analysis, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard, label
-from cnnlab.ui import compare_charts, compare_files, compare_speed, live, run_view, tables
+from cnnlab.ui import live, tables
+from cnnlab.ui.compare import charts as compare_charts
+from cnnlab.ui.compare import files as compare_files
+from cnnlab.ui.compare import speed as compare_speed
 from cnnlab.ui.lab import history
-from cnnlab.ui.run_state import cards_of
+from cnnlab.ui.run import details
+from cnnlab.ui.run.state import cards_of
 
 REFRESH_SECONDS = 5.0  # while one of the runs still trains
 MOST_BARS, MOST_SIDE_BY_SIDE, MOST_FIELDS = 12, 6, 25
@@ -60,7 +64,7 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
         compare_charts.learnt_by_heart(cards, names)
     if len(cards) <= MOST_BARS:
         st.subheader("Where the time went", anchor=False)
-        run_view.ledger(*cards)
+        details.ledger(*cards)
     compare_files.export(cards, {run.run_id: run.origin for run in runs if run.origin})
 
 

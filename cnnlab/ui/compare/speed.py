@@ -13,7 +13,7 @@ from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, RunCard, network_name
 from cnnlab.ui import tables
 from cnnlab.ui.lab import history
-from cnnlab.ui.run_state import cards_of
+from cnnlab.ui.run.state import cards_of
 
 MOST_UNFOLDED, MOST_RUNS_SAID = 8, 30
 

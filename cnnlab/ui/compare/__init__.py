@@ -1,0 +1,1 @@
+"""The Compare page: any number of runs against each other."""

@@ -1,0 +1,1 @@
+"""The Data page: what a network can learn from here."""

@@ -1,0 +1,1 @@
+"""The Explore page, and the sweeps that pages begin and look at."""

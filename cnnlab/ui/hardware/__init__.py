@@ -1,0 +1,1 @@
+"""The Hardware page: what there is to train on, and its calibration."""

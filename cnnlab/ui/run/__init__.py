@@ -1,0 +1,1 @@
+"""One run on a page: while it waits, while it trains, and afterwards."""

@@ -1,0 +1,184 @@
+"""One run on a page: while it waits, while it trains, and afterwards."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cnnlab import analysis, words
+from cnnlab.spec import LabError, RunCard, Status
+from cnnlab.ui import link, live, rights, tables
+from cnnlab.ui.lab import can_resume, history, resume, stop
+from cnnlab.ui.run import charts, details, figures
+from cnnlab.ui.run.state import RunState, read, runs_ahead
+
+REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
+BEGUN = "begun"
+"""In the session of a browser: the run that it began last."""
+PHASES = {
+    "starting": "Starting the training process",
+    "loading": "Loading the data",
+    "building": "Building the network",
+}
+
+
+def show(run_id: str) -> None:
+    """Show one run; while it is not over, once a second anew."""
+    try:
+        card = history().card(run_id, steps=False)
+        pace = _pace(read(card))
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/search_off:")
+        st.page_link("pages/history.py", label="All runs", icon=":material/history:")
+        return
+    # One fragment for all paces: what stands in it keeps its place when a run ends.
+    live.every(pace, _body, card, pace)
+
+
+def _pace(state: RunState) -> float | None:
+    """Seconds between refreshes: fewer for who waits for the first point, or for a stop."""
+    run_id = state.card.run_id
+    if state.card.status.over:
+        return None
+    asked = st.session_state.get(f"stopping-{run_id}", False)
+    begun = st.session_state.get(BEGUN) == run_id
+    first = begun and not len(state.series) and not state.card.epochs and not runs_ahead(run_id)
+    return HURRIED_SECONDS if state.ours and (asked or first) else REFRESH_SECONDS
+
+
+def _body(card: RunCard, pace: float | None) -> None:
+    try:
+        state = read(card)
+        # Refused once the run is deleted, in another browser say.
+        origin = history().origin(card.run_id) if state.card.status.over else None
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/search_off:")
+        return
+    if _pace(state) != pace:
+        st.rerun()  # the whole page, once: its other parts tell of the run too
+    with st.container():
+        _head(state, origin)
+    if state.steps_per_epoch and (len(state.series) or state.card.epochs):
+        with st.container():
+            figures.metrics(state)
+        with st.container():
+            charts.curves(state)
+            charts.more_charts(state)
+    if state.card.status.over:
+        details.details(state)
+
+
+# --- head -----------------------------------------------------------------------------------
+
+
+def _head(state: RunState, origin: str | None) -> None:
+    card = state.card
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(tables.plain(card.name), anchor=False, width="content")
+        st.badge(str(card.status), icon=tables.SIGNS[card.status][1], color="gray")
+    match card.status:
+        case Status.QUEUED:
+            _queued(state)
+        case Status.RUNNING:
+            _running(state)
+        case _:
+            _over(card)
+    brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
+    st.caption(f"{tables.plain(tables.asked_and_used(card))}.{brought}")
+
+
+def _queued(state: RunState) -> None:
+    ahead = runs_ahead(state.card.run_id)
+    if ahead is None:
+        st.info("Waiting in the queue of another CNN Lab.", icon=":material/hourglass_empty:")
+        return
+    place = {0: "It is next.", 1: "One run comes first."}.get(ahead, f"{ahead} runs come first.")
+    st.info(f"Waiting in the queue. {place}", icon=":material/hourglass_empty:")
+    _stop_button(state, "Withdraw", "Withdrawing …")
+
+
+def _running(state: RunState) -> None:
+    share, text = _progress(state)
+    st.progress(share, text)
+    if state.ours:
+        _stop_button(state, "Stop", "Stopping …")
+    else:
+        st.caption("Another process trains it, such as the command line; stop it there.")
+
+
+def _stop_button(state: RunState, label: str, meanwhile: str) -> None:
+    run_id = state.card.run_id
+    asked = st.session_state.get(f"stopping-{run_id}", False)
+    st.button(
+        meanwhile if asked else label,
+        key=f"stop-{run_id}",
+        icon=":material/stop_circle:",
+        on_click=_stop,
+        args=(run_id,),
+        **rights.limits(asked),
+    )
+
+
+def _stop(run_id: str) -> None:
+    st.session_state[f"stopping-{run_id}"] = rights.attempt(stop, run_id)
+
+
+def _resume_button(card: RunCard) -> None:
+    run_id = card.run_id
+    pressed = st.button(
+        "Resume",
+        key=f"resume-{run_id}",
+        icon=":material/resume:",
+        **rights.limits(
+            help=f"Go on after epoch {len(card.epochs)}, as if it had never broken off."
+        ),
+    )
+    if pressed and rights.attempt(resume, run_id):
+        st.session_state.pop(f"stopping-{run_id}", None)
+        st.session_state[BEGUN] = run_id
+        st.rerun()  # the whole page: the fragment holds the card of a run that is over
+
+
+def _progress(state: RunState) -> tuple[float, str]:
+    """Share of all epochs that is done, and the phase or the time left in words."""
+    card, series, steps = state.card, state.series, state.steps_per_epoch
+    if not steps or not len(series):
+        phase = PHASES.get(state.phase, "Taking the first steps")
+        done = "" if state.phase_done is None else f" {words.percent(state.phase_done)}"
+        return state.phase_done or 0.0, f"{phase} …{done}"
+    share = analysis.progress(series, steps, card.spec.epochs)
+    left = analysis.eta_seconds(series, card.epochs, card.spec, steps)
+    epoch = min(len(card.epochs) + 1, card.spec.epochs)
+    doing = ", validating" if state.phase == "validating" else ""
+    remaining = f": about {tables.about(left)} left" if left else ""
+    return share, f"Epoch {epoch} of {card.spec.epochs}{doing}{remaining}"
+
+
+def _over(card: RunCard) -> None:
+    said = tables.outcome(card)
+    match card.status:
+        case Status.FINISHED:
+            st.success(f"**{tables.plain(said)}**", icon=tables.SIGNS[card.status][1])
+        case Status.FAILED:
+            st.error(tables.plain(card.error or said), icon=tables.SIGNS[card.status][1])
+        case _:
+            text = f"{said} {card.error or ''}".strip()
+            st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
+    if marks := tables.disturbed(card):
+        st.warning(f"Its times were disturbed. {tables.plain(marks)}", icon=":material/blur_on:")
+    if tables.diverged(card):
+        st.warning(
+            "The loss is no number any more: a smaller learning rate usually cures that.",
+            icon=":material/trending_up:",
+        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if can_resume(card):
+            _resume_button(card)
+        recipe, run_id = link.encode(card.spec), card.run_id
+        for page, label, icon, query in (
+            ("train", "Train again", "replay", recipe),
+            ("compare", "Compare it", "compare_arrows", {"runs": run_id}),
+            ("race", "Race it", "flag", recipe),
+            ("history", "Link to this run", "link", {"run": run_id}),
+        ):
+            icon = f":material/{icon}:"
+            st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=query)
