@@ -132,7 +132,7 @@ def test_every_way_to_refresh_runs_on_the_page_and_sends_charts(way):
 
 def test_the_baseline_builds_every_chart_that_the_page_draws(monkeypatch):
     drawn: list[str] = []
-    monkeypatch.setattr(refresh.run_view, "chart", lambda name, *_: drawn.append(name))
+    monkeypatch.setattr(refresh.run_charts, "chart", lambda name, *_: drawn.append(name))
     refresh.Arm(refresh.send_data_beside_cached_specs, refresh.example_run())()
     assert drawn == list(refresh.BUILD)
 
