@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import streamlit
 from hypothesis import settings
-from quiet_lab import QuietLab
 
 from cnnlab.ui import lab as lab_of_pages
+from tests.quiet_lab import QuietLab
 
 os.environ["KERAS_BACKEND"] = "torch"
 # Threads of a step that wait by spinning are quickest on a quiet machine, and many times slower on

@@ -8,7 +8,6 @@ import threading
 
 import numpy as np
 import pytest
-from example_runs import CARD, CPU, TINY, add_run, started
 
 from bench.equality import HALF_A_BIT, run
 from cnnlab import datasets
@@ -36,6 +35,7 @@ from cnnlab.spec import (
     Timing,
     change,
 )
+from tests.example_runs import CARD, CPU, TINY, add_run, started
 
 ARTICLE = REFERENCES["article-gpu-20"]
 

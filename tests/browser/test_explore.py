@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from example_sweeps import add_sweep
 from playwright.sync_api import Browser, Page, expect
 
 from bench.serving import serving
 from cnnlab.history import History
+from tests.example_sweeps import add_sweep
 
 MAP = '[data-testid="stVegaLiteChart"] canvas'
 

@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from axe_playwright_python.sync_playwright import Axe
-from example_runs import CARD, CPU, TINY, add_run
 from playwright.sync_api import Browser, Page, expect
 
 from bench.serving import CHROMIUM, Server, serving
 from cnnlab.history import History
 from cnnlab.spec import Status, change
+from tests.example_runs import CARD, CPU, TINY, add_run
 
 expect.set_options(timeout=60_000)
 PAGES = Path(__file__).resolve().parents[2] / "pages"

@@ -1,0 +1,177 @@
+"""Two runs against each other: the ratio, what differs, the ledger."""
+
+import pytest
+
+from cnnlab import analysis
+from cnnlab.spec import (
+    PRESETS,
+    Timing,
+    change,
+    spoken,
+)
+from tests.analysis.pretend import ARTICLE, CPU, GPU, card
+
+FEWER_FILTERS = ARTICLE | {
+    "blocks": [{"convs": [{"filters": 64, "kernel": 7}], "pool": 2}, *ARTICLE["blocks"][1:]]
+}
+
+
+def test_a_fair_pair_gets_its_ratio_without_the_first_epoch():
+    gain = analysis.speed_up(CPU, GPU)
+    assert gain.ratio == pytest.approx(343 / 22.8)
+    assert gain.warm
+
+
+def test_the_verdict_is_one_sentence_whichever_run_comes_first():
+    said = "The GPU is 15 times as fast: 22.8 s an epoch against 343 s."
+    assert analysis.verdict(CPU, GPU) == said
+    assert analysis.verdict(GPU, CPU) == said
+
+
+def test_the_cpu_can_win():
+    slow = card("cuda:0", (9, 4.0, 4.0))
+    quick = card("cpu", (3, 2.5, 2.5))
+    assert analysis.verdict(quick, slow) == (
+        "The CPU is 1.6 times as fast: 2.5 s an epoch against 4 s."
+    )
+
+
+def test_a_lead_within_the_spread_of_epochs_is_no_lead():
+    assert analysis.verdict(card("cpu", (9, 22.5)), card("cuda:0", (9, 22.0))) == (
+        "About equally fast: CPU 22.5 s an epoch, GPU 22 s."
+    )
+
+
+def test_two_runs_of_one_kind_go_by_the_names_of_their_devices_or_their_own():
+    other = card("cuda:1", (20, 10, 10), name="Second")
+    assert "run “Second” is 2.28 times as fast" in analysis.verdict(GPU, other)
+    named = other.device.model_copy(update={"name": "NVIDIA H200"})
+    faster = other.model_copy(update={"device": named})
+    assert analysis.verdict(GPU, faster).startswith("The NVIDIA H200 is 2.28 times as fast")
+
+
+def test_single_epochs_are_compared_and_their_warm_up_confessed():
+    assert analysis.verdict(card("cpu", (40,)), GPU) == (
+        "The GPU is 1.33 times as fast: 30 s an epoch against 40 s "
+        "(first epochs, warm-up included)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("batch_size", 64),
+        ("precision", "mixed_bfloat16"),
+        ("engine", "stock"),
+        ("compile", True),
+        ("optimizer", "sgd"),
+        ("train_limit", 1000),
+        ("validation_split", 0.2),
+    ],
+)
+def test_a_pair_that_did_other_work_has_no_ratio_and_says_why(field, value):
+    other = GPU.model_copy(update={"spec": change(GPU.spec, **{field: value})})
+    reasons = analysis.comparability(CPU, other)
+    assert len(reasons) == 1
+    assert reasons[0].startswith(f"{spoken(field)} is ")
+    assert analysis.speed_up(CPU, other) is None
+    assert analysis.verdict(CPU, other) == f"No fair verdict: {reasons[0]}."
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("gpu_off", "device"), ("epochs", 50), ("seed", 3), ("learning_rate", 0.01)],
+)
+def test_what_decides_no_duration_is_no_reason_against_a_pair(field, value):
+    other = CPU.model_copy(update={"spec": change(CPU.spec, **{field: value})})
+    assert analysis.comparability(other, GPU) == []
+
+
+def test_versions_threads_and_data_count_where_both_runs_know_them():
+    other = GPU.model_copy(update={"environment": {"torch": "2.4.1", "threads": 4}})
+    assert analysis.comparability(CPU, other) == [
+        "CPU threads is 8 against 4",
+        "torch is 2.13.0 against 2.4.1",
+    ]
+    assert analysis.comparability(CPU, GPU.model_copy(update={"environment": {}})) == []
+    smaller = GPU.dataset.model_copy(update={"train_images": 1700})
+    assert analysis.comparability(CPU, GPU.model_copy(update={"dataset": smaller})) == [
+        "examples to train on is 42,500 against 1,700"
+    ]
+    assert analysis.comparability(CPU, GPU.model_copy(update={"dataset": None})) == []
+
+
+def test_another_network_is_named_and_a_long_list_of_reasons_is_cut_short():
+    other = GPU.model_copy(update={"spec": change(PRESETS["tiny"].spec, dataset="cifar100")})
+    said = analysis.verdict(CPU, other)
+    assert said.startswith("No fair verdict: examples used is all against 8,000; the blocks of ")
+    assert said.endswith(" more.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts", "reasons"),
+    [
+        (
+            {"dataset": "shapes", "train_limit": 2000},
+            {"name": "shapes", "train_images": 1700, "validation_images": 300, "classes": 10},
+            ["data set is cifar100 against shapes", "examples used is all against 2,000"],
+        ),
+        (
+            {"train_limit": 2000},
+            {"train_images": 1700, "validation_images": 300},
+            ["examples used is all against 2,000"],
+        ),
+        ({}, {"name": "cifar10", "classes": 10}, ["data set found is cifar100 against cifar10"]),
+        ({"model": {"family": "dense"}}, {}, ["family is CNN against Dense"]),
+        ({"model": FEWER_FILTERS}, {}, ["block 1, Conv2D 1, filters is 128 against 64"]),
+    ],
+)
+def test_what_only_follows_from_another_difference_is_not_told_again(changes, facts, reasons):
+    relearnt = "model" in changes or "name" in facts  # so the number of parameters follows
+    other = GPU.model_copy(
+        update={
+            "spec": change(GPU.spec, **changes),
+            "dataset": GPU.dataset.model_copy(update=facts),
+            "model": GPU.model.model_copy(update={"parameters": 1 if relearnt else 975_692}),
+        }
+    )
+    assert analysis.comparability(CPU, other) == reasons
+
+
+def test_a_run_without_a_finished_epoch_is_no_contestant():
+    assert analysis.verdict(CPU, card("cuda:0", ())) == (
+        "No fair verdict: On cuda:0 has no finished epoch."
+    )
+
+
+def test_only_what_differs_is_listed_by_dotted_name_as_text():
+    other = GPU.model_copy(update={"spec": change(GPU.spec, batch_size=64, compile=True)})
+    frame = analysis.differences([CPU, other])
+    assert frame.loc["batch_size"].tolist() == ["32", "64"]
+    assert frame.loc["compile"].tolist() == ["no", "yes"]
+    assert frame.loc["device.name"].tolist() == ["Core i7-10875H", "GeForce RTX 3060"]
+    assert "seed" not in frame.index
+    assert list(frame.columns) == ["run-cpu", "run-cuda:0"]
+    assert analysis.differences([CPU, CPU.model_copy(update={"name": "Again"})]).empty
+
+
+def test_a_spec_is_flattened_to_dotted_names():
+    flat = analysis.flatten(PRESETS["article"].spec.model_dump(mode="json"))
+    assert flat["model.blocks.1.convs.1.filters"] == 256
+    assert flat["model.dense"] == [200]
+    assert flat["batch_size"] == 32
+
+
+def test_the_kind_of_a_device_is_read_from_its_name():
+    kinds = [analysis.device_kind(used) for used in ("cpu", "cpu:0", "cuda:0", "mps", "xpu")]
+    assert kinds == ["cpu", "cpu", "accelerator", "accelerator", "accelerator"]
+
+
+def test_the_ledger_has_a_row_for_each_phase_that_was_measured():
+    timing = Timing(startup_seconds=3, warmup_seconds=2, train_seconds=400)
+    frame = analysis.ledger([CPU.model_copy(update={"timing": timing}), GPU])
+    assert frame.astype({"run": str, "phase": str}).values.tolist() == [
+        ["run-cpu", "start-up", 3.0],
+        ["run-cpu", "warm-up", 2.0],
+        ["run-cpu", "training", 400.0],
+    ]

@@ -1,0 +1,375 @@
+"""Specs are built once, hold no data and nothing live, and draw what the analysis hands them."""
+
+import copy
+import io
+import json
+from itertools import combinations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import vl_convert
+from PIL import Image
+from streamlit import dataframe_util
+from streamlit.testing.v1 import AppTest
+
+from cnnlab import analysis, charts
+from cnnlab.charts.colours import shape_of
+from tests.analysis.pretend import Pretend
+
+RUN = Pretend(3, 60)
+SERIES, EPOCHS = RUN.series(), RUN.rows()
+BOTH = analysis.curves(SERIES, EPOCHS, 60)
+LOSS, ACCURACY = (analysis.only(BOTH, metric) for metric in analysis.METRICS)
+RUNS = (("On the CPU", charts.CPU), ("On the GPU", charts.ACCELERATOR))
+LEDGER = pd.DataFrame(
+    {
+        "run": ["a", "a", "b"],
+        "phase": ["data", "training", "training"],
+        "seconds": [1.0, 20.0, 200.0],
+    }
+)
+OVERLAY = analysis.overlay({label: LOSS for label, _ in RUNS})
+LINES = analysis.line_frame(
+    [
+        analysis.Line(label, split, np.array([1.0, 2.0]), np.array([0.5, 0.25]))
+        for label, _ in RUNS
+        for split in ("training", "validation")
+    ]
+)
+GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
+
+# Each chart as a page calls it, and the frame that goes with it.
+CHARTS = {
+    "loss": (lambda: charts.curve_spec("loss", "step", charts.CPU), LOSS),
+    "accuracy": (lambda: charts.curve_spec("accuracy", "seconds", charts.ACCELERATOR), ACCURACY),
+    "step_times": (lambda: charts.step_times_spec(charts.CPU), analysis.step_times(SERIES)),
+    "step_histogram": (
+        lambda: charts.step_histogram_spec(charts.CPU),
+        analysis.step_histogram(SERIES),
+    ),
+    "throughput": (lambda: charts.throughput_spec(charts.CPU), analysis.throughput(SERIES, 32)),
+    "memory": (lambda: charts.memory_spec(), analysis.memory(SERIES)),
+    "overlay_loss": (lambda: charts.overlay_spec("loss", "epoch", RUNS), OVERLAY),
+    "overlay_accuracy": (lambda: charts.overlay_spec("accuracy", "seconds", RUNS), OVERLAY),
+    "overlay_step_ms": (lambda: charts.overlay_spec("step_ms", "step", RUNS), OVERLAY),
+    **{
+        f"compare_{measure}": (
+            lambda measure=measure: charts.comparison_spec(measure, "images", RUNS, log=True),
+            LINES,
+        )
+        for measure in charts.MEASURES
+    },
+    "gap": (lambda: charts.gap_spec("cpu"), GAP),
+    "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
+}
+ZOOMED = [name for name in CHARTS if name != "ledger"]
+every_chart = pytest.mark.parametrize("name", list(CHARTS))
+
+
+def keys_of(value, found=None) -> set[str]:
+    found = set() if found is None else found
+    if isinstance(value, dict):
+        found |= set(value)
+        for item in value.values():
+            keys_of(item, found)
+    elif isinstance(value, list):
+        for item in value:
+            keys_of(item, found)
+    return found
+
+
+def fields_of(value) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["field"]} if isinstance(value.get("field"), str) else set()
+        return own.union(*map(fields_of, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(fields_of, value))
+    return set()
+
+
+@every_chart
+def test_a_spec_is_valid_vega_lite_without_data(name):
+    spec = CHARTS[name][0]()
+    alt.Chart.from_dict(spec, validate=True)
+    assert spec["data"] == {"name": "source"}
+    assert not keys_of(spec) & {"datasets", "values"}
+
+
+@every_chart
+def test_a_spec_is_built_once_and_small(name):
+    build, _ = CHARTS[name]
+    assert build() is build()
+    live = not name.startswith("compare_") and name != "gap"  # sent again and again
+    assert len(json.dumps(build())) < (3200 if live else 5000)
+
+
+@every_chart
+def test_a_spec_asks_for_no_field_that_its_frame_lacks(name):
+    build, frame = CHARTS[name]
+    made_in_the_browser = {"series", "value", "place", "last"}
+    if name.startswith("compare_"):  # the columns of the table beside it, "hover"
+        made_in_the_browser |= {str(place) for place in range(len(RUNS))}
+    assert fields_of(build()) <= set(frame.columns) | made_in_the_browser
+
+
+@every_chart
+def test_a_chart_has_a_fixed_text_for_those_who_cannot_see_it(name):
+    assert charts.alt_text(name).endswith(".")
+
+
+def test_no_text_lacks_its_chart():
+    assert set(charts.ALT_TEXT) == set(CHARTS)
+
+
+@every_chart
+def test_a_chart_draws_its_data(name):
+    build, frame = CHARTS[name]
+    drawn = render(charts.with_data(build(), frame))
+    blank = render(charts.with_data(build(), frame.head(0)))
+    coloured = [int((saturation(picture) > 80).sum()) for picture in (drawn, blank)]
+    assert coloured[0] > coloured[1] + 200
+
+
+def render(spec: charts.Spec) -> Image.Image:
+    return Image.open(io.BytesIO(vl_convert.vegalite_to_png(spec | {"width": 500})))
+
+
+def saturation(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture.convert("RGB").convert("HSV"))[..., 1]
+
+
+@pytest.mark.parametrize("name", ZOOMED)
+def test_a_chart_over_time_can_be_zoomed_by_a_selection_that_streamlit_knows(name):
+    params = {param["name"]: param for param in CHARTS[name][0]()["params"]}
+    zoom = params[charts.KEEP_ZOOM["selection_mode"]]
+    assert zoom["bind"] == "scales"
+    assert zoom["select"]["type"] == "interval"
+
+
+@pytest.mark.parametrize("name", ["loss", "step_times", "memory", "overlay_loss"])
+def test_a_legend_shows_and_hides(name):
+    params = {param["name"]: param for param in CHARTS[name][0]()["params"]}
+    assert params["shown"]["bind"] == "legend"
+
+
+@every_chart
+def test_the_renderer_is_fixed_whatever_the_number_of_rows(name):
+    assert CHARTS[name][0]()["usermeta"] == {"embedOptions": {"renderer": "canvas"}}
+
+
+@every_chart
+def test_every_tooltip_names_its_quantity(name):
+    assert all(item["title"] for item in tooltips_of(CHARTS[name][0]()))
+    assert tooltips_of(CHARTS[name][0]())
+
+
+def tooltips_of(value) -> list[dict]:
+    if isinstance(value, dict):
+        own = value["tooltip"] if isinstance(value.get("tooltip"), list) else []
+        return own + [tip for item in value.values() for tip in tooltips_of(item)]
+    if isinstance(value, list):
+        return [tip for item in value for tip in tooltips_of(item)]
+    return []
+
+
+def test_the_device_decides_the_colour_and_the_axis_its_title():
+    cpu = json.dumps(charts.curve_spec("loss", "step", charts.CPU))
+    gpu = json.dumps(charts.curve_spec("loss", "seconds", charts.ACCELERATOR))
+    assert charts.CPU in cpu
+    assert charts.ACCELERATOR not in cpu
+    assert charts.ACCELERATOR in gpu
+    assert charts.AXIS_TITLES["seconds"] in gpu
+
+
+def test_the_bars_of_the_ledger_stand_in_the_order_given_and_phases_in_theirs():
+    spec = charts.ledger_spec(("b", "a"))
+    assert spec["encoding"]["y"]["sort"] == ["b", "a"]
+    assert spec["encoding"]["color"]["scale"]["domain"] == list(analysis.PHASES)
+
+
+# --- colours --------------------------------------------------------------------------------
+
+
+def test_each_run_has_a_colour_of_its_family_and_no_two_the_same():
+    runs = {"a": "cpu", "b": "accelerator", "c": "cpu", "d": "reference", "e": "cpu"}
+    colours = charts.run_colours(runs)
+    assert len(set(colours.values())) == len(runs)
+    assert all(colours[run] in charts.SHADES[family] for run, family in runs.items())
+    assert (colours["a"], colours["b"], colours["d"]) == tuple(charts.COLOURS.values())
+
+
+# What the eye makes of linear RGB without its red, green or blue cones (Machado et al. 2009).
+EYES = {
+    "all": np.eye(3),
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def seen(colour: str, eye: str) -> np.ndarray:
+    """A colour in CIELAB, where distances are about as large as they look."""
+    share = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    white = TO_XYZ @ np.ones(3)
+    x, y, z = np.cbrt(TO_XYZ @ np.clip(EYES[eye] @ linear, 0, 1) / white)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eye", EYES)
+@pytest.mark.parametrize("family", ["cpu", "accelerator"])
+def test_shades_stay_apart_for_every_eye_and_so_do_the_shapes(family, eye):
+    shades = charts.SHADES[family]
+    apart = {
+        pair: float(np.linalg.norm(seen(pair[0], eye) - seen(pair[1], eye)))
+        for pair in combinations(shades, 2)
+    }
+    assert min(apart.values()) > 10
+    assert min(away for pair, away in apart.items() if set(pair) <= set(shades[:3])) > 17
+    assert len({shape_of(shade) for shade in shades}) == len(shades)
+
+
+def test_each_run_of_a_legend_has_its_shape():
+    spec = charts.comparison_spec(
+        "loss", "epoch", tuple(zip("ab", charts.SHADES["cpu"], strict=False))
+    )
+    points = spec["layer"][1]["encoding"]
+    assert points["shape"]["scale"]["range"] == ["circle", "square"]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CHARTS if name not in ("ledger", "step_histogram")]
+)
+def test_no_point_lies_on_the_frame(name):
+    encoding = CHARTS[name][0]()["layer"][0]["encoding"]
+    assert encoding["x"]["scale"]["padding"] > 0
+
+
+def test_a_run_added_at_the_end_changes_no_other_colour():
+    runs = {"a": "cpu", "b": "accelerator"}
+    colours = charts.run_colours(runs)
+    assert colours.items() <= charts.run_colours(runs | {"c": "cpu"}).items()
+
+
+def test_more_runs_than_shades_still_get_colours():
+    colours = charts.run_colours({str(number): "cpu" for number in range(12)})
+    assert set(colours.values()) == set(charts.SHADES["cpu"])
+
+
+def test_a_run_keeps_its_colour_whoever_goes_or_comes():
+    before = charts.run_colours({"a": "cpu", "b": "cpu", "c": "cpu"})
+    after = charts.run_colours({"d": "cpu", "b": "cpu", "c": "cpu", "e": "accelerator"}, before)
+    assert (after["b"], after["c"]) == (before["b"], before["c"])
+    assert len(set(after.values())) == 4
+
+
+def test_two_runs_that_were_given_one_colour_apart_do_not_share_it_together():
+    before = {"a": charts.CPU, "b": charts.CPU}
+    colours = charts.run_colours({"a": "cpu", "b": "cpu"}, before)
+    assert colours["a"] == charts.CPU
+    assert colours["b"] in set(charts.SHADES["cpu"]) - {charts.CPU}
+
+
+def test_a_run_that_changed_its_family_changes_its_hue():
+    assert charts.run_colours({"a": "accelerator"}, {"a": charts.CPU}) == {"a": charts.ACCELERATOR}
+
+
+# --- many runs ------------------------------------------------------------------------------
+
+
+def named(count: int) -> tuple[tuple[str, str], ...]:
+    return tuple((f"Run {place}", charts.CPU) for place in range(count))
+
+
+def test_few_runs_have_a_legend_and_a_rule_that_tells_every_run():
+    spec = charts.comparison_spec("loss", "epoch", named(3))
+    rule = next(layer for layer in spec["layer"] if layer["mark"].get("type") == "rule")
+    assert rule["data"] == {"name": "hover"}
+    assert [item["title"] for item in rule["encoding"]["tooltip"]][1:] == [
+        "Run 0",
+        "Run 1",
+        "Run 2",
+    ]
+    assert spec["layer"][0]["encoding"]["color"]["legend"]
+
+
+def test_too_many_runs_for_a_legend_have_none():
+    spec = charts.comparison_spec("loss", "epoch", named(charts.NAMED_RUNS + 1))
+    assert spec["layer"][0]["encoding"]["color"]["legend"] is None
+    assert all(layer["mark"].get("type") != "rule" for layer in spec["layer"])
+
+
+def test_a_legend_makes_its_chart_taller_not_its_curves_lower():
+    heights = [charts.comparison_spec("loss", "epoch", named(n))["height"] for n in (1, 4, 12)]
+    assert heights == sorted(set(heights))
+
+
+# --- what is sent ---------------------------------------------------------------------------
+
+
+@every_chart
+def test_a_packed_frame_holds_what_the_frame_held(name):
+    frame = CHARTS[name][1]
+    back = charts.packed(frame).to_pandas()
+    assert list(back.columns) == list(frame.columns)
+    for column in frame:
+        expected, found = frame[column], back[column]
+        np.testing.assert_array_equal(found.astype(expected.dtype), expected)
+
+
+def test_a_gap_is_sent_as_null():
+    frame = pd.DataFrame({"value": np.array([1, np.nan], np.float32)})
+    assert charts.packed(frame)["value"].to_pylist() == [1.0, None]
+
+
+def test_streamlit_takes_a_packed_frame_as_it_is_and_it_is_smaller():
+    sent = dataframe_util.convert_anything_to_arrow_bytes(charts.packed(LOSS))
+    with pa.ipc.open_stream(sent) as stream:
+        assert stream.read_all().schema.pandas_metadata is None
+    assert len(sent) < len(dataframe_util.convert_anything_to_arrow_bytes(LOSS))
+
+
+def test_a_spec_that_was_shown_is_unchanged_and_a_refresh_sends_the_same_one_again():
+    before = {name: copy.deepcopy(build()) for name, (build, _) in CHARTS.items()}
+    first, second = (protos_of_a_page() for _ in range(2))
+    assert {name: build() for name, (build, _) in CHARTS.items()} == before
+    assert [proto.spec for proto in first] == [proto.spec for proto in second]
+    assert [proto.id for proto in first] == [proto.id for proto in second]
+    assert len(first) == len(ZOOMED)
+
+
+def test_data_and_ids_part_a_chart_with_more_steps_keeps_spec_and_id():
+    few = protos_of_a_page(head=5)
+    many = protos_of_a_page()
+    assert [(proto.spec, proto.id) for proto in few] == [(proto.spec, proto.id) for proto in many]
+    assert any(a.data.data != b.data.data for a, b in zip(few, many, strict=True))
+
+
+def protos_of_a_page(head: int | None = None) -> list:
+    """What a page with every live chart sends."""
+    page = AppTest.from_function(show, kwargs={"head": head}).run()
+    assert not page.exception
+    return [block.proto for block in page.main.children.values()]
+
+
+def show(head: int | None) -> None:
+    import streamlit as st
+
+    from cnnlab import charts
+    from tests.charts.test_charts import CHARTS, ZOOMED
+
+    for name in ZOOMED:
+        build, frame = CHARTS[name]
+        data = charts.packed(frame.head(head) if head else frame)
+        st.vega_lite_chart(data, build(), key=name, alt=charts.alt_text(name), **charts.KEEP_ZOOM)
+
+
+def test_each_value_of_an_axis_of_a_grid_has_its_label() -> None:
+    names = tuple(f"small cnn, batch {number}" for number in range(19))
+    spec = charts.times_spec(("", ("",)), ("Probe", names))
+    axis = spec["layer"][0]["encoding"]["y"]["axis"]
+    assert axis["tickCount"] == len(axis["values"]) == 19

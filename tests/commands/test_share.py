@@ -1,0 +1,211 @@
+"""`runs export`, `runs import` and `compare`, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnlab.__main__ import main
+from cnnlab.commands.cards import FORMATS
+from cnnlab.history import History
+from cnnlab.report.cards import read_file
+from cnnlab.spec import PRESETS, Status, change
+from tests.example_runs import CARD, CPU, add_run
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cnnlab(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """A command in this process: exit code, stdout, stderr on one line."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cnnlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return int(ended.value.code or 0), said.out, " ".join(said.err.split())
+
+    return run
+
+
+@pytest.fixture
+def ids(home: Path) -> list[str]:
+    """One spec on the accelerator and on the CPU."""
+    history = History()
+    return [
+        add_run(history, name="quick", device=CARD, step_ms=2),
+        add_run(history, name="slow", device=CPU, step_ms=20),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_runs_travel_to_another_lab_and_back(cnnlab, ids, tmp_path, monkeypatch, kind):
+    cards = [History().card(run_id) for run_id in ids]
+    file = tmp_path / f"meetup.{kind}"
+    code, said, _ = cnnlab("runs", "export", *ids, "--format", kind, "-o", file)
+    assert (code, said) == (0, f"Wrote 2 runs to {file}.\n")
+    assert read_file(file) == cards
+    monkeypatch.setenv("CNNLAB_HOME", str(tmp_path / "other"))
+    for _ in range(2):  # the second time finds them there
+        code, said, _ = cnnlab("runs", "import", file, "--json")
+        assert (code, json.loads(said)) == (0, ids)
+    history = History()
+    assert [history.card(run_id) for run_id in ids] == cards
+    assert {run.origin for run in history.summaries()} == {f"imported from meetup.{kind}"}
+
+
+@pytest.mark.parametrize("kind", sorted(set(FORMATS) - {"script"}))
+def test_every_format_is_written_once_and_again_only_by_force(cnnlab, ids, tmp_path, kind):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    export = ("runs", "export", *ids, "--format", kind, "-o", folder / "report.out")
+    code, said, _ = cnnlab(*export)
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert code == 0
+    assert all(name in said for name in written)
+    code, said, complaint = cnnlab(*export)
+    assert (code, said) == (2, "")
+    assert "is there already; choose another name, or add --force" in complaint
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == written
+    assert cnnlab(*export, "--force")[0] == 0
+    assert {path.name for path in folder.iterdir()} == set(written)
+
+
+def test_a_file_beside_is_not_overwritten_either(cnnlab, ids, tmp_path):
+    steps = tmp_path / "runs-steps.csv"
+    steps.write_text("mine")
+    export = ("runs", "export", ids[0], "--format", "csv", "-o", tmp_path / "runs.csv")
+    code, _, complaint = cnnlab(*export)
+    assert code == 2
+    assert "runs-steps.csv is there already" in complaint
+    assert steps.read_text() == "mine"
+    assert not (tmp_path / "runs.csv").exists()
+
+
+def test_a_write_that_fails_leaves_what_was_there(cnnlab, ids, tmp_path, monkeypatch):
+    file = tmp_path / "runs.csv"
+    file.write_text("before")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, complaint = cnnlab("runs", "export", *ids, "--format", "csv", "-o", file, "--force")
+    assert code == 2
+    assert "cannot be written: No space left on device" in complaint
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["runs.csv"]
+    assert file.read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [("nowhere/run.json", "cannot be written"), (".", "is a folder")],
+)
+def test_a_place_that_cannot_be_written_is_named(cnnlab, ids, tmp_path, output, complaint):
+    code, _, said = cnnlab("runs", "export", ids[0], "-o", tmp_path / output)
+    assert code == 2
+    assert complaint in said
+
+
+def test_what_is_refused_leaves_the_history_as_it_was(cnnlab, home, tmp_path):
+    file = tmp_path / "cards.json"
+    for content in ("{", '{"schema": "cnnlab.run/2"}', "[]", "run_id,name\n1,2\n"):
+        file.write_text(content)
+        code, said, complaint = cnnlab("runs", "import", file)
+        assert (code, said) == (2, "")
+        assert complaint.startswith("Error: cards.json is refused: ")
+    assert History().summaries(include_deleted=True) == []
+
+
+def test_a_card_that_is_not_over_keeps_all_of_its_file_out(cnnlab, ids, tmp_path, monkeypatch):
+    file = tmp_path / "cards.json"
+    cnnlab("runs", "export", *ids, "-o", file)
+    cards = json.loads(file.read_text())
+    cards[1]["status"] = "running"
+    file.write_text(json.dumps(cards))
+    monkeypatch.setenv("CNNLAB_HOME", str(tmp_path / "other"))
+    code, _, complaint = cnnlab("runs", "import", file)
+    assert code == 2
+    assert "still running" in complaint
+    assert History().summaries(include_deleted=True) == []
+
+
+def test_a_script_comes_with_the_pictures_that_keras_does_not_have(cnnlab, home, tmp_path):
+    spec = change(PRESETS["tiny"].spec, train_limit=60)
+    run_id = add_run(History(), spec=spec)
+    script = tmp_path / "again.py"
+    code, said, _ = cnnlab("runs", "export", run_id, "--format", "script", "-o", script)
+    assert code == 0
+    assert "Beside it: again-data.npz" in said
+    assert 'with_name("again-data.npz")' in script.read_text()
+    with np.load(tmp_path / "again-data.npz") as data:
+        assert data["x_train"].shape == (60, 32, 32, 3)
+        assert data["x_train"].dtype == np.uint8
+        assert data["y_train"].shape == (60,)
+
+
+def test_a_script_of_a_keras_data_set_needs_nothing_beside_it(cnnlab, home, tmp_path):
+    run_id = add_run(History(), spec=PRESETS["article"].spec)
+    script = tmp_path / "again.py"
+    assert cnnlab("runs", "export", run_id, "--format", "script", "-o", script)[0] == 0
+    assert [path.name for path in tmp_path.glob("again*")] == ["again.py"]
+    assert "keras.datasets.cifar100.load_data()" in script.read_text()
+
+
+def test_a_script_is_of_one_run(cnnlab, ids, tmp_path):
+    code, _, said = cnnlab("runs", "export", *ids, "--format", "script", "-o", tmp_path / "x.py")
+    assert code == 2
+    assert "of one run" in said
+
+
+# --- compare --------------------------------------------------------------------------------
+
+
+def test_compare_says_who_is_faster_by_how_much_and_what_differs(cnnlab, ids):
+    code, said, _ = cnnlab("compare", *ids)
+    assert code == 0
+    assert said.startswith("The GPU is 10 times as fast")
+    for part in ("Name of the device", "Example GPU", "best_val_accuracy", "12 %"):
+        assert part in said
+
+
+def test_compare_prints_one_document_with_ratios(cnnlab, ids):
+    code, said, _ = cnnlab("compare", *ids, "--json")
+    found = json.loads(said)
+    assert code == 0
+    assert found["runs"] == [ids[1], ids[0]]  # the CPU first
+    (pair,) = found["pairs"]
+    assert pair["reasons"] == []
+    assert pair["speed_up"] == pytest.approx(10)
+    assert pair["ratios"]["step_ms_median"] == pytest.approx(10)
+    assert pair["ratios"]["step_ms_p95"] is None
+    assert found["differences"]["device.name"] == {ids[1]: "Example CPU", ids[0]: "Example GPU"}
+    assert found["results"][ids[0]]["last"]["epoch"] == 3
+
+
+def test_where_speeds_cannot_be_compared_there_are_reasons_and_no_ratios(cnnlab, ids):
+    other = change(PRESETS["tiny"].spec, batch_size=64)
+    odd = add_run(History(), name="[/bold] odd", spec=other, status=Status.STOPPED)
+    found = json.loads(cnnlab("compare", ids[1], odd, "--json")[1])
+    (pair,) = found["pairs"]
+    assert pair["reasons"] == ["batch size is 32 against 64"]
+    assert (pair["speed_up"], pair["ratios"]) == (None, {})
+    code, said, _ = cnnlab("compare", ids[1], odd)
+    assert code == 0
+    assert "No fair verdict: batch size is 32 against 64." in said
+    assert "[/bold] odd" in said
+
+
+@pytest.mark.parametrize("pick", [lambda ids: ids[:1], lambda ids: [ids[0], ids[0][:11]]])
+def test_compare_wants_two_runs(cnnlab, ids, pick):
+    code, said, complaint = cnnlab("compare", *pick(ids), "--json")
+    assert (code, said) == (2, "")
+    assert "two runs or more" in complaint

@@ -1,0 +1,188 @@
+"""Threads, processes and files: what is written is there, in every form it ever had."""
+
+import json
+import math
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from cnnlab.history import History, database, default_url
+from cnnlab.history.tables import metadata
+from cnnlab.spec import (
+    LabError,
+)
+from tests.history.examples import INFINITY, NAN, SPEC, STARTED, epoch, window, written
+
+# --- threads and processes ------------------------------------------------------------------
+
+
+def test_one_thread_records_while_another_reads(history, run_id):
+    faults, over, seen = [], threading.Event(), []
+
+    def write():
+        try:
+            for number in range(1, 31):
+                history.record(run_id, window(number * 2 - 1, 0.5, 1.5, number=number))
+                history.record(run_id, epoch(number))
+        except LabError as error:
+            faults.append(error)
+        finally:
+            over.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not over.is_set():
+        card, (summary,) = history.card(run_id), history.summaries()
+        seen.append((len(card.epochs), summary.epochs_done))
+        assert len(card.steps.step) in (2 * len(card.epochs), 2 * len(card.epochs) + 2)
+    writer.join()
+    assert faults == []
+    assert seen == sorted(seen)
+    assert all(earlier <= later for earlier, later in seen)
+    assert len(history.card(run_id).epochs) == 30
+
+
+def test_many_may_open_a_new_history_at_once(url):
+    barrier, ids, faults = threading.Barrier(6), [], []
+
+    def use():
+        barrier.wait()
+        try:
+            with closing(History(url)) as opened:
+                ids.extend(opened.create(SPEC, name="x", session="s") for _ in range(5))
+        except LabError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    with closing(History(url)) as opened:
+        assert {run.run_id for run in opened.summaries()} == set(ids)
+    assert len(ids) == 30
+
+
+def test_everything_is_there_after_closing_and_opening(url):
+    with closing(History(url)) as first:
+        run_id = first.create(SPEC, name="a run", session="one")
+        first.record(run_id, STARTED)
+        first.record(run_id, window(1, 1.0))
+        first.record(run_id, epoch(1, loss=NAN))
+        before = written(first.card(run_id))
+    with closing(History(url)) as second:
+        assert written(second.card(run_id)) == before
+
+
+RECORDING = """
+import sys
+from cnnlab.history import History
+from cnnlab.spec import PRESETS
+from tests.history.examples import epoch, window
+history = History(sys.argv[1])
+run_id = history.create(PRESETS["tiny"].spec, name="killed", session="one")
+print(run_id, flush=True)
+for number in range(1, 100_000):
+    history.record(run_id, window(number, 1.0))
+    history.record(run_id, epoch(number))
+    print(number, flush=True)
+"""
+
+
+def test_every_epoch_of_a_killed_process_is_there(url, file):
+    child = subprocess.Popen(
+        [sys.executable, "-c", RECORDING, url],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    run_id = child.stdout.readline().strip()
+    while int(child.stdout.readline()) < 25:
+        pass
+    child.kill()
+    rest = child.communicate()[0].split()
+    recorded = int(rest[-1]) if rest else 25
+    with closing(History(url)) as history:
+        card = history.card(run_id)
+        assert [row.epoch for row in card.epochs] == list(range(1, len(card.epochs) + 1))
+        assert recorded <= len(card.epochs) <= recorded + 1
+        assert len(card.epochs) <= len(card.steps.step)
+        assert history.interrupt_orphans(lambda pid, started: pid != child.pid) == [run_id]
+    with closing(sqlite3.connect(file)) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+# --- the database ---------------------------------------------------------------------------
+
+
+def test_the_address_is_a_file_at_home_unless_one_is_named(monkeypatch, tmp_path):
+    odd = tmp_path / "a ?#%20 füß"
+    monkeypatch.setenv("CNNLAB_HOME", str(odd))
+    monkeypatch.delenv("CNNLAB_DATABASE_URL", raising=False)
+    History().close()
+    assert (odd / "history.db").is_file()
+    monkeypatch.setenv("CNNLAB_DATABASE_URL", "postgresql://there/lab")
+    assert default_url() == "postgresql://there/lab"
+
+
+def test_sqlite_guards_references_and_keeps_a_log_ahead(history, file):
+    with closing(sqlite3.connect(file)) as raw:
+        assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    engine = database.open_database(database.sqlite_url(file))
+    with (
+        pytest.raises(LabError, match="history"),
+        database.transaction(engine.execution_options(writing=True)) as connection,
+    ):
+        connection.exec_driver_sql(
+            "INSERT INTO imported_steps (run_id, columns) VALUES ('nobody', x'00')"
+        )
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_the_program_uses(history, url):
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("form", ["0001", "0002", "0003"])
+def test_a_history_of_an_earlier_form_is_still_read(file, form):
+    file.parent.mkdir()
+    shutil.copy(Path(__file__).parents[1] / "assets" / f"history_{form}.db", file)
+    with closing(History(database.sqlite_url(file))) as history:
+        measured, imported = history.summaries()
+        assert (measured.name, measured.status, measured.origin) == ("measured", "finished", None)
+        assert measured.model.parameters == 975_692
+        card = history.card(measured.run_id)
+        assert math.isnan(card.epochs[0].loss)
+        assert card.epochs[0].val_loss == INFINITY
+        assert card.steps.ms == (1.5, 2.5)
+        assert card.steps.loss == (None, 4.5)
+        assert (imported.run_id, imported.origin) == ("imported", "elsewhere")
+        assert history.steps("imported").ms == (3.5,)
+        assert history.create(SPEC, name="new", session="first")
+
+
+def test_a_history_of_a_newer_form_is_left_alone(history, url, file):
+    with closing(sqlite3.connect(file)) as raw, raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(LabError, match="written by a newer CNN Lab; update this one"):
+        History(url)
+
+
+def test_a_run_this_program_cannot_read_is_named(history, run_id, file):
+    with closing(sqlite3.connect(file)) as raw, raw:
+        raw.execute("UPDATE runs SET spec = ?", (json.dumps({"from": "the future"}),))
+    with pytest.raises(LabError, match=f"The run {run_id} was written by another CNN Lab"):
+        history.summaries()

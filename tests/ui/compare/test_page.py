@@ -1,0 +1,379 @@
+"""The Compare page: empty, two runs, many, unfair ones, links, names that try to be markup."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.history import History
+from cnnlab.report.cards import to_json
+from cnnlab.report.story import verdicts
+from cnnlab.spec import Status, change
+from tests.example_runs import CARD, CPU, TINY, add_run
+from tests.example_sweeps import add_sweep
+from tests.quiet_lab import own_history, page, said
+
+pytestmark = pytest.mark.usefixtures("quiet_lab")
+
+
+@pytest.fixture
+def history() -> History:
+    return own_history()
+
+
+def compare(*run_ids: str) -> AppTest:
+    return page("compare", runs=",".join(run_ids))
+
+
+def button(app: AppTest, label: str) -> AppTest:
+    return next(item for item in app.button if item.label.startswith(label))
+
+
+def results(app: AppTest) -> pd.DataFrame:
+    return next(item.value for item in app.dataframe if "Run" in item.value.columns)
+
+
+def asked(app: AppTest) -> list[str]:
+    found = app.query_params.get("runs", [])
+    return (found if isinstance(found, str) else ",".join(found)).split(",") if found else []
+
+
+def heard(app: AppTest, *kinds: str) -> str:
+    """What is said as a reader sees it, without the signs that keep Markdown away."""
+    return said(app, *kinds).replace("\\", "")
+
+
+def charts(app: AppTest) -> list[str]:
+    return [item.proto.alt for item in app.get("vega_lite_chart")]
+
+
+# --- which runs -----------------------------------------------------------------------------
+
+
+def test_an_empty_page_says_what_will_appear_and_offers_to_train() -> None:
+    app = page("compare")
+    assert "No runs yet" in said(app, "subheader")
+    assert "laid over each other" in said(app, "markdown")
+    assert [item.proto.page for item in app.get("page_link")] == ["train"]
+
+
+def test_with_runs_but_none_chosen_it_points_to_the_history_too(history: History) -> None:
+    add_run(history)
+    app = page("compare")
+    assert "No runs chosen" in said(app, "subheader")
+    assert [item.proto.page for item in app.get("page_link")] == ["history", "train"]
+
+
+def test_the_articles_long_run_shows_what_learning_by_heart_looks_like() -> None:
+    text = heard(page("compare"), "markdown")
+    assert "training 81.7 %, validation 41.5 %: it has learnt its pictures by heart" in text
+
+
+def test_chips_are_in_the_address_and_a_link_chooses_them(history: History) -> None:
+    one, two = add_run(history, name="One"), add_run(history, name="Two")
+    app = compare(one)
+    assert app.multiselect[0].value == [one]
+    app.multiselect[0].set_value([one, two]).run()
+    assert asked(app) == [one, two]
+    assert list(results(app)["Run"]) == ["One", "Two"]
+    button(app, "Clear").click().run()
+    assert asked(app) == []
+
+
+def test_an_unknown_id_in_the_link_is_named_and_the_rest_shown(history: History) -> None:
+    app = compare("nosuchrun", add_run(history, name="Here"), "**bold**")
+    assert r"The link names nosuchrun, \*\*bold\*\*" in said(app, "warning")
+    assert list(results(app)["Run"]) == ["Here"]
+
+
+def test_a_shortened_id_is_enough(history: History) -> None:
+    run_id = add_run(history)
+    assert compare(run_id[:11]).multiselect[0].value == [run_id]
+
+
+def test_a_search_adds_every_run_that_fits(history: History) -> None:
+    wide = change(TINY, batch_size=64)
+    chosen = add_run(history, name="Chosen")
+    found = [add_run(history, name=f"Meetup {place}", spec=wide) for place in range(3)]
+    app = compare(chosen)
+    app.text_input(key="compare.find").set_value("meetup").run()
+    button(app, "Add 3 runs").click().run()
+    assert set(asked(app)) == {chosen, *found}
+
+
+def test_the_session_is_chosen_at_once(history: History) -> None:
+    here = [add_run(history), add_run(history)]
+    add_run(history, session="meetup")
+    add_sweep(history)  # its cells are the session's too, but no runs that somebody made
+    app = page("compare")
+    assert len(app.multiselect[0].options) == 3
+    button(app, "All of this session (2)").click().run()
+    assert set(asked(app)) == set(here)
+
+
+def test_names_with_markup_are_text(history: History) -> None:
+    name = "**Bold** [link](http://x) <b>"
+    one = add_run(history, name=name)
+    two = add_run(history, name=name, epochs=0, status=Status.FAILED)
+    app = compare(one, two)
+    assert r"\*\*Bold\*\* \[link\](http\://x) \<b\>" in said(app, "warning")
+    assert all("**Bold**" not in str(item.value) for item in app.markdown)
+    assert name in results(app)["Run"][0]
+
+
+# --- who is faster --------------------------------------------------------------------------
+
+
+def test_two_runs_that_differ_in_device_alone_get_a_speed_up(history: History) -> None:
+    slow = add_run(history, name="Slow", device=CPU, step_ms=150.0)
+    fast = add_run(history, name="Fast", device=CARD, step_ms=10.0)
+    for order in ((slow, fast), (fast, slow)):
+        assert heard(compare(*order), "header").startswith("The GPU is 15 times as fast: ")
+
+
+def test_two_runs_that_did_other_work_get_the_reasons_and_no_number(history: History) -> None:
+    slow = add_run(history, spec=TINY, device=CPU, step_ms=150.0)
+    other = change(TINY, batch_size=64, engine="stock")
+    fast = add_run(history, spec=other, device=CARD, step_ms=10.0)
+    app = compare(slow, fast)
+    assert "batch size is 32 against 64" in heard(app, "warning")
+    assert "engine is fast against stock" in heard(app, "warning")
+    assert "times as fast" not in said(app)
+
+
+def test_repeats_give_the_speed_up_its_spread(history: History) -> None:
+    slow = [add_run(history, device=CPU, step_ms=ms) for ms in (100.0, 120.0)]
+    fast = [add_run(history, device=CARD, step_ms=ms) for ms in (10.0, 12.0)]
+    text = heard(compare(*slow, *fast), "header")
+    assert text.startswith("The GPU is 10 times as fast (8.33 to 12)")
+    assert "2 runs on the CPU, 2 on the GPU" in text
+
+
+def test_runs_of_several_specs_are_paired_and_the_unfair_ones_named(history: History) -> None:
+    other = change(TINY, batch_size=64)
+    runs = [
+        add_run(history, name="A", device=CPU, step_ms=100.0),
+        add_run(history, name="B", device=CARD, step_ms=10.0),
+        add_run(history, name="C", device=CARD, spec=other, step_ms=5.0),
+    ]
+    app = compare(*runs)
+    assert "The GPU is 10 times as fast" in said(app, "header")
+    assert "C: batch size is 64 against 32" in heard(app, "markdown")
+
+
+def test_pairs_of_the_whole_history_are_found_when_asked_for(history: History) -> None:
+    add_run(history, device=CPU, step_ms=100.0)
+    add_run(history, device=CARD, step_ms=10.0)
+    app = page("compare")
+    assert not app.dataframe
+    app.session_state["compare.pairs"] = True
+    app.run()
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["Network"], row["Speed-up"]) == ("Tiny", "10 times")
+
+
+def test_a_history_of_one_kind_of_device_has_no_pairs(history: History) -> None:
+    add_run(history)
+    assert not any("Every pair" in item.label for item in page("compare").expander)
+
+
+# --- curves ---------------------------------------------------------------------------------
+
+
+def test_steps_are_read_only_where_they_are_drawn(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = add_run(history)
+    read: list[str] = []
+    steps = History.steps
+
+    def spy(self: History, wanted: str):
+        read.append(wanted)
+        return steps(self, wanted)
+
+    monkeypatch.setattr(History, "steps", spy)
+    app = compare(run_id)
+    for axis in ("seconds", "images", "epoch"):
+        app.session_state["compare.axis"] = axis
+        app.run()
+        assert len(charts(app)) == 4  # accuracy, loss, gap, ledger
+    assert read == []
+    app.session_state["compare.axis"] = "step"
+    app.run()
+    assert read == [run_id]
+
+
+def test_energy_that_was_not_measured_is_said_and_not_drawn(history: History) -> None:
+    app = compare(add_run(history))
+    app.session_state["compare.axis"] = "joules"
+    app.run()
+    assert "Energy was not measured of 1 run" in said(app, "info")
+    assert len(charts(app)) == 2
+
+
+def test_every_quantity_look_and_axis_draws(history: History) -> None:
+    app = compare(add_run(history), add_run(history, device=CARD))
+    app.session_state["compare.measures"] = ["accuracy", "loss", "step_ms", "gap"]
+    app.session_state["compare.smoothing"] = 0.6
+    app.session_state["compare.log"] = True
+    app.session_state["compare.published"] = True
+    app.run()
+    assert not app.exception
+    assert len(charts(app)) == 6
+    app.session_state["compare.small"] = True
+    app.run()
+    assert not app.exception
+    assert len(charts(app)) == 10
+    assert all(charts(app))
+
+
+def colours(app: AppTest) -> dict[str, str]:
+    """The colour of each run by its name, as the first chart of several runs has it."""
+    line = json.loads(app.get("vega_lite_chart")[0].proto.spec)["layer"][0]
+    scale = line["encoding"]["color"]["scale"]
+    return dict(zip(scale["domain"], scale["range"], strict=True))
+
+
+def test_a_run_has_its_colour_whoever_stands_beside_it_and_whoever_looks(history: History) -> None:
+    runs = [add_run(history, name=name) for name in "ABC"]
+    whole = colours(compare(*reversed(runs)))
+    assert len(set(whole.values())) == 3
+    assert colours(compare(*runs)) == whole
+    assert colours(compare(*runs[1:])).items() <= whole.items()
+    assert whole["C"] in page("history", run=runs[2]).get("vega_lite_chart")[0].proto.spec
+
+
+def test_a_run_without_an_epoch_is_listed_and_not_drawn(history: History) -> None:
+    app = compare(add_run(history, epochs=0, status=Status.FAILED))
+    assert "1 run has no finished epoch" in said(app, "caption")
+    assert len(results(app)) == 1
+
+
+# --- results and differences ----------------------------------------------------------------
+
+
+def test_the_best_of_each_column_bears_a_star(history: History) -> None:
+    one = add_run(history, name="One", epochs=3, step_ms=10.0)
+    two = add_run(history, name="Two", epochs=4, step_ms=20.0)
+    app = compare(one, two)
+    table = next(item for item in app.dataframe if "Run" in item.value.columns)
+    assert list(table.value["Step (ms)"]) == [10.0, 20.0]
+    shown = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_all().to_pandas()
+    assert list(shown["Step (ms)"]) == ["10 ★", "20"]
+    assert list(shown["Best val."]) == ["12 %", "16 % ★"]
+    assert "★" not in "".join(shown["Parameters"])  # both have as many
+
+
+def test_of_one_kind_of_device_the_page_says_what_the_report_says(history: History) -> None:
+    runs = [
+        add_run(history, name=name, epochs=3, step_ms=step_ms, spec=spec)
+        for name, step_ms, spec in (
+            ("One", 10.0, TINY),
+            ("Two", 20.0, change(TINY, batch_size=64)),
+            ("Three", 30.0, TINY),
+        )
+    ]
+    app = compare(*runs)
+    for sentence in verdicts([history.card(run) for run in runs]):
+        assert sentence in heard(app, "markdown")
+    assert "No fair verdict" in heard(app, "markdown")
+    assert "Times, rates and energy bear none" in said(app, "caption")
+    table = next(item for item in app.dataframe if "Run" in item.value.columns)
+    shown = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_all().to_pandas()
+    assert "★" not in "".join(shown["Step (ms)"])
+
+
+def test_runs_of_one_name_are_told_apart_by_what_stands_first(history: History) -> None:
+    runs = [add_run(history, name="Tiny", epochs=2) for _ in range(2)]
+    app = compare(*runs)
+    assert list(results(app)["Run"]) == [f"{run} · Tiny" for run in runs]
+    gpu = add_run(history, name="Tiny", device=CARD, epochs=2)
+    assert list(results(compare(runs[0], gpu))["Run"]) == ["CPU · Tiny", "Accelerator · Tiny"]
+
+
+def test_a_run_that_was_resumed_lacks_its_whole_fit_and_its_bar_and_says_so(
+    history: History,
+) -> None:
+    whole, parts = (add_run(history, name=name, epochs=3) for name in ("Whole", "Resumed"))
+    card = history.card(parts)
+    resumed = card.model_copy(update={"run_id": "r", "timing": card.timing.in_parts((2,))})
+    history.add_card(resumed, origin="elsewhere")
+    app = compare(whole, "r")
+    assert "No bar for Resumed" in said(app, "caption")
+    table = next(item for item in app.dataframe if "Run" in item.value.columns)
+    assert table.proto.placeholder == "–"
+
+
+def test_only_what_differs_stands_first_and_the_rest_is_folded(history: History) -> None:
+    one = add_run(history, name="One")
+    two = add_run(history, name="Two", spec=change(TINY, learning_rate=0.01))
+    app = compare(one, two)
+    fields = next(item.value for item in app.dataframe if "Field" in item.value.columns)
+    assert list(fields["Field"]) == ["Learning rate"]
+    assert list(fields.columns) == ["Field", "One", "Two"]
+    assert any(item.label.startswith("The same in all") for item in app.expander)
+
+
+def test_two_hundred_runs_are_compared_at_once(history: History) -> None:
+    runs = [
+        add_run(history, name=f"Run {place}", device=(CPU, CARD)[place % 2], epochs=2)
+        for place in range(200)
+    ]
+    app = compare(*runs)
+    assert len(results(app)) == 200
+    assert len(charts(app)) == 3  # no ledger of 200 bars
+    assert "200 runs are too many for a legend" in said(app, "caption")
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+def test_run_cards_from_a_file_are_kept_by_its_name_and_chosen(history: History) -> None:
+    run_id = add_run(history, name="Elsewhere")
+    file = to_json([history.card(run_id).model_copy(update={"run_id": "other"})]).encode()
+    app = page("compare")
+    app.file_uploader[0].set_value([("meetup.json", file, "application/json")]).run()
+    assert asked(app) == ["other"]
+    assert list(results(app)["Run"]) == ["Elsewhere"]
+    [brought] = [run for run in history.summaries() if run.run_id == "other"]
+    assert brought.origin == "imported from meetup.json"
+
+
+def test_a_file_that_holds_no_run_cards_is_refused_by_name(history: History) -> None:
+    app = page("compare")
+    app.file_uploader[0].set_value([("notes.json", b"[1]", "application/json")]).run()
+    assert "notes.json" in said(app, "error")
+    assert not app.file_uploader[0].value  # not as if it had been taken
+    assert not history.summaries()
+    app.file_uploader[0].set_value([("other.json", b"[2]", "application/json")]).run()
+    assert "other.json" in said(app, "error")
+    assert "notes.json" not in said(app, "error")
+
+
+def test_runs_can_be_taken_along(history: History) -> None:
+    app = compare(add_run(history))
+    labels = [item.proto.label for item in app.get("download_button")]
+    assert labels == [
+        "Report (HTML)",
+        "Run cards (JSON)",
+        "Epochs (CSV)",
+        "Steps (CSV)",
+        "Run cards (Parquet)",
+        "Report (Markdown)",
+        "Download the script",
+    ]
+
+
+def test_a_file_with_one_bad_card_brings_in_none_of_its_runs(history: History) -> None:
+    card = history.card(add_run(history))
+    good = card.model_copy(update={"run_id": "good"})
+    unkept = card.model_copy(update={"run_id": "unkept", "status": Status.RUNNING})
+    file = to_json([good, unkept]).encode()
+    app = page("compare")
+    app.file_uploader[0].set_value([("two.json", file, "application/json")]).run()
+    assert "still running" in said(app, "error")
+    assert [run.run_id for run in history.summaries()] == [card.run_id]

@@ -1,0 +1,200 @@
+"""The Explore page: empty, one sweep under way, many, and one beside another."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab import sweep
+from cnnlab.history import History
+from cnnlab.runner.sweep_job import SweepSnapshot
+from cnnlab.spec import Axis, SweepStatus
+from cnnlab.ui.explore import form as explore_form
+from tests.example_sweeps import AXES, CPU, GPU, add_sweep
+from tests.quiet_lab import QuietLab, own_history, page, said
+
+
+@pytest.fixture
+def history(quiet_lab: QuietLab) -> History:
+    return own_history()
+
+
+def button(app: AppTest, label: str) -> AppTest:
+    return next(item for item in app.button if item.label == label)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [item.label for item in app.button]
+
+
+def drawings(app: AppTest) -> list[str]:
+    """What a screen reader hears of each heat map."""
+    return [chart.proto.alt for chart in app.get("vega_lite_chart")]
+
+
+# --- empty ----------------------------------------------------------------------------------
+
+
+def test_an_empty_page_says_what_appears_here_and_offers_to_start(quiet_lab) -> None:
+    app = page("explore")
+    assert "Nothing has been swept yet" in said(app, "info")
+    assert not button(app, "Start the sweep").disabled
+    assert "9 cells in 1 min" in said(app, "caption")
+    assert not drawings(app)
+
+
+@pytest.mark.parametrize("offer", explore_form.OFFERS)
+def test_every_offer_can_be_started_as_it_is(history: History, quiet_lab, offer: str) -> None:
+    app = page("explore")
+    app.get("button_group")[0].set_value(offer).run()
+    button(app, "Start the sweep").click().run()
+    assert not app.exception
+    assert not app.error, app.error[0].value
+    (record,) = history.sweeps.all()
+    assert record.status is SweepStatus.QUEUED
+    assert app.query_params["sweep"] in (record.sweep_id, [record.sweep_id])
+    assert [one.sweep_id for one in quiet_lab.swept] == [record.sweep_id]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ("", "has no values"),
+        ("32,many", "takes whole numbers"),
+        ("0", "cannot work"),
+        (",".join(map(str, range(1, 70))), "too small for 207 cells; give at least"),
+        (",".join(map(str, range(1, 1000))), "This sweep has 2,997 cells"),
+    ],
+)
+def test_axes_that_make_no_sweep_are_refused_before_it_is_started(quiet_lab, values, says) -> None:
+    app = page("explore")
+    field = app.text_input(key="sweep.values0")
+    assert len(values) <= field.proto.max_chars  # a browser would drop the rest without a word
+    field.set_value(values).run()
+    assert says in said(app, "error")
+    assert button(app, "Start the sweep").disabled
+
+
+# --- one ------------------------------------------------------------------------------------
+
+
+def test_a_finished_sweep_is_a_sentence_a_ratio_and_a_map_for_each_device(history) -> None:
+    sweep_id = add_sweep(history)
+    app = page("explore")
+    assert app.query_params["sweep"] in (sweep_id, [sweep_id])
+    (sentence,) = [item.value for item in app.subheader]
+    assert "Example GPU wins above about" in sentence
+    assert "parameters at batch size 32" in sentence
+    ratio, cpu, gpu = drawings(app)
+    assert ratio.startswith("Heat map of how many times as fast Example GPU is")
+    assert "per image on Example CPU" in cpu
+    assert "per image on Example GPU" in gpu
+    rows = app.dataframe[0].value
+    assert len(rows) == 18
+    assert rows["Run"].notna().all()
+    assert "This sweep is finished." in said(app, "caption")
+    assert not {"Pause", "Stop", "Go on"} & {*labels(app)}
+
+
+def test_one_device_alone_says_what_is_fastest(history) -> None:
+    add_sweep(history, devices=[CPU], axes=[Axis(name="threads", values=(1, 2))])
+    app = page("explore")
+    assert app.subheader[0].value.startswith("On Example CPU, threads 1 is the fastest")
+    assert len(drawings(app)) == 1
+
+
+def test_the_cells_of_a_calibration_are_not_ranked(history) -> None:
+    names = sweep.calibration(["cpu"]).axes[0].values[:3]
+    add_sweep(history, devices=[CPU], axes=[Axis(name="probe", values=names)])
+    assert page("explore").subheader[0].value.startswith("What small networks take on Example CPU")
+
+
+def test_noisy_cells_are_marked_and_the_mark_is_explained(history) -> None:
+    add_sweep(history, spread=0.4)
+    app = page("explore")
+    assert "marks a cell whose figure is noisy" in said(app, "caption")
+    assert set(app.dataframe[0].value["Noisy"]) == {"yes"}
+
+
+# --- under way ------------------------------------------------------------------------------
+
+
+def test_a_sweep_under_way_shows_its_cells_and_can_be_paused_and_stopped(
+    history, quiet_lab: QuietLab
+) -> None:
+    sweep_id = add_sweep(history, status=SweepStatus.RUNNING, done=7)
+    now = "batch_size=128, units=64 on cuda:0"
+    quiet_lab.swept.append(
+        SweepSnapshot(sweep_id, "Dense", SweepStatus.RUNNING, 7, 18, 33.0, now, False)
+    )
+    app = page("explore", sweep=sweep_id)
+    bar = app.get("progress")[0].proto
+    assert bar.value == 38
+    assert "7 of 18 cells measured, about 33 s to go; now batch" in bar.text
+    assert app.dataframe[0].value["µs per image"].notna().sum() == 7
+    button(app, "Pause").click().run()
+    button(app, "Stop").click().run()
+    assert quiet_lab.sweeps_ended == [
+        (sweep_id, SweepStatus.PAUSED),
+        (sweep_id, SweepStatus.STOPPED),
+    ]
+
+
+@pytest.mark.parametrize("status", [SweepStatus.PAUSED, SweepStatus.INTERRUPTED])
+def test_a_sweep_that_broke_off_goes_on(history, quiet_lab, status: SweepStatus) -> None:
+    sweep_id = add_sweep(history, status=status, done=4)
+    app = page("explore", sweep=sweep_id)
+    button(app, "Go on").click().run()
+    assert history.sweeps.get(sweep_id).status is SweepStatus.QUEUED
+    assert quiet_lab.swept[0].sweep_id == sweep_id
+    assert "Waits for its training process" in app.get("progress")[0].proto.text
+
+
+def test_a_sweep_of_which_nothing_is_measured_draws_no_axes(history) -> None:
+    add_sweep(history, status=SweepStatus.PAUSED, done=0)
+    app = page("explore")
+    assert "No cell has been measured on both" in app.subheader[0].value
+    assert not drawings(app)
+    assert not app.dataframe
+    assert button(app, "Go on")
+
+
+# --- many -----------------------------------------------------------------------------------
+
+
+def test_the_address_holds_the_sweep_and_the_one_beside_it(history) -> None:
+    first = add_sweep(history, name="First", devices=[CPU])
+    add_sweep(history, name="Other axes", axes=AXES[:1])
+    second = add_sweep(history, name="Second", devices=[CPU], time=lambda cell: 40.0)
+    app = page("explore", sweep=first, against=second)
+    choice = next(item for item in app.selectbox if item.label == "Beside it")
+    assert len(choice.options) == 2  # no other, and the one with the same axes
+    assert len(drawings(app)) == 3
+    assert f"Example CPU ({second})" in said(app, "subheader")
+    choice.select_index(0).run()
+    assert "against" not in app.query_params
+    assert len(drawings(app)) == 1
+
+
+def test_a_sweep_that_is_gone_is_said_so_and_another_one_shown(history) -> None:
+    sweep_id = add_sweep(history)
+    app = page("explore", sweep="nowhere")
+    assert "There is no sweep nowhere here" in said(app, "warning")
+    assert app.query_params["sweep"] in (sweep_id, [sweep_id])
+
+
+def test_cells_that_were_brought_in_are_a_sweep_again(history, home, monkeypatch) -> None:
+    """From another machine: its cards are all there is; no row in the table of sweeps."""
+    monkeypatch.setenv("CNNLAB_HOME", str(home / "elsewhere"))
+    other = own_history()
+    sweep_id = add_sweep(other, name="Far away", devices=[GPU])
+    cards = [other.card(run.run_id) for run in other.summaries()]
+    history.add_cards(cards, origin="imported from bundle.json")
+    monkeypatch.setenv("CNNLAB_HOME", str(home))
+    mine = add_sweep(history, name="Mine", devices=[CPU])
+    app = page("explore", sweep=mine, against=sweep_id)
+    assert len(drawings(app)) == 3
+    assert "Example GPU (imported from bundle.json)" in drawings(app)[0]
+    alone = page("explore", sweep=sweep_id)
+    assert len(drawings(alone)) == 1
+    assert not {"Pause", "Stop", "Go on"} & {*labels(alone)}

@@ -1,0 +1,285 @@
+"""The History page: empty, one run, many, two side by side, and putting in order."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.history import History
+from cnnlab.spec import Status, change, network_name
+from cnnlab.ui import tables
+from tests.example_runs import CARD, CPU, TINY, add_run
+from tests.example_sweeps import add_sweep
+from tests.quiet_lab import own_history, page, said
+
+pytestmark = pytest.mark.usefixtures("quiet_lab")
+
+
+@pytest.fixture
+def history() -> History:
+    return own_history()
+
+
+def button(app: AppTest, label: str) -> AppTest:
+    return next(item for item in app.button if item.label == label)
+
+
+def names(app: AppTest) -> list[str]:
+    """The run names in the table."""
+    return list(app.dataframe[0].value["name"])
+
+
+def opened(app: AppTest) -> list[str]:
+    found = app.query_params.get("run", [])
+    return [found] if isinstance(found, str) else list(found)
+
+
+def test_an_empty_history_says_what_will_appear_and_offers_to_train() -> None:
+    app = page("history")
+    assert "No runs yet in the session “today”" in said(app, "subheader")
+    assert [item.proto.page for item in app.get("page_link")] == ["train"]
+    assert not app.dataframe
+
+
+def test_one_run_stands_in_the_table_with_its_figures(history: History) -> None:
+    add_run(history, name="Mine", device=CARD, step_ms=12.345)
+    row = page("history").dataframe[0].value.iloc[0]
+    assert row["status"] == "✓ finished"
+    assert row["device"] == "Accelerator: Example GPU"
+    assert row["network"] == "Tiny"
+    assert row["parameters"] == 13_620
+    assert row["step_ms_median"] == 12.3
+    assert row["best_val_accuracy"] == pytest.approx(0.12)
+
+
+def test_another_session_is_shown_on_demand(history: History) -> None:
+    add_run(history, name="Here")
+    add_run(history, name="There", session="meetup")
+    app = page("history")
+    assert names(app) == ["Here"]
+    assert "session" not in app.dataframe[0].value.columns
+    app.session_state["history.scope"] = "all"
+    app.run()
+    assert names(app) == ["There", "Here"]
+    assert list(app.dataframe[0].value["session"]) == ["meetup", "today"]
+
+
+def test_cells_of_sweeps_are_shown_on_demand(history: History) -> None:
+    add_sweep(history)
+    add_run(history, name="Mine")
+    app = page("history")
+    assert names(app) == ["Mine"]
+    app.toggle(key="history.cells").set_value(True).run()
+    assert names(app) == ["Mine", *["Dense"] * 18]
+
+
+def test_without_sweeps_no_switch_for_their_cells_is_offered(history: History) -> None:
+    add_run(history)
+    assert not page("history").toggle
+
+
+def test_a_run_is_found_by_its_id(history: History) -> None:
+    add_run(history, name="Other")
+    run_id = add_run(history, name="Mine")
+    app = page("history")
+    app.text_input(key="history.find").set_value(run_id.upper()).run()
+    assert names(app) == ["Mine"]
+
+
+def test_the_table_is_filtered_by_text_status_and_device(history: History) -> None:
+    add_run(history, name="First")
+    add_run(history, name="Second", device=CARD)
+    add_run(history, name="Third", epochs=0, status=Status.FAILED)
+    app = page("history")
+    assert names(app) == ["Third", "Second", "First"]
+    app.text_input(key="history.find").set_value("gpu SEC").run()
+    assert names(app) == ["Second"]
+    app.text_input(key="history.find").set_value("").run()
+    app.session_state["history.states"] = ["failed"]
+    app.run()
+    assert names(app) == ["Third"]
+    app.session_state["history.kinds"] = ["Accelerator"]
+    app.run()
+    assert "No run fits the filter" in said(app, "info")
+    assert "Tick one run" not in said(app, "caption")
+
+
+def test_a_link_opens_its_run_and_ticks_it(history: History) -> None:
+    first = add_run(history, name="First")
+    add_run(history, name="Second")
+    app = page("history", run=first)
+    assert "First" in said(app, "subheader")
+    assert json.loads(app.dataframe[0].proto.selection_default)["selection"]["rows"] == [1]
+
+
+def test_a_run_that_stopped_early_is_listed_with_what_it_reached(history: History) -> None:
+    add_run(history, epochs=2, status=Status.STOPPED)
+    row = page("history").dataframe[0].value.iloc[0]
+    assert row["status"] == "■ stopped"
+    assert row["last_val_accuracy"] == pytest.approx(0.08)
+
+
+def test_a_run_that_ended_without_an_epoch_says_what_it_lacks(history: History) -> None:
+    app = page("history", run=add_run(history, epochs=0, status=Status.STOPPED))
+    assert "before its first epoch ended, so there is nothing to resume" in said(app, "warning")
+    assert "Resume" not in [item.label for item in app.button]
+    failed = history.create(TINY, name="Failed", session="today")
+    history.mark(failed, Status.FAILED, "The data are gone.")
+    assert "Asked for any device; none was used." in said(page("history", run=failed), "caption")
+
+
+def test_a_link_to_no_run_leads_to_all_of_them() -> None:
+    app = page("train", run="nonsense")
+    assert "choose one from the history" in said(app, "error")
+    assert ("history", "All runs") in [
+        (link.proto.page, link.proto.label) for link in app.get("page_link")
+    ]
+
+
+def test_a_thousand_runs_are_listed(history: History) -> None:
+    for number in range(1000):
+        history.create(TINY, name=f"Run {number}", session="today")
+    assert len(page("history").dataframe[0].value) == 1000
+
+
+# --- several runs ---------------------------------------------------------------------------
+
+
+def test_two_comparable_runs_get_a_verdict(history: History) -> None:
+    slow = add_run(history, name="Slow", device=CPU, step_ms=150.0)
+    fast = add_run(history, name="Fast", device=CARD, step_ms=10.0)
+    for order in ([slow, fast], [fast, slow]):
+        app = page("history", run=order)
+        assert said(app, "header").startswith("The GPU is 15 times as fast")
+
+
+def test_two_runs_that_cannot_be_compared_get_the_reasons(history: History) -> None:
+    one = add_run(history, name="One", spec=TINY)
+    two = add_run(history, name="Two", spec=change(TINY, batch_size=64))
+    app = page("history", run=[one, two])
+    assert "No fair verdict" in said(app, "warning")
+    assert "batch size is 32 against 64" in said(app, "warning")
+    assert not app.header
+
+
+def test_a_run_that_never_learnt_stands_beside_one_that_did(history: History) -> None:
+    one = add_run(history, name="One")
+    two = add_run(history, name="Two", epochs=0, status=Status.FAILED)
+    app = page("history", run=[one, two])
+    assert "Two has no finished epoch" in said(app, "warning")
+
+
+def test_several_runs_lead_to_their_comparison(history: History) -> None:
+    runs = [add_run(history) for _ in range(3)]
+    [link] = page("history", run=runs).get("page_link")
+    assert (link.proto.page, link.proto.label) == ("compare", "Compare these 3 runs")
+    assert link.proto.query_string == "runs=" + "%2C".join(runs)
+
+
+# --- putting in order -----------------------------------------------------------------------
+
+
+def test_a_run_gets_another_name_and_a_note(history: History) -> None:
+    run_id = add_run(history, name="Old")
+    app = page("history", run=run_id)
+    app.text_input(key=f"name-{run_id}").set_value("New")
+    app.text_area(key=f"note-{run_id}").set_value("With the window open")
+    button(app, "Save").click().run()
+    card = history.card(run_id)
+    assert (card.name, card.note) == ("New", "With the window open")
+    assert "New" in said(app, "subheader")
+
+
+def test_a_name_that_is_refused_says_why_and_changes_nothing(history: History) -> None:
+    run_id = add_run(history, name="Old")
+    app = page("history", run=run_id)
+    app.text_input(key=f"name-{run_id}").set_value("   ")
+    button(app, "Save").click().run()
+    assert "The name has 0 characters" in app.toast[0].value
+    assert history.card(run_id).name == "Old"
+
+
+def test_runs_move_to_another_session(history: History) -> None:
+    add_run(history, session="meetup")
+    runs = [add_run(history), add_run(history)]
+    app = page("history", run=runs)
+    app.selectbox(key="history.target").select("meetup")
+    button(app, "Move").click().run()
+    assert {history.card(run_id).session for run_id in runs} == {"meetup"}
+
+
+def test_a_deleted_run_comes_back(history: History) -> None:
+    run_id = add_run(history, name="Gone")
+    app = page("history", run=run_id)
+    button(app, "Delete").click().run()
+    assert history.summaries() == []
+    assert opened(app) == []
+    assert "The run is deleted" in said(app, "markdown")
+    button(app, "Undo").click().run()
+    assert names(app) == ["Gone"]
+    assert opened(app) == [run_id]
+    assert "deleted" not in said(app, "markdown")
+
+
+def test_a_link_to_a_deleted_run_offers_only_to_undo_that(history: History) -> None:
+    run_id = add_run(history, name="Gone")
+    history.delete(run_id)
+    app = page("history", run=run_id)
+    assert "The run is deleted" in said(app, "markdown")
+    assert "Gone" not in said(app)
+    assert "Delete" not in [item.label for item in app.button]
+    button(app, "Dismiss").click().run()
+    assert opened(app) == []
+    app = page("history", run=run_id)
+    button(app, "Undo").click().run()
+    assert names(app) == ["Gone"]
+    assert opened(app) == [run_id]
+
+
+def test_a_deleted_run_is_not_shown_on_any_page(history: History) -> None:
+    run_id = add_run(history, name="Gone")
+    history.delete(run_id)
+    app = page("train", run=run_id)
+    assert f"The run {run_id} is deleted" in said(app, "error")
+    assert "Compare it" not in [item.proto.label for item in app.get("page_link")]
+    assert f"The run {run_id} is deleted" in said(page("race", runs=run_id), "error")
+    assert run_id in said(page("compare", runs=run_id), "warning")
+
+
+def test_a_running_run_is_not_deleted(history: History) -> None:
+    run_id = history.create(TINY, name="Busy", session="today")
+    history.mark(run_id, Status.RUNNING)
+    app = page("history", run=run_id)
+    button(app, "Delete").click().run()
+    assert "stop it before you delete it" in app.toast[0].value
+    assert len(history.summaries()) == 1
+
+
+def test_closing_a_run_leaves_the_table(history: History) -> None:
+    app = page("history", run=add_run(history))
+    button(app, "Close").click().run()
+    assert opened(app) == []
+    assert "Tick one run" in said(app, "caption")
+
+
+# --- the words ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (12.4, "12 s"), (253, "4 min 10 s"), (4321, "1 h 12 min")],
+)
+def test_a_guess_at_a_duration_is_no_finer_than_a_guess(seconds: float, words: str) -> None:
+    assert tables.about(seconds) == words
+
+
+def test_a_network_is_its_preset_or_its_layers() -> None:
+    wide = change(TINY, model={**TINY.model.model_dump(mode="json"), "dense": [64, 32]})
+    rnn = change(TINY, model={"family": "rnn", "cell": "gru", "recurrent": [64, 32]})
+    dense = change(TINY, model={"family": "dense", "dense": [50]})
+    assert network_name(TINY.model) == "Tiny"
+    assert network_name(wide.model) == "CNN 16 – 32, dense 64-32"
+    assert network_name(rnn.model) == "GRU 64-32"
+    assert network_name(dense.model) == "Dense 50"

@@ -1,0 +1,66 @@
+"""The line above every page: what the lab is at, and where that can be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.runner.sweep_job import SweepSnapshot
+from cnnlab.spec import RunEnded, Status, SweepStatus
+from cnnlab.sweep import CALIBRATION
+from tests.example_runs import TINY
+from tests.quiet_lab import APP, QuietLab
+
+
+@dataclass(frozen=True)
+class Chip:
+    """The link at the top."""
+
+    label: str
+    page: str
+    query: str
+
+
+def chip() -> Chip | None:
+    """The link at the top of the first page, if there is one."""
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not app.exception
+    links = [item.proto for item in app.get("page_link")]
+    # The page itself has one, to the calibration that it judges by.
+    found = [link for link in links if not link.label.startswith("Calibrate")]
+    return Chip(found[0].label, found[0].page, found[0].query_string) if found else None
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "target", "query"),
+    [
+        (CALIBRATION, "Calibration, 3 of 19 cells", "hardware", ""),
+        ("Sweep: Dense on Shapes", "Sweep: Dense on Shapes, 3 of 19 cells", "explore", "sweep=s1"),
+        ("[Mine]", "Sweep: \\[Mine\\], 3 of 19 cells", "explore", "sweep=s1"),
+    ],
+)
+def test_what_is_measured_is_named_and_leads_to_its_page(
+    quiet_lab: QuietLab, name: str, label: str, target: str, query: str
+) -> None:
+    quiet_lab.swept.append(
+        SweepSnapshot("s1", name, SweepStatus.RUNNING, 3, 19, 33.0, "a cell", False)
+    )
+    assert chip() == Chip(label, target, query)
+
+
+def test_a_run_comes_before_the_sweep_that_waits_for_it(quiet_lab: QuietLab) -> None:
+    quiet_lab.swept.append(
+        SweepSnapshot("s1", "Mine", SweepStatus.QUEUED, 0, 19, 33.0, None, False)
+    )
+    quiet_lab.add("r1", TINY)
+    assert chip().label.startswith("Training Tiny on Shapes")
+
+
+def test_a_run_that_has_ended_is_over_before_its_process_is(quiet_lab: QuietLab) -> None:
+    run = quiet_lab.add("r1", TINY)
+    assert chip().label.endswith("epoch 1 of 5")
+    run.apply(RunEnded(status=Status.FINISHED))
+    assert quiet_lab.running() == "r1"
+    assert chip() is None

@@ -1,0 +1,268 @@
+"""How long a run may take: measured cells come before the rate of earlier runs."""
+
+import pytest
+
+from cnnlab import datasets, sweep
+from cnnlab.analysis import durations
+from cnnlab.models import layer_table
+from cnnlab.spec import (
+    PRESETS,
+    DatasetFacts,
+    DeviceFacts,
+    ModelFacts,
+    RunEnded,
+    RunStarted,
+    Status,
+    SweepStatus,
+    Timing,
+    change,
+)
+from cnnlab.ui import lab
+from cnnlab.ui.explore import sweeps
+from tests.example_runs import CPU, add_run
+from tests.quiet_lab import page, said
+
+DENSE = PRESETS["dense"].spec
+CARD = {"key": "cuda:0", "name": "Example card", "kind": "cuda"}
+SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000
+
+
+def machine(*cards):
+    """What a worker says of a computer with some accelerators."""
+    return {
+        "cpu": {
+            "name": "Example CPU", "physical_cores": 4, "logical_cores": 8, "usable_cores": 4.0,
+            "instruction_sets": [], "memory_mb": 16_000, "threads": 4,
+        },
+        "accelerators": list(cards), "versions": {}, "platform": "Linux",
+    }  # fmt: skip
+
+
+def measured(history, plan, ms, device="cpu", name="A sweep", spread=0.01):
+    """A sweep that is over, each cell of which took `ms(cell)`."""
+    sweep_id = history.sweeps.create(plan, name=name, session="sweep")
+    for cell in sweep.cells(plan):
+        place = sweep.place(sweep_id, name, sweep.Turn(cell, 0, 1.0))
+        run_id = history.create(cell.spec, name="cell", session="sweep", place=place)
+        info = datasets.info(cell.spec.dataset)
+        history.record(
+            run_id,
+            RunStarted(
+                model=ModelFacts(parameters=1, flops_per_image=1),
+                dataset=DatasetFacts(
+                    name="noise", train_images=2048, validation_images=400,
+                    classes=info.classes, image_shape=info.image_shape,
+                ),
+                device=DeviceFacts(requested=cell.device, used=device, name="Example"),
+                environment={},
+                steps_per_epoch=64,
+            ),
+        )  # fmt: skip
+        timing = Timing(step_ms_median=ms(cell), step_ms_spread=spread)
+        history.record(run_id, RunEnded(status=Status.FINISHED, timing=timing))
+    history.sweeps.mark(sweep_id, SweepStatus.FINISHED)
+    return sweep_id
+
+
+def grid(spec=DENSE):
+    axes = [sweep.parse_axis("batch_size=16,64,256"), sweep.parse_axis("units=32,256")]
+    return sweep.plan(spec, axes, ["cpu"], 60)
+
+
+def guess(spec=DENSE, device="cpu"):
+    layers = layer_table(spec.model, SHAPE, CLASSES)
+    return durations.estimate(spec, layers, IMAGES, device, lab.history().summaries())
+
+
+def test_measured_cells_estimate_what_was_never_trained(quiet_lab):
+    measured(lab.history(), grid(), lambda cell: 2.0)
+    found = guess()
+    steps = 51_000 / 32 + 9_000 / 32 / 3
+    assert found.seconds == pytest.approx(5 * steps * 0.002, rel=0.01)
+    assert found.basis.startswith("6 measured cells, give or take 0 %")
+
+
+def test_cells_of_another_device_family_or_machine_say_nothing(quiet_lab):
+    measured(lab.history(), grid(), lambda cell: 2.0, device="cuda:0")
+    assert guess() is None
+    assert guess(device="cuda:0") is not None
+    assert guess(PRESETS["lstm"].spec, "cuda:0") is None
+
+
+def test_cells_that_no_model_fits_say_nothing(quiet_lab):
+    measured(lab.history(), grid(), lambda cell: 0.1 * 7 ** (cell.number * 5 % 6))
+    assert guess() is None  # nor are the cells called earlier runs
+
+
+def test_an_earlier_run_counts_for_recipes_with_its_own_choices(quiet_lab):
+    add_run(lab.history(), device=CPU)
+    layers = layer_table(PRESETS["tiny"].spec.model, (32, 32, 3), 100)
+    for other in ({"compile": True}, {"threads": 1}, {"precision": "mixed_bfloat16"}):
+        spec = change(PRESETS["tiny"].spec, **other)
+        runs = lab.history().summaries()
+        assert durations.estimate(spec, layers, 50_000, "cpu", runs) is None
+
+
+def test_without_cells_earlier_runs_are_the_basis(quiet_lab):
+    add_run(lab.history(), device=CPU)
+    spec = PRESETS["tiny"].spec
+    layers = layer_table(spec.model, (32, 32, 3), 100)
+    found = durations.estimate(spec, layers, 50_000, "cpu", lab.history().summaries())
+    assert found.basis == "one earlier run"
+
+
+def calibrated(history):
+    return measured(
+        history,
+        sweep.calibration(["cpu"]),
+        lambda cell: (
+            2.0 if cell.spec.precision == "mixed_bfloat16" else 8.0 * cell.spec.compile or 4.0
+        ),
+        name=sweep.CALIBRATION,
+    )
+
+
+def test_the_newest_calibration_says_what_a_precision_gains(quiet_lab):
+    assert sweeps.gains() == {}
+    calibrated(lab.history())
+    assert sweeps.gains() == {
+        "cpu": {
+            "mixed_bfloat16": 2.0,
+            "mixed_float16": 1.0,
+            "one thread": 1.0,
+            "torch.compile": 0.5,
+        }
+    }
+
+
+def test_the_train_page_names_the_basis_and_the_gain(quiet_lab):
+    calibrated(lab.history())
+    app = page("train")
+    assert "measured cells, give or take" in said(app, "caption")
+    assert "mixed_bfloat16 is about 2 times as fast as float32 here" in said(app, "caption")
+    assert "mixed_float16 is about as fast as float32 here, so it is left out" in said(
+        app, "caption"
+    )
+
+
+def test_precisions_are_offered_where_the_device_gains_by_them(quiet_lab):
+    app = page("train")
+    precision = app.selectbox(key="form.precision")
+    assert precision.options == ["float32", "mixed_bfloat16", "mixed_float16"]
+    assert "Calibrate on the Hardware page to see" in said(app, "caption")
+    calibrated(lab.history())
+    app.run()
+    assert app.selectbox(key="form.precision").options == ["float32", "mixed_bfloat16"]
+    assert "mixed_bfloat16 is about 2 times as fast as float32 here. mixed" in said(app, "caption")
+
+
+def test_compiling_is_offered_where_it_gains_and_kept_where_it_is_on(quiet_lab):
+    assert page("train").toggle(key="form.compile")
+    calibrated(lab.history())
+    app = page("train")
+    assert not [toggle for toggle in app.toggle if toggle.key == "form.compile"]
+    assert "torch.compile takes about 2 times as long as uncompiled steps here, so it" in said(
+        app, "caption"
+    )
+    app = page("train", compile="true")
+    assert app.toggle(key="form.compile").value
+    assert "uncompiled steps here." in said(app, "caption")
+
+
+def test_nothing_is_withheld_that_was_not_tried(quiet_lab):
+    calibrated(lab.history())
+    for recipe in ({"preset": "lstm"}, {"preset": "dense", "engine": "stock"}):
+        app = page("train", **recipe)
+        assert "times as fast as float32" not in said(app, "caption")
+        assert app.toggle(key="form.compile")
+        assert len(app.selectbox(key="form.precision").options) == 3
+
+
+def test_a_calibration_under_way_does_not_hide_the_last_one(quiet_lab):
+    history = lab.history()
+    calibrated(history)
+    history.sweeps.create(sweep.calibration(["cpu"]), name=sweep.CALIBRATION, session="sweep")
+    assert sweeps.gains()["cpu"]["mixed_bfloat16"] == 2.0
+
+
+def test_the_device_that_a_recipe_means(quiet_lab):
+    quiet_lab.found = machine(CARD)
+    assert sweeps.device_of("auto", "none") == "cuda:0"
+    assert sweeps.device_of("cuda", "none") == "cuda:0"
+    assert sweeps.device_of("auto", "override") == "cpu"
+    assert sweeps.device_of("cpu", "none") == "cpu"
+
+
+def test_tf32_is_offered_where_there_is_an_nvidia_card(quiet_lab):
+    def offered():
+        return [box.key for box in page("train").selectbox if box.key == "form.tf32"]
+
+    assert not offered()
+    quiet_lab.found = machine(CARD)
+    assert offered()
+
+
+def test_what_threads_and_larger_batches_do_here_is_beside_them(quiet_lab):
+    calibrated(lab.history())
+    told = said(page("train", preset="dense"), "caption")
+    assert "One thread is about as fast as all of them here." in told
+    assert "256 instead of 32: about 8 times as fast per example here" in told
+    assert "instead of" not in said(page("train", preset="dense", device="cuda:0"), "caption")
+
+
+def test_a_precision_that_a_link_names_stays_though_it_gains_nothing(quiet_lab):
+    calibrated(lab.history())
+    app = page("train", precision="mixed_float16")
+    precision = app.selectbox(key="form.precision")
+    assert precision.value == "mixed_float16"
+    assert "mixed_float16" in precision.options
+
+
+def test_the_hardware_page_offers_a_calibration_and_shows_the_last_one(quiet_lab, monkeypatch):
+    quiet_lab.found = machine()
+    app = page("hardware")
+    assert not app.button(key="calibrate").disabled
+    assert "as fast as float32" not in said(app)
+    queued = []
+    monkeypatch.setattr(quiet_lab, "submit_sweep", lambda record, runs: queued.append(record))
+    app.button(key="calibrate").click().run()
+    assert not app.exception
+    assert [record.name for record in queued] == [sweep.CALIBRATION]
+    assert queued[0].plan.devices == ("cpu",)
+    calibrated(lab.history())
+    assert "mixed_bfloat16 is about 2 times as fast" in said(app.run())
+
+
+def test_a_noisy_or_unfinished_calibration_says_so(quiet_lab, monkeypatch):
+    quiet_lab.found = machine()
+    history = lab.history()
+    sweep_id = measured(
+        history, sweep.calibration(["cpu"]), lambda cell: 4.0, name=sweep.CALIBRATION, spread=0.3
+    )
+    history.sweeps.mark(sweep_id, SweepStatus.STOPPED, "The budget ended.")
+    app = page("hardware")
+    assert "measured cells are noisy and left out" in said(app, "warning")
+    assert "not complete. The budget ended." in said(app, "caption")
+    assert "as fast as float32" not in said(app)
+    assert "too uneven to tell" in said(page("train"), "caption")
+    gone_on = []
+    monkeypatch.setattr(quiet_lab, "submit_sweep", lambda record, runs: gone_on.append(record))
+    app.button(key="go-on-calibration").click().run()
+    assert [record.sweep_id for record in gone_on] == [sweep_id]
+
+
+def test_a_calibration_under_way_shows_how_far_it_is(quiet_lab, monkeypatch):
+    now = sweep_snapshot()
+    monkeypatch.setattr(quiet_lab, "sweeps", lambda: (now,))
+    app = page("hardware")
+    assert app.button(key="stop-calibration")
+    assert "calibrate" not in [button.key for button in app.button]
+
+
+def sweep_snapshot():
+    from cnnlab.runner.sweep_job import SweepSnapshot
+
+    return SweepSnapshot(
+        sweep_id="a", name=sweep.CALIBRATION, status=SweepStatus.RUNNING, done=3, total=15,
+        seconds_left=12.0, current="probe=lstm, batch 32 on cpu", again=False,
+    )  # fmt: skip
