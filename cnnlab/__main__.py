@@ -22,9 +22,11 @@ from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, ou
 from cnnlab.commands.sweep import calibrate, sweep
 from cnnlab.commands.train import sentence, train
 from cnnlab.spec import GpuOff, LabError
+from cnnlab.version import VERSION
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="cnnlab")
 def cli() -> None:
     """CNN Lab: train small Keras models, and see what a GPU buys."""
 

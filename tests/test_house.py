@@ -21,10 +21,11 @@ HEAVY = {"keras", "torch"}
 ROOMS: dict[str, set[str]] = {
     "spec": set(),
     "words": set(),
+    "version": set(),
     "datasets": {"spec"},
     "checkpoints": {"spec"},
     "models": {"spec"},
-    "devices": {"spec"},
+    "devices": {"spec", "version"},
     "engines": {"spec", "models", "devices"},
     "training": {"spec", "words", "checkpoints", "datasets", "models", "devices", "engines"},
     "worker": {"spec", "checkpoints", "datasets", "devices", "training"},

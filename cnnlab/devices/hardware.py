@@ -13,6 +13,7 @@ from cnnlab.devices import cards, tf32
 from cnnlab.devices.cards import Accelerator
 from cnnlab.devices.cpu import Cpu, cpu_name, describe_cpu, text_of
 from cnnlab.spec import Frozen
+from cnnlab.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def versions() -> dict[str, str | None]:
     """Version of everything that decides speed or results; null where it is not installed."""
     import torch
 
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    found: dict[str, str | None] = {"cnnlab": VERSION, "python": platform.python_version()}
     for package in ("torch", "keras", "numpy", "streamlit"):
         try:
             found[package] = importlib.metadata.version(package)

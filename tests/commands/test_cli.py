@@ -53,6 +53,7 @@ def test_train_prints_one_run_card_and_the_history_keeps_it() -> None:
     assert [row.epoch for row in card.epochs] == [1, 2]
     assert len(card.steps.ms) == 2 * 8
     assert card.device.used == "cpu"
+    assert cnnlab("--version").stdout.split()[-1] == card.environment["cnnlab"]
     assert card.dataset.synthetic
     shown = cnnlab("runs", "show", card.run_id[:8], "--json")
     assert RunCard.model_validate_json(shown.stdout) == card

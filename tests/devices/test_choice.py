@@ -17,6 +17,7 @@ from cnnlab import devices
 from cnnlab.devices import cards, cpu
 from cnnlab.devices.choice import HIDING, WAITING
 from cnnlab.spec import LabError
+from cnnlab.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -417,6 +418,7 @@ def test_the_machine_is_described_and_survives_json():
     assert hardware.cpu.memory_mb > 100
     assert hardware.versions["torch"]
     assert hardware.versions["keras"]
+    assert hardware.versions["cnnlab"] == VERSION
 
 
 def test_a_cudnn_that_torch_will_not_have_on_this_card_has_no_version(monkeypatch, caplog):
