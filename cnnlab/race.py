@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from cnnlab import analysis, words
-from cnnlab.analysis.differing import asked_facts
-from cnnlab.analysis.runs import LEVEL_RATIO, epoch_seconds
+from cnnlab.analysis.bearing import asked_facts
+from cnnlab.analysis.grades import LEVEL_RATIO
+from cnnlab.analysis.runs import epoch_seconds
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.spec import PRESETS, ExperimentSpec, Frozen, LabError, RunCard, Status, change, spoken
 

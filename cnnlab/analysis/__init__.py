@@ -1,5 +1,6 @@
 """Pure analysis: columns and cards in, frames, figures and sentences out."""
 
+from cnnlab.analysis.bearing import comparability, fair_times
 from cnnlab.analysis.crossover import (
     Grid,
     Point,
@@ -10,13 +11,8 @@ from cnnlab.analysis.crossover import (
     summary,
     times_frame,
 )
-from cnnlab.analysis.differing import (
-    agreements,
-    comparability,
-    differences,
-    fair_times,
-    flatten,
-)
+from cnnlab.analysis.differing import agreements, differences, flatten
+from cnnlab.analysis.grades import Grade, Thing, grade_of, worth
 from cnnlab.analysis.outcomes import BEST, best_of, by_heart, past_its_best, results, seconds_to
 from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
 from cnnlab.analysis.pairs import Pairing, Spread, pairings, unpaired, worth_pairing
@@ -57,13 +53,17 @@ from cnnlab.analysis.series import (
     step_times,
     throughput,
 )
+from cnnlab.analysis.telling import sentence
+from cnnlab.analysis.versus import Accuracy, Speed, Verdict, between, paces_of
 
 __all__ = [
     "BEST",
     "METRICS",
     "PHASES",
+    "Accuracy",
     "Axis",
     "DeviceKind",
+    "Grade",
     "Grid",
     "Line",
     "Measure",
@@ -73,13 +73,17 @@ __all__ = [
     "Progress",
     "Series",
     "Side",
+    "Speed",
     "SpeedUp",
     "Split",
     "Spread",
     "Steady",
     "Summary",
+    "Thing",
+    "Verdict",
     "agreements",
     "best_of",
+    "between",
     "border_frame",
     "by_heart",
     "comparability",
@@ -91,6 +95,7 @@ __all__ = [
     "eta_seconds",
     "fair_times",
     "flatten",
+    "grade_of",
     "history_frame",
     "hover_frame",
     "ledger",
@@ -99,6 +104,7 @@ __all__ = [
     "memory",
     "only",
     "overlay",
+    "paces_of",
     "pairings",
     "past_its_best",
     "place_text",
@@ -106,6 +112,7 @@ __all__ = [
     "ratio_frame",
     "results",
     "seconds_to",
+    "sentence",
     "speed_up",
     "steady",
     "step_histogram",
@@ -117,5 +124,6 @@ __all__ = [
     "unpaired",
     "verdict",
     "verdicts",
+    "worth",
     "worth_pairing",
 ]

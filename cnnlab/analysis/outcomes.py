@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cnnlab import words
-from cnnlab.analysis.differing import fair_times
+from cnnlab.analysis.bearing import fair_times
 from cnnlab.analysis.run_lines import column
 from cnnlab.spec import RunCard
 

@@ -9,14 +9,14 @@ from functools import lru_cache
 from statistics import median
 from typing import Any
 
-from cnnlab.analysis.differing import (
-    SpeedFacts,
+from cnnlab.analysis.bearing import (
+    Facts,
     asked_facts,
     count_reasons,
     reasons_between,
 )
+from cnnlab.analysis.grades import LEVEL_RATIO
 from cnnlab.analysis.runs import (
-    LEVEL_RATIO,
     DeviceKind,
     Summary,
     device_kind,
@@ -112,7 +112,7 @@ def pairings(cards: Sequence[RunCard]) -> list[Pairing]:
 
 
 def _pairing(slow: Sequence[RunCard], fast: Sequence[RunCard]) -> Pairing:
-    facts = {card.run_id: SpeedFacts.of(card) for card in (*slow, *fast)}
+    facts = {card.run_id: Facts.of(card) for card in (*slow, *fast)}
     why = {
         (a.run_id, b.run_id): reasons_between(facts[a.run_id], facts[b.run_id])
         for a in slow
@@ -152,12 +152,12 @@ def unpaired(cards: Sequence[RunCard], found: Sequence[Pairing]) -> Mapping[str,
     kind of device. Runs of one kind only have nobody to be compared with, and no reasons.
     """
     paired = {run for one in found if one.gain for run in (*one.cpu_runs, *one.accelerator_runs)}
-    cpu: list[tuple[str, SpeedFacts]] = []
-    accelerator: list[tuple[str, SpeedFacts]] = []
+    cpu: list[tuple[str, Facts]] = []
+    accelerator: list[tuple[str, Facts]] = []
     for card in cards:
         if card.device:
             side = cpu if device_kind(card.device.used) == "cpu" else accelerator
-            side.append((card.run_id, SpeedFacts.of(card)))
+            side.append((card.run_id, Facts.of(card)))
     reasons: dict[str, list[str]] = {}
     for mine, others in ((accelerator, cpu), (cpu, accelerator)):
         for run_id, facts in mine:

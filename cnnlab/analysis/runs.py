@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from cnnlab import words
-from cnnlab.analysis.differing import comparability, told_apart
+from cnnlab.analysis.bearing import comparability, told_apart
+from cnnlab.analysis.grades import LEVEL_RATIO
 from cnnlab.spec import (
     DatasetFacts,
     DeviceFacts,
@@ -36,9 +37,6 @@ PHASES = {
     "other": "other_seconds",
 }
 PHASE = pd.CategoricalDtype(list(PHASES))
-
-# Epochs of one run differ by as much (20-22 s in the published one), so a lead within it is none.
-LEVEL_RATIO = 1.05
 
 
 class Summary(Protocol):

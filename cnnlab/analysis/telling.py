@@ -1,0 +1,141 @@
+"""Verdicts in words: the same sentences on every page, in every report and at every command."""
+
+from __future__ import annotations
+
+from cnnlab import words
+from cnnlab.analysis.bearing import told_apart
+from cnnlab.analysis.grades import Grade, Thing, worth
+from cnnlab.analysis.versus import Accuracy, Pace, Speed, Verdict
+from cnnlab.spec import RunCard, spoken
+
+SPEAK_FOR_THEMSELVES = frozenset({"precision", "arithmetic", "optimizer", "model.cell"})
+"""Fields whose values need no label beside them: bfloat16, Adam, LSTM."""
+
+
+def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
+    """A verdict in words."""
+    speed, accuracy = found.speed, found.accuracy
+    if speed.grade is Grade.OTHER_WORK:
+        return speed.why
+    extra = [x for x in accuracy.things if x.name not in {y.name for y in speed.things}]
+    alone = len(speed.things) == 1 and not extra and speed.things[0].name != "model.blocks"
+    names = _by_thing(speed.things[0]) if alone else _by_name(a, b)
+    clauses = [
+        _faster(a, b, speed, names),
+        _better(a, accuracy, speed, names),
+        _larger(a, b, speed, names),
+    ]
+    said = [f"{_capital('; '.join(filter(None, clauses)))}."]
+    if not (alone and speed.grade is Grade.ONE):
+        said.append(_capital(worth(speed.grade, speed.things, found.marks)))
+    if extra and accuracy.difference is not None:
+        said.append(f"On accuracy bears as well: {'; '.join(x.said for x in extra)}.")
+    return " ".join(said)
+
+
+def _capital(text: str) -> str:
+    """With a capital, but for a name that has none: bfloat16."""
+    name = text.startswith(("bfloat16", "float16", "float32", "torch.compile"))
+    return text if name else text[:1].upper() + text[1:]
+
+
+# --- what the two are called ----------------------------------------------------------------
+
+
+def _by_name(a: RunCard, b: RunCard) -> tuple[str, str]:
+    one, other = told_apart(a, b)
+    return f"“{one}”", f"“{other}”"
+
+
+def _by_thing(thing: Thing) -> tuple[str, str]:
+    """Both values of the one thing that differs, each so that it can be the subject."""
+    one, other = thing.values
+    if thing.name == "device":
+        return _devices(one, other)
+    if thing.name in SPEAK_FOR_THEMSELVES:
+        return one, other
+    if thing.name.endswith(".filters"):
+        return f"{one} filters", f"{other} filters"
+    return f"{spoken(thing.name)} {one}", f"{spoken(thing.name)} {other}"
+
+
+def _devices(one: str, other: str) -> tuple[str, str]:
+    """The kinds of two devices where they differ, else their names."""
+    if "CPU" not in (one, other):
+        return f"the {one}", f"the {other}"
+    return ("the CPU", "the GPU") if one == "CPU" else ("the GPU", "the CPU")
+
+
+# --- the clauses ----------------------------------------------------------------------------
+
+
+def _faster(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str:
+    if speed.ratio is None or speed.paces is None:
+        return f"no speed to compare: {speed.why}"
+    times, each = _times(a, b, speed.paces)
+    first = "" if speed.paces[0].warm else " (first epochs, warm-up included)"
+    about = "about " if speed.grade is Grade.DISTURBED else ""
+    if speed.ahead is None:
+        (one, other), (early, late) = names, times
+        return f"about equally fast: {one} {early} {each}, {other} {late}{first}"
+    second = speed.ahead == "second"
+    (winner, loser), (quick, slow) = (names[::-1], times[::-1]) if second else (names, times)
+    ratio = words.number(speed.ratio if second else 1 / speed.ratio)
+    spread = _spread(speed, second)
+    return (
+        f"{winner} is {about}{ratio} times as fast as {loser}{spread}: "
+        f"{quick} {each} against {slow}{first}"
+    )
+
+
+def _spread(speed: Speed, second: bool) -> str:
+    if speed.low is None or speed.high is None:
+        return ""
+    ends = (speed.low, speed.high) if second else (1 / speed.high, 1 / speed.low)
+    low, high = map(words.number, ends)
+    return "" if low == high else f" ({low} to {high} from epoch to epoch)"
+
+
+def _times(a: RunCard, b: RunCard, paces: tuple[Pace, Pace]) -> tuple[list[str], str]:
+    """What the two took, and for what: an epoch where both have as many pictures, else one."""
+    counts = [card.dataset.train_images if card.dataset else 0 for card in (a, b)]
+    if counts[0] == counts[1] > 0 and paces[0].epochs:
+        return [words.duration(pace.seconds * counts[0]) for pace in paces], "an epoch"
+    thing = words.things(a.dataset.kind if a.dataset else None, many=False)
+    return [words.duration(pace.seconds) for pace in paces], f"a {thing}"
+
+
+def _better(a: RunCard, accuracy: Accuracy, speed: Speed, names: tuple[str, str]) -> str:
+    """What the faster one costs or brings in accuracy; where nobody is, who is more accurate."""
+    if accuracy.difference is None:
+        return ""
+    points = f"{100 * abs(accuracy.difference):.1f}"
+    if points == "0.0":
+        return f"equally accurate{_told(a, accuracy)}"
+    gained = accuracy.difference > 0
+    if speed.ahead is None:
+        return f"{names[gained]} is {points} points more accurate{_told(a, accuracy)}"
+    verb = "brings" if gained == (speed.ahead == "second") else "costs"
+    return f"it {verb} {points} points of accuracy{_told(a, accuracy)}"
+
+
+def _told(a: RunCard, accuracy: Accuracy) -> str:
+    """Whether so many pictures can tell as much."""
+    if accuracy.low is None or accuracy.high is None or accuracy.pictures is None:
+        return ""
+    if accuracy.told:
+        ends = sorted(100 * abs(end) for end in (accuracy.low, accuracy.high))
+        return f" ({ends[0]:.1f} to {ends[1]:.1f})"
+    things = words.things(a.dataset.kind if a.dataset else None)
+    return f", within what {words.count(min(accuracy.pictures))} {things} can tell"
+
+
+def _larger(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str:
+    """How the size of the faster one compares, where sizes differ; of the second where none is."""
+    sizes = [card.model.parameters if card.model else 0 for card in (a, b)]
+    if not all(sizes) or sizes[0] == sizes[1]:
+        return ""
+    subject = "it" if speed.ahead else names[1]
+    mine, other = sizes if speed.ahead == "first" else sizes[::-1]
+    counts = f"{words.count(mine)} against {words.count(other)}"
+    return f"{subject} has {words.number(mine / other)} times the parameters ({counts})"

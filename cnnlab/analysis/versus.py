@@ -1,0 +1,188 @@
+"""Any two runs held against each other: how much faster, how much better, and what that is worth.
+
+A number is given wherever both runs were measured; what differs is said beside it. It is withheld
+only of runs that did other work.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+import numpy as np
+
+from cnnlab.analysis.bearing import Facts, accuracy_things, disturbances, speed_things, told_apart
+from cnnlab.analysis.chances import gain
+from cnnlab.analysis.grades import LEVEL_RATIO, Grade, Thing, grade_of, worth
+from cnnlab.spec import RunCard
+
+ENDS = (0.05, 0.95)
+"""Between these shares of a run's epochs its pace varied: a lone slow epoch stretches nothing."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a run trains on one picture or sequence, its share of the validation included."""
+
+    seconds: float
+    """The median of its epochs."""
+    least: float
+    most: float
+    """As short and as long as its epochs had it."""
+    epochs: int
+    """How many stand behind it; 0: a measured cell, or a run in its first epoch: steps alone."""
+    warm: bool
+    """False: a first epoch, warm-up included."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How many times as fast the second of two runs is, per picture."""
+
+    ratio: float | None
+    low: float | None
+    """The ratio as the epochs of both varied; null where one epoch of each was compared."""
+    high: float | None
+    grade: Grade
+    things: tuple[Thing, ...]
+    """What differs and bears on it."""
+    paces: tuple[Pace, Pace] | None
+    why: str
+    """Why there is no ratio; empty where there is one."""
+
+    @property
+    def ahead(self) -> Literal["first", "second"] | None:
+        """Who is faster; None where no ratio is known, or a lead is within that of epochs of one
+        run."""
+        if self.ratio is None or 1 / LEVEL_RATIO < self.ratio < LEVEL_RATIO:
+            return None
+        if self.low is not None and self.high is not None and self.low < 1 < self.high:
+            return None
+        return "second" if self.ratio > 1 else "first"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How much the last validation accuracy of the second run is above the first's."""
+
+    difference: float | None
+    """A share: 0.01 is one point."""
+    low: float | None
+    """Ends of what so many pictures can tell, with a confidence of 95 %; null where it is not known
+    how many there were."""
+    high: float | None
+    grade: Grade
+    things: tuple[Thing, ...]
+    pictures: tuple[int, int] | None
+    why: str
+
+    @property
+    def told(self) -> bool:
+        """Whether the pictures tell the two apart."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The second of two runs against the first."""
+
+    speed: Speed
+    accuracy: Accuracy
+    marks: tuple[str, ...]
+    """What disturbed the runs, a phrase each."""
+
+
+def between(a: RunCard, b: RunCard) -> Verdict:
+    """Hold the second of two runs against the first."""
+    first, second = Facts.of(a), Facts.of(b)
+    return Verdict(
+        speed=_speed(a, b, first, second),
+        accuracy=_accuracy(a, b, first, second),
+        marks=tuple(disturbances(first, second)),
+    )
+
+
+# --- speed ----------------------------------------------------------------------------------
+
+
+def _speed(a: RunCard, b: RunCard, first: Facts, second: Facts) -> Speed:
+    things = tuple(speed_things(first, second))
+    grade = grade_of(things, disturbed=bool(first.marks or second.marks))
+    paces = paces_of(a, b)
+    if grade is Grade.OTHER_WORK:
+        return Speed(None, None, None, grade, things, None, worth(grade, things))
+    if paces is None:
+        return Speed(None, None, None, grade, things, None, _unmeasured(a, b))
+    one, other = paces
+    spread = min(one.epochs, other.epochs) > 1
+    return Speed(
+        ratio=one.seconds / other.seconds,
+        low=one.least / other.most if spread else None,
+        high=one.most / other.least if spread else None,
+        grade=grade,
+        things=things,
+        paces=paces,
+        why="",
+    )
+
+
+def _unmeasured(a: RunCard, b: RunCard) -> str:
+    """Which of the runs was not measured."""
+    lacking = [name for name, card in zip(told_apart(a, b), (a, b), strict=True) if not card.epochs]
+    if lacking:
+        return f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no finished epoch"
+    return "an epoch took no time that could be measured"
+
+
+def paces_of(a: RunCard, b: RunCard) -> tuple[Pace, Pace] | None:
+    """The paces of two runs, measured the same way; None where one of them has none.
+
+    Epochs without the first, which holds the warm-up; first epochs where a run has no other; the
+    median step where a run has none, as measured cells.
+    """
+    if a.epochs and b.epochs:
+        warm = min(len(a.epochs), len(b.epochs)) > 1
+        found = _by_epochs(a, warm), _by_epochs(b, warm)
+    else:
+        found = _by_steps(a), _by_steps(b)
+    one, other = found
+    return (one, other) if one and other else None
+
+
+def _by_epochs(card: RunCard, warm: bool) -> Pace | None:
+    rows = card.epochs[1:] if warm else card.epochs[:1]
+    pictures = card.dataset.train_images if card.dataset else card.spec.train_limit or 1
+    seconds = np.array([row.seconds for row in rows]) / pictures
+    if not np.isfinite(seconds).all() or not (seconds > 0).all():
+        return None
+    least, most = np.quantile(seconds, ENDS)
+    return Pace(median(seconds.tolist()), float(least), float(most), len(rows), warm)
+
+
+def _by_steps(card: RunCard) -> Pace | None:
+    step_ms = card.timing.step_ms_median
+    if not step_ms or not math.isfinite(step_ms):
+        return None
+    seconds = step_ms / 1e3 / card.spec.batch_size
+    return Pace(seconds, seconds, seconds, 0, warm=True)
+
+
+# --- accuracy -------------------------------------------------------------------------------
+
+
+def _accuracy(a: RunCard, b: RunCard, first: Facts, second: Facts) -> Accuracy:
+    things = tuple(accuracy_things(first, second))
+    grade = grade_of(things)
+    if grade is Grade.OTHER_WORK:
+        return Accuracy(None, None, None, grade, things, None, worth(grade, things))
+    shares = [card.epochs[-1].val_accuracy if card.epochs else math.nan for card in (a, b)]
+    if not all(map(math.isfinite, shares)):
+        why = "a run has no validation accuracy"
+        return Accuracy(None, None, None, grade, things, None, why)
+    if not (a.dataset and b.dataset):
+        return Accuracy(shares[1] - shares[0], None, None, grade, things, None, "")
+    pictures = a.dataset.validation_images, b.dataset.validation_images
+    found = gain(shares[0], shares[1], pictures)
+    return Accuracy(found.value, found.low, found.high, grade, things, pictures, "")
