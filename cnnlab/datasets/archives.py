@@ -36,6 +36,11 @@ CHUNK = 2**16
 UNREADABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """In a name: control characters, and bytes that are no UTF-8 (which Python shows as surrogates)."""
 
+UTF8_FLAG = 0x800
+READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 10: "PKWARE Implode", 93: "Zstandard"}
+METHODS |= {94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES encryption"}
+
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 
 Listing = list[tuple[str, int, int]]
@@ -46,6 +51,8 @@ class Member(NamedTuple):
 
     name: str
     """Its parts are separated by `/`."""
+    size: int
+    """Bytes, as declared."""
     read: Callable[[int], bytes]
     """Its content, refused above so many bytes. Call it before going on to the next member."""
 
@@ -136,7 +143,7 @@ def _list(folder: Path, prefix: str, found: Listing) -> None:
             if entry.is_dir(follow_symlinks=False):
                 _list(folder, name + "/", found)
                 continue
-            facts = entry.stat()
+            facts = _facts(folder, name, entry)
             if not stat.S_ISREG(facts.st_mode):
                 raise LabError(f"{folder} is refused: {name!r} is neither a file nor a folder.")
             found.append((name, facts.st_size, facts.st_mtime_ns))
@@ -144,9 +151,19 @@ def _list(folder: Path, prefix: str, found: Listing) -> None:
                 raise _too_many(folder)
 
 
+def _facts(folder: Path, name: str, entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat()
+    except FileNotFoundError as error:
+        target = f", to {Path(entry.path).readlink()}" if entry.is_symlink() else ""
+        raise LabError(
+            f"{folder} is refused: {name!r} is a broken link{target}: mend or remove it."
+        ) from error
+
+
 def _folder_members(folder: Path) -> Iterator[Member]:
     for name, size, _ in listing(folder):
-        yield Member(name, partial(_folder_content, folder, name, size))
+        yield Member(name, size, partial(_folder_content, folder, name, size))
 
 
 def _folder_content(folder: Path, name: str, size: int, most: int) -> bytes:
@@ -169,8 +186,8 @@ def _zip_members(path: Path) -> Iterator[Member]:
                 raise _too_much(path)
             for info in infos:
                 _check_zip_member(path, info)
-                name = info.filename.removeprefix("./")
-                yield Member(name, partial(_zip_content, path, archive, info))
+                name = _zip_name(path, info)
+                yield Member(name, info.file_size, partial(_zip_content, path, archive, info))
 
 
 def _zip_content(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
@@ -197,6 +214,27 @@ def check_zip_entries(path: Path) -> None:
                 raise _too_many(path)
 
 
+def _zip_name(path: Path, info: zipfile.ZipInfo) -> str:
+    """The name of a member, its parts separated by `/`.
+
+    Python takes a name without the flag for UTF-8 as DOS wrote it; most such names are UTF-8
+    nevertheless, and what is not could be anything. Windows has written backslashes.
+    """
+    name = info.filename
+    as_written = name == info.orig_filename.partition("\0")[0]  # and in no extra field, as UTF-8
+    if as_written and not info.flag_bits & UTF8_FLAG and not name.isascii():
+        try:
+            name = name.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            raise LabError(
+                f"{path.name} is refused: the name of its member {name.encode('cp437')!r} is no "
+                "UTF-8, so it cannot be read for certain: unpack it and name the folder, or pack "
+                "it again with UTF-8 names."
+            ) from None
+    _check_name(path, name)
+    return name.replace("\\", "/").removeprefix("./")
+
+
 def _check_zip_member(path: Path, info: zipfile.ZipInfo) -> None:
     _check_name(path, info.filename)
     kind = stat.S_IFMT(info.external_attr >> 16)
@@ -204,6 +242,12 @@ def _check_zip_member(path: Path, info: zipfile.ZipInfo) -> None:
         raise LabError(f"{path.name} is refused: {info.filename!r} is a link or a device.")
     if info.flag_bits & 1:
         raise LabError(f"{path.name} is refused: {info.filename!r} is encrypted.")
+    if info.compress_type not in READ_METHODS:
+        method = METHODS.get(info.compress_type, f"method {info.compress_type}")
+        raise LabError(
+            f"{path.name} is packed with {method}, which is not read ({info.filename!r}): unpack "
+            "it and name the folder, or pack it again the usual way (Deflate)."
+        )
 
 
 # --- tar ------------------------------------------------------------------------------------
@@ -270,7 +314,7 @@ def _tar_members(path: Path) -> Iterator[Member]:
                 if _is_file(path, info, meter.limit):
                     meter.allowed = end
                     name = info.name.removeprefix("./")
-                    yield Member(name, partial(_tar_content, path, archive, info))
+                    yield Member(name, info.size, partial(_tar_content, path, archive, info))
                 meter.allowed = end + HEADER_BYTES
             _check_end(path, meter)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnlab.datasets import names, store, windows
 from cnnlab.datasets.registry import REGISTRY, Entry
 from cnnlab.datasets.windows import source
-from cnnlab.spec import ExperimentSpec, Frozen, Kind, LabError, network_name
+from cnnlab.spec import ExperimentSpec, Frozen, Kind, LabError, Understood, network_name
 
 
 class DatasetInfo(Frozen):
@@ -25,6 +25,8 @@ class DatasetInfo(Frozen):
     origin: str
     """One line for a person: where it comes from."""
     kind: Kind = "pictures"
+    understood: Understood | None = None
+    """What its files were taken for; null until they were read."""
 
 
 def info(name: str) -> DatasetInfo:
@@ -45,6 +47,7 @@ def info(name: str) -> DatasetInfo:
             ready=facts is not None or entry.draw is not None,
             origin=_origin(entry, facts is not None),
             kind=entry.kind,
+            understood=facts and facts.understood,
         )
     path = names.path_of(name)
     options = source(name)[1]
@@ -59,6 +62,7 @@ def info(name: str) -> DatasetInfo:
         ready=facts is not None,
         origin=str(path),
         kind="series" if path.suffix.lower() == ".csv" else "pictures",
+        understood=facts and facts.understood,
     )
 
 

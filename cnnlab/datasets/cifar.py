@@ -21,10 +21,12 @@ import numpy as np
 
 from cnnlab.datasets import archives
 from cnnlab.datasets.store import Plan, Progress
-from cnnlab.spec import LabError
+from cnnlab.datasets.understanding import counted, value_range
+from cnnlab.spec import LabError, Understood
 
 MEMBER_BYTES = 256 * 10**6
 """Most bytes of one pickle; CIFAR-100's has 155 MB."""
+PICTURE_BYTES = 3 * 32 * 32
 FILES = 16
 """More files than a CIFAR archive has."""
 
@@ -44,17 +46,28 @@ class Layout(NamedTuple):
     """Where a CIFAR archive keeps its training pictures and what it calls them."""
 
     batches: tuple[str, ...]
-    labels: str
     meta: str
-    class_names: str
+    class_names: str = ""
+    """Where the pickle has them; the binary version has a line for each."""
+    labels: str = ""
+    """Where a pickle has them; empty for the binary version."""
+    label_bytes: int = 1
+    """Before each picture of the binary version; the last of them is its class."""
 
 
 LAYOUTS = {
     "cifar-10-batches-py": Layout(
-        tuple(f"data_batch_{i}" for i in range(1, 6)), "labels", "batches.meta", "label_names"
+        tuple(f"data_batch_{i}" for i in range(1, 6)), "batches.meta", "label_names", "labels"
     ),
-    "cifar-100-python": Layout(("train",), "fine_labels", "meta", "fine_label_names"),
+    "cifar-100-python": Layout(("train",), "meta", "fine_label_names", "fine_labels"),
+    "cifar-10-batches-bin": Layout(
+        tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "batches.meta.txt"
+    ),
+    "cifar-100-binary": Layout(("train.bin",), "fine_label_names.txt", label_bytes=2),
 }
+
+Batch = tuple[np.ndarray, np.ndarray]
+"""Pixels, uint8 (N, 3072), and labels, int32 (N,)."""
 
 
 def layout_of(path: Path) -> str | None:
@@ -63,13 +76,17 @@ def layout_of(path: Path) -> str | None:
     Raises:
         LabError: the archive is hostile or corrupt.
     """
-    if path.is_dir() or path.suffix.lower() == ".zip":
-        return None
-    names = {member.name for member in islice(archives.members(path), FILES)}
+    names = {_whole(path, member.name) for member in islice(archives.members(path), FILES)}
     for folder, layout in LAYOUTS.items():
         if not names.isdisjoint(f"{folder}/{batch}" for batch in layout.batches):
             return folder
     return None
+
+
+def _whole(path: Path, name: str) -> str:
+    """The name of a file with its folder, which may be the one at `path` itself."""
+    above = f"{path.name}/" if path.is_dir() and "/" not in name else ""
+    return above + "/".join(name.split("/")[-2:])
 
 
 def plan(path: Path, progress: Progress) -> Plan:
@@ -80,22 +97,31 @@ def plan(path: Path, progress: Progress) -> Plan:
     """
     folder = layout_of(path)
     if folder is None:
-        raise LabError(f"{path.name} is no archive of CIFAR-10 or CIFAR-100 for Python.")
+        raise LabError(f"{path.name} is no archive of CIFAR-10 or CIFAR-100 that is read.")
     layout = LAYOUTS[folder]
     wanted = {f"{folder}/{name}" for name in (*layout.batches, layout.meta)}
-    found: dict[str, dict[str, Any]] = {}
-    for name, read in archives.members(path):
-        if name in wanted:
+    found: dict[str, bytes] = {}
+    for member in archives.members(path):
+        if (name := _whole(path, member.name)) in wanted:
             progress(min(len(found) / len(wanted), 1), f"reading {name}")
-            content = read_pickle(read(MEMBER_BYTES), f"{name} of {path.name}")
-            found[name.rpartition("/")[2]] = content
+            found[name.rpartition("/")[2]] = member.read(MEMBER_BYTES)
     if len(found) != len(wanted):
         raise LabError(f"{path.name} lacks {sorted(wanted - {f'{folder}/{n}' for n in found})[0]}.")
-    class_names = _class_names(path, found[layout.meta].get(layout.class_names))
-    batches = [_batch(path, found[name], layout, len(class_names)) for name in layout.batches]
+    read = _pickled if layout.labels else _binary
+    class_names, batches = read(path, folder, layout, found)
     labels = np.concatenate([labels for _, labels in batches])
-    fill = partial(_fill, [pixels for pixels, _ in batches])
-    return Plan((len(labels), 32, 32, 3), labels, class_names, fill)
+    pixels = [pixels for pixels, _ in batches]
+    return Plan(
+        (len(labels), 32, 32, 3),
+        labels,
+        class_names,
+        partial(_fill, pixels),
+        lambda: Understood(
+            classes=counted(labels, class_names),
+            value_range=value_range(*pixels),
+            split=f"{', '.join(layout.batches)} of {folder}: {len(labels):,} pictures",
+        ),
+    )
 
 
 def _fill(batches: list[np.ndarray], images: np.ndarray) -> None:
@@ -103,6 +129,35 @@ def _fill(batches: list[np.ndarray], images: np.ndarray) -> None:
     for pixels in batches:  # stored as planes: all red, all green, all blue
         images[done : done + len(pixels)] = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         done += len(pixels)
+
+
+def _binary(
+    path: Path, _: str, layout: Layout, files: dict[str, bytes]
+) -> tuple[tuple[str, ...], list[Batch]]:
+    lines = files[layout.meta].decode("utf-8", "replace").split()
+    class_names = _class_names(path, lines)
+    size = layout.label_bytes + PICTURE_BYTES
+    batches: list[Batch] = []
+    for name in layout.batches:
+        if not files[name] or len(files[name]) % size:
+            raise LabError(f"{path.name} is truncated in {name!r}: get a fresh copy of it.")
+        rows = np.frombuffer(files[name], np.uint8).reshape(-1, size)
+        labels = rows[:, layout.label_bytes - 1].astype(np.int32)
+        if labels.max() >= len(class_names):
+            raise LabError(f"{path.name} has labels that do not fit its pictures and classes.")
+        batches.append((rows[:, layout.label_bytes :], labels))
+    return class_names, batches
+
+
+def _pickled(
+    path: Path, folder: str, layout: Layout, files: dict[str, bytes]
+) -> tuple[tuple[str, ...], list[Batch]]:
+    read = {
+        name: read_pickle(data, f"{folder}/{name} of {path.name}") for name, data in files.items()
+    }
+    class_names = _class_names(path, read[layout.meta].get(layout.class_names))
+    batches = [_batch(path, read[name], layout, len(class_names)) for name in layout.batches]
+    return class_names, batches
 
 
 def _class_names(path: Path, names: Any) -> tuple[str, ...]:
@@ -118,7 +173,7 @@ def _batch(
 ) -> tuple[np.ndarray, np.ndarray]:
     pixels, labels = batch.get("data"), batch.get(layout.labels)
     pixels = pixels.array if isinstance(pixels, _Array) else None
-    if pixels is None or pixels.ndim != 2 or pixels.shape[1] != 3 * 32 * 32:
+    if pixels is None or pixels.ndim != 2 or pixels.shape[1] != PICTURE_BYTES:
         raise LabError(f"{path.name} has pictures of another shape than CIFAR's.")
     numbers = isinstance(labels, list) and all(
         type(label) is int and 0 <= label < classes for label in labels

@@ -23,7 +23,7 @@ import pandas as pd
 from cnnlab.datasets import archives, windows
 from cnnlab.datasets.store import Plan, Progress, Windows
 from cnnlab.datasets.windows import Options
-from cnnlab.spec import LabError
+from cnnlab.spec import LabError, Understood
 
 TIME_NAMES = ("time", "date", "timestamp", "datetime")
 FILE_BYTES = 2 * 10**9
@@ -57,6 +57,7 @@ def plan(path: Path, options: Options, progress: Progress) -> Plan:
         labels=windows.changes(table[:, 0], options.horizon),
         class_names=windows.CLASS_NAMES,
         fill=partial(np.copyto, src=table.reshape(shape)),
+        understood=lambda: Understood(classes={}, split="all rows"),
         dtype="float64",
         windows=Windows(window=options.window, horizon=options.horizon),
     )

@@ -57,7 +57,7 @@ def load(
         images, labels = windows.examples(name, found, limit, validation_split)
     else:
         images, labels = found.images[:limit], found.labels[:limit]
-    return Dataset(name, images, labels, found.class_names, synthetic, kind)
+    return Dataset(name, images, labels, found.class_names, synthetic, found.understood, kind)
 
 
 def draw_ahead() -> None:

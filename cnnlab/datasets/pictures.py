@@ -1,65 +1,74 @@
 """A folder or an archive of pictures, sorted by class, as one array.
 
-Which pictures: files that end in one of `PICTURES`; all others, and hidden ones, are no pictures.
-A folder that holds everything else is looked through. If what remains on top is `train` beside
-`test`, `val` and the like, then `train` alone is taken: the lab splits off its own validation.
-Then the folder on top is the class, classes are numbered by name, and deeper folders belong to
-their class. The pictures are shuffled once, with a fixed seed, for they come sorted by class.
+Which pictures: those whose content is that of a picture, whatever they are called; hidden files and
+all others are counted as left out. Which class a picture has, and which of them are learnt from,
+follows the rules in `layouts`. The pictures are shuffled once, with a fixed seed, for they come
+sorted by class.
 
 What becomes of them: all are brought to one size, the most common one, its longer side at most
 256 pixels; others are resized to it (Lanczos) without regard to their proportions. All are RGB,
-unless every picture is grey: then they have one channel. Transparent ones are laid on white, 16-bit
-grey keeps its upper 8 bits, and the EXIF orientation is honoured. A picture that cannot be read
-is never skipped: the data set is refused with the picture's name.
+unless every picture is grey: then they have one channel. Pictures of more than 8 bits keep the
+upper 8 of the bits that the data set makes use of. A picture that cannot be read is never skipped:
+the data set is refused with the picture's name, and how many there are.
 """
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from cnnlab.datasets import archives
+from cnnlab.datasets import archives, layouts
+from cnnlab.datasets.archives import Member
+from cnnlab.datasets.layouts import Layout
+from cnnlab.datasets.pixels import (
+    FORMATS,
+    Look,
+    Size,
+    decoded,
+    depth,
+    eight_bits,
+    fitted,
+    is_picture,
+    look,
+    reason,
+)
 from cnnlab.datasets.store import Plan, Progress
-from cnnlab.spec import LabError
+from cnnlab.datasets.understanding import left_out, some
+from cnnlab.spec import LabError, Understood
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-"""What Pillow may try. Others, such as EPS, start programs."""
 PICTURES = (
     *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm"),
+    *(".ppm", ".pgm", ".pbm", ".jfif", ".jpe", ".avif", ".jp2", ".pcx"),
 )
-HELD_OUT = ("test", "testing", "val", "valid", "validation", "dev", "eval")
+"""Endings that promise a picture: one that is none is a mistake, not a file of another kind."""
+FOREIGN = (
+    *(".heic", ".heif", ".svg", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf"),
+    *(".rw2", ".eps", ".jxl", ".tga", ".dcm", ".exr", ".hdr", ".xcf", ".ai"),
+)
+"""Endings of pictures that are not read."""
 FILE_BYTES = 64 * 10**6
 """Most bytes of one picture file."""
-PIXELS = 50_000_000
-"""Most pixels of one picture: 150 MB once decoded."""
 SMALL_PIXELS = 64 * 64
 """A picture with no more pixels is decoded at the first look."""
 KEPT_BYTES = 512 * 10**6
 """Memory for pictures decoded at the first look."""
 LONGEST_SIDE = 256
 SHUFFLE_SEED = 0
-GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 REPORT_EVERY = 1000
 
-Size = tuple[int, int]
 
+@dataclass
+class _Survey:
+    """What lies in a folder or an archive."""
 
-class Look(NamedTuple):
-    """What the first look at a picture tells; `problem` says why it cannot be used."""
-
-    size: Size
-    grey: bool
-    pixels: np.ndarray | None = None
-    """Of a small picture, so that it is not read twice: uint8 (height, width, 1 or 3)."""
-    problem: str = ""
+    looks: dict[str, Look] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    """Files that are no pictures."""
+    hidden: list[str] = field(default_factory=list)
 
 
 def plan(path: Path, progress: Progress) -> Plan:
@@ -68,97 +77,100 @@ def plan(path: Path, progress: Progress) -> Plan:
     Raises:
         LabError: hostile or corrupt archive, unreadable picture, or classes that cannot be learnt.
     """
-    looks = _survey(path, progress)
-    classes = _classes(path, looks)
-    names = sorted(classes)
-    for name in names:
-        if looks[name].problem:
-            raise _unreadable(path, name, looks[name].problem)
-    class_names = tuple(sorted(set(classes.values())))
+    survey = _survey(path, progress)
+    if not survey.looks:
+        raise LabError(f"{path.name} holds no pictures ({', '.join(FORMATS)}).")
+    layout = layouts.layout_of(path, list(survey.looks))
+    names = sorted(layout.train)
+    looks = {name: survey.looks[name] for name in names}
+    _check_readable(path, looks)
+    class_names = tuple(sorted(set(layout.train.values())))
     numbers = {name: number for number, name in enumerate(class_names)}
     order = [names[i] for i in np.random.default_rng(SHUFFLE_SEED).permutation(len(names))]
-    labels = np.array([numbers[classes[name]] for name in order], dtype=np.int32)
-    width, height = _common_size(looks[name].size for name in names)
-    channels = 1 if all(looks[name].grey for name in names) else 3
-    fill = partial(_fill, path, {name: looks[name] for name in order}, progress)
-    return Plan((len(names), height, width, channels), labels, class_names, fill)
+    labels = np.array([numbers[layout.train[name]] for name in order], dtype=np.int32)
+    width, height = _common_size(item.size for item in looks.values())
+    channels = 1 if all(item.grey for item in looks.values()) else 3
+    filler = _Filler(path, {name: looks[name] for name in order}, progress)
+    return Plan(
+        (len(names), height, width, channels),
+        labels,
+        class_names,
+        filler.fill,
+        lambda: _understood(survey, layout, class_names, filler),
+    )
 
 
-def _is_picture(name: str) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
-    return not hidden and name.lower().endswith(PICTURES)
+def _understood(
+    survey: _Survey, layout: Layout, class_names: Sequence[str], filler: _Filler
+) -> Understood:
+    counts, held_out = Counter(layout.train.values()), Counter(layout.test.values())
+    others = left_out(sorted(survey.others), "no pictures")
+    hidden = left_out(sorted(survey.hidden), "hidden files")
+    return Understood(
+        classes={name: counts[name] for name in class_names},
+        test_classes=dict(sorted(held_out.items())) or None,
+        left_out=(*layout.left_out, *others, *hidden),
+        value_range=filler.range,
+        split=layout.split,
+        notes=filler.notes(),
+    )
 
 
-def _survey(path: Path, progress: Progress) -> dict[str, Look]:
-    looks: dict[str, Look] = {}
+# --- the first look -------------------------------------------------------------------------
+
+
+def _survey(path: Path, progress: Progress) -> _Survey:
+    found = _Survey()
     kept = 0
-    for name, read in archives.members(path):
-        if not _is_picture(name):
+    for member in archives.members(path):
+        name = member.name
+        if _is_hidden(name):
+            found.hidden.append(name)
             continue
-        if name in looks:
+        if name in found.looks:
             raise LabError(f"{path.name} is refused: it holds {name!r} twice.")
-        look = looks[name] = _look(read(FILE_BYTES), SMALL_PIXELS if kept < KEPT_BYTES else 0)
-        kept += 0 if look.pixels is None else look.pixels.nbytes
-        if len(looks) % REPORT_EVERY == 0:
-            progress(None, f"looking through {path.name}: {len(looks):,} pictures")
-    return looks
+        seen = _seen(member, SMALL_PIXELS if kept < KEPT_BYTES else 0)
+        if seen is None:
+            found.others.append(name)
+            continue
+        found.looks[name] = seen
+        kept += 0 if seen.pixels is None else seen.pixels.nbytes
+        if len(found.looks) % REPORT_EVERY == 0:
+            progress(None, f"looking through {path.name}: {len(found.looks):,} pictures")
+    return found
 
 
-# --- which picture belongs to which class ---------------------------------------------------
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
 
 
-def _classes(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """The class of every picture that is used, by the picture's name."""
-    parts = {name: name.split("/") for name in names}
-    if not parts:
-        raise LabError(f"{path.name} holds no pictures ({', '.join(PICTURES)}).")
-    parts = _training_part(path, _below_common_top(parts))
-    for name, rest in parts.items():
-        if len(rest) < 2:
-            raise LabError(
-                f"{path.name} holds the picture {name!r} outside any class folder: "
-                "put every picture into a folder named after its class."
-            )
-    classes = {name: rest[0] for name, rest in parts.items()}
-    _check_classes(path, Counter(classes.values()))
-    return classes
+def _seen(member: Member, small: int) -> Look | None:
+    """The first look at a file; null if it is none of a picture."""
+    ending = member.name.lower()
+    if ending.endswith(PICTURES):
+        return look(member.read(FILE_BYTES), small)
+    data = member.read(FILE_BYTES) if member.size <= FILE_BYTES else b""
+    if is_picture(data):
+        return look(data, small)
+    if ending.endswith(FOREIGN):
+        form = ending.rpartition(".")[2].upper()
+        return Look((0, 0), False, problem=f"{form} is not read: convert it to JPEG or PNG")
+    return None
 
 
-def _below_common_top(parts: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Without the folders on top that hold everything, as long as folders remain below."""
-    while len({rest[0] for rest in parts.values()}) == 1 and all(
-        len(rest) > 2 for rest in parts.values()
-    ):
-        parts = {name: rest[1:] for name, rest in parts.items()}
-    return parts
+def _check_readable(path: Path, looks: dict[str, Look]) -> None:
+    bad = [name for name, item in looks.items() if item.problem]
+    if bad:
+        raise _unreadable(path, bad, looks[bad[0]].problem)
 
 
-def _training_part(path: Path, parts: dict[str, list[str]]) -> dict[str, list[str]]:
-    tops = {rest[0].lower() for rest in parts.values() if len(rest) > 2}
-    if not tops & {*HELD_OUT} or tops - {"train", "training", *HELD_OUT}:
-        return parts
-    train = {
-        name: rest[1:]
-        for name, rest in parts.items()
-        if rest[0].lower() in ("train", "training") and len(rest) > 2
-    }
-    if not train:
-        raise LabError(f"{path.name} has {' and '.join(sorted(tops))}, but no folder 'train'.")
-    return _below_common_top(train)
-
-
-def _check_classes(path: Path, counts: Counter[str]) -> None:
-    if len(counts) < 2:
-        raise LabError(
-            f"{path.name} holds only one class, {next(iter(counts))!r}: "
-            "learning to tell classes apart needs at least two folders of pictures."
-        )
-    for name, count in sorted(counts.items()):
-        if count < 2:
-            raise LabError(
-                f"The class {name!r} of {path.name} has only one picture: "
-                "add another, or remove the class."
-            )
+def _unreadable(path: Path, names: Sequence[str], problem: str) -> LabError:
+    if len(names) == 1:
+        what, cure = f"The picture {names[0]!r}", "replace or remove it"
+    else:
+        what = f"{len(names):,} pictures, {some([repr(name) for name in names])},"
+        problem, cure = f"of the first: {problem}", "replace or remove them"
+    return LabError(f"{what} of {path.name} cannot be read ({problem}): {cure}.")
 
 
 def _common_size(sizes: Iterable[Size]) -> Size:
@@ -172,94 +184,60 @@ def _common_size(sizes: Iterable[Size]) -> Size:
 # --- pixels ---------------------------------------------------------------------------------
 
 
-def _unreadable(path: Path, name: str, problem: str) -> LabError:
-    return LabError(
-        f"The picture {name!r} of {path.name} cannot be read ({problem}): replace or remove it."
-    )
+class _Filler:
+    """Writes every picture into its place, and sees what values they have."""
 
+    def __init__(self, path: Path, looks: dict[str, Look], progress: Progress) -> None:
+        self.path, self.progress = path, progress
+        self.looks = looks
+        """In the order of their places."""
+        self.deep = sum(item.highest > 0 for item in looks.values())
+        self.highest = max(item.highest for item in looks.values())
+        self.bits = depth(self.highest)
+        self.range: tuple[float, float] | None = None
 
-def _open(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if image.width * image.height > PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels; at most {PIXELS:,} are read")
-    if image.mode in ("I", "F"):
-        raise ValueError("its pixels have 32 bits; 8 or 16 bits are read")
-    return image
+    def fill(self, images: np.ndarray) -> None:
+        """Write every picture; decode those that were not yet."""
+        rest: dict[str, int] = {}
+        for place, (name, item) in enumerate(self.looks.items()):
+            if item.pixels is None:
+                rest[name] = place
+            else:
+                self._put(images, place, item.pixels)
+        for member in archives.members(self.path) if rest else ():
+            if member.name in rest:
+                self._read(images, rest.pop(member.name), member)
+                done = len(self.looks) - len(rest)
+                if done % REPORT_EVERY == 0:
+                    total = len(self.looks)
+                    self.progress(done / total, f"reading {done:,} of {total:,} pictures")
+        if rest:
+            raise LabError(f"{self.path} has changed while it was read: try again.")
 
+    def _read(self, images: np.ndarray, place: int, member: Member) -> None:
+        data = member.read(FILE_BYTES)
+        try:
+            self._put(images, place, decoded(data, max(images.shape[1:3])))
+        except Exception as error:
+            raise _unreadable(self.path, [member.name], reason(error)) from error
 
-def _look(data: bytes, small: int) -> Look:
-    """Open a picture; decode it if it has no more than `small` pixels."""
-    try:
-        image = _open(data)
-        turned = "exif" in image.info and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        width, height = image.size
-        pixels = _decoded(image) if width * height <= small else None
-        return Look((height, width) if turned else (width, height), image.mode in GREY, pixels)
-    except Exception as error:  # noqa: BLE001  a decoder may raise anything; `plan` reports it
-        return Look((0, 0), False, problem=_reason(error))
+    def _put(self, images: np.ndarray, place: int, pixels: np.ndarray) -> None:
+        low, high = float(pixels.min()), float(pixels.max())
+        self.range = (
+            (min(low, self.range[0]), max(high, self.range[1])) if self.range else (low, high)
+        )
+        height, width = images.shape[1:3]
+        images[place] = fitted(eight_bits(pixels, self.bits), (width, height))
 
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "it is no picture of a known format"
-    return str(error) or type(error).__name__
-
-
-def _fill(path: Path, looks: dict[str, Look], progress: Progress, images: np.ndarray) -> None:
-    """Write every picture, in the order of `looks`; decode those that were not yet."""
-    height, width = images.shape[1:3]
-    rest: dict[str, int] = {}
-    for place, (name, look) in enumerate(looks.items()):
-        if look.pixels is None:
-            rest[name] = place
-        else:
-            images[place] = _fitted(look.pixels, (width, height))
-    done = len(looks) - len(rest)
-    for name, read in archives.members(path) if rest else ():
-        if name in rest:
-            data = read(FILE_BYTES)
-            try:
-                pixels = _decoded(_open(data), longest=max(width, height))
-                images[rest.pop(name)] = _fitted(pixels, (width, height))
-            except Exception as error:
-                raise _unreadable(path, name, _reason(error)) from error
-            done += 1
-            if done % REPORT_EVERY == 0:
-                progress(done / len(looks), f"reading {done:,} of {len(looks):,} pictures")
-    if rest:
-        raise LabError(f"{path} has changed while it was read: try again.")
-
-
-def _decoded(image: Image.Image, longest: int | None = None) -> np.ndarray:
-    """The picture upright and flat, uint8 (height, width, 1 or 3).
-
-    `longest` allows a JPEG to be decoded at a half, a quarter or an eighth of its size for less,
-    as long as its sides stay above that.
-    """
-    if longest and min(image.size) >= 2 * longest:
-        image.draft(None, (longest, longest))
-    mode = "L" if image.mode in GREY else "RGB"
-    if "exif" in image.info:
-        image = ImageOps.exif_transpose(image)
-    pixels = np.asarray(_flat(image).convert(mode))
-    return pixels[..., None] if mode == "L" else pixels
-
-
-def _fitted(pixels: np.ndarray, size: Size) -> np.ndarray:
-    """The picture in that size (width, height); grey stays one channel, for numpy to repeat."""
-    height, width, channels = pixels.shape
-    if (width, height) == size:
-        return pixels
-    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    resized = np.asarray(image.resize(size, Image.Resampling.LANCZOS))
-    return resized[..., None] if channels == 1 else resized
-
-
-def _flat(image: Image.Image) -> Image.Image:
-    """Without transparency (on white) and without more than 8 bits."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    def notes(self) -> tuple[str, ...]:
+        """How the pictures were read where it could have been otherwise."""
+        said = []
+        if self.deep:
+            kept = "their upper 8 bits are" if self.bits > 8 else "they are"
+            said.append(
+                f"{self.deep:,} pictures of 16 bits hold values up to {self.highest:,}, which "
+                f"{self.bits} bits can hold: {kept} taken."
+            )
+        if moving := [name for name, item in self.looks.items() if item.frames]:
+            said.append(f"Of pictures with several frames the first is taken: {some(moving)}.")
+        return tuple(said)

@@ -12,7 +12,8 @@ import numpy as np
 from cnnlab.datasets import arrays, cifar, shapes, waves
 from cnnlab.datasets.downloads import Published
 from cnnlab.datasets.store import Plan, Progress
-from cnnlab.spec import Kind
+from cnnlab.datasets.understanding import told
+from cnnlab.spec import Kind, Understood
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Dataset:
     """int32 (N,), from 0 to the number of classes less 1."""
     class_names: tuple[str, ...]
     synthetic: bool
+    understood: Understood
+    """What its files were taken for, all of them, however few are learnt from."""
     kind: Kind = "pictures"
 
 
@@ -52,6 +55,7 @@ class Entry:
 
 
 CIFAR_HOST = "https://www.cs.toronto.edu/~kriz/"
+DRAWN = "all that is drawn"
 KERAS_HOST = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 FASHION = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -61,7 +65,8 @@ FASHION = (
 
 def _draw_shapes(count: int) -> Dataset:
     images, labels = shapes.draw(count)
-    return Dataset("shapes", images, labels, shapes.CLASS_NAMES, synthetic=True)
+    about = told(labels, shapes.CLASS_NAMES, images, DRAWN)
+    return Dataset("shapes", images, labels, shapes.CLASS_NAMES, synthetic=True, understood=about)
 
 
 def _shapes(_: list[Path], progress: Progress) -> Plan:
@@ -72,7 +77,8 @@ def _shapes(_: list[Path], progress: Progress) -> Plan:
 def _draw_waves(count: int) -> Dataset:
     sequences, labels = waves.draw(count)
     names = waves.CLASS_NAMES
-    return Dataset("waves", sequences, labels, names, synthetic=True, kind="series")
+    about = told(labels, names, sequences, DRAWN)
+    return Dataset("waves", sequences, labels, names, True, about, kind="series")
 
 
 def _waves(_: list[Path], progress: Progress) -> Plan:
@@ -87,6 +93,7 @@ def plan_of(data: Dataset) -> Plan:
         labels=data.labels,
         class_names=data.class_names,
         fill=partial(np.copyto, src=data.images),
+        understood=lambda: data.understood,
         dtype="float32" if data.kind == "series" else "uint8",
     )
 

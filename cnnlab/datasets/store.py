@@ -19,9 +19,9 @@ from typing import Literal
 
 import numpy as np
 
-from cnnlab.spec import Frozen, LabError, home
+from cnnlab.spec import Frozen, LabError, Understood, home
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when a rule of preparation changes: what was prepared by the old rule is left alone."""
 
 SPARE_BYTES = 64 * 2**20
@@ -54,6 +54,7 @@ class Meta(Frozen):
     """Pictures, height, width, channels; of sequences N, steps, features, 1; of a table rows, 1,
     columns, 1."""
     class_names: tuple[str, ...]
+    understood: Understood
     dtype: Dtype = "uint8"
     windows: Windows | None = None
     """Of a table alone."""
@@ -69,6 +70,8 @@ class Plan:
     class_names: tuple[str, ...]
     fill: Callable[[np.ndarray], None]
     """Writes the pixels, or values, into an array of `shape` and `dtype`."""
+    understood: Callable[[], Understood]
+    """What the files were taken for; asked after `fill`, which sees every value."""
     dtype: Dtype = "uint8"
     windows: Windows | None = None
 
@@ -80,6 +83,7 @@ class Prepared:
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
+    understood: Understood
     windows: Windows | None = None
 
 
@@ -134,7 +138,7 @@ def read(key: str) -> Prepared | None:
     wanted = (np.dtype(facts.dtype), _label_dtype(facts.windows), facts.shape, facts.shape[:1])
     if kinds != wanted:
         raise _damaged(here, "its arrays do not fit its meta.json")
-    return Prepared(images, labels, facts.class_names, facts.windows)
+    return Prepared(images, labels, facts.class_names, facts.understood, facts.windows)
 
 
 def _label_dtype(windows: Windows | None) -> np.dtype:
@@ -210,6 +214,7 @@ def _write(draft: Path, plan: Plan) -> None:
     facts = Meta(
         shape=plan.shape,
         class_names=plan.class_names,
+        understood=plan.understood(),
         dtype=plan.dtype,
         windows=plan.windows,
     )

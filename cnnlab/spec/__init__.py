@@ -6,6 +6,7 @@ Nothing here imports Keras, torch or Streamlit, so every process of the lab can 
 from cnnlab.spec.base import (
     Frozen,
     LabError,
+    Number,
     Problem,
     SpecError,
     home,
@@ -28,7 +29,6 @@ from cnnlab.spec.events import (
     Kind,
     Memory,
     ModelFacts,
-    Number,
     PhaseChanged,
     RunEnded,
     RunResumed,
@@ -73,6 +73,11 @@ from cnnlab.spec.sweep import (
     SweepStatus,
     Value,
 )
+from cnnlab.spec.understood import (
+    Column,
+    LeftOut,
+    Understood,
+)
 
 __all__ = [
     "CHOICES",
@@ -83,6 +88,7 @@ __all__ = [
     "Axis",
     "Block",
     "CnnModel",
+    "Column",
     "Conv",
     "DatasetFacts",
     "DenseModel",
@@ -100,6 +106,7 @@ __all__ = [
     "Initializer",
     "Kind",
     "LabError",
+    "LeftOut",
     "Memory",
     "ModelFacts",
     "ModelSpec",
@@ -122,6 +129,7 @@ __all__ = [
     "SweepStatus",
     "Tf32",
     "Timing",
+    "Understood",
     "Units",
     "Value",
     "Window",

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 
 def home() -> Path:
-    """The folder of the lab's state: history, data sets, checkpoints."""
-    return Path(os.environ.get("CNNLAB_HOME", "~/.cnnlab")).expanduser()
+    """The folder of the lab's state: history, data sets, checkpoints.
+
+    Raises:
+        LabError: nobody says where it is: this user has no home, and CNNLAB_HOME is not set.
+    """
+    named = os.environ.get("CNNLAB_HOME") or "~/.cnnlab"
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:  # no HOME and no such user
+        raise LabError(
+            f"The folder {named} for the lab's state cannot be found, for this user has no home: "
+            "set CNNLAB_HOME to a folder."
+        ) from error
 
 
 class LabError(Exception):
@@ -48,3 +60,18 @@ class Problem(Frozen):
 
     def __str__(self) -> str:
         return f"{self.field} is {self.value}, but {self.allowed}"
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value
+
+
+def _written(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+# NaN and infinity are results too (a diverged loss): JSON has no number for them, so they are
+# written as the strings "nan", "inf" and "-inf" and read back as floats.
+Number = Annotated[
+    float, BeforeValidator(_number), PlainSerializer(_written, when_used="json-unless-none")
+]

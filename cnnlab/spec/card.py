@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from cnnlab.spec.base import Frozen
+from cnnlab.spec.base import Frozen, Number
 from cnnlab.spec.events import (
     DatasetFacts,
     DeviceFacts,
@@ -15,7 +15,6 @@ from cnnlab.spec.events import (
     Epoch,
     Memory,
     ModelFacts,
-    Number,
     Status,
     Timing,
 )

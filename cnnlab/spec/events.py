@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from cnnlab.spec.base import Frozen
+from cnnlab.spec.base import Frozen, Number
 from cnnlab.spec.experiment import GpuOff
+from cnnlab.spec.understood import Understood
 
 
 class Status(StrEnum):
@@ -26,21 +26,6 @@ class Status(StrEnum):
     def over(self) -> bool:
         """Nothing more will happen to this run."""
         return self not in (Status.QUEUED, Status.RUNNING)
-
-
-def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, str) else value
-
-
-def _written(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
-
-
-# NaN and infinity are results too (a diverged loss): JSON has no number for them, so they are
-# written as the strings "nan", "inf" and "-inf" and read back as floats.
-Number = Annotated[
-    float, BeforeValidator(_number), PlainSerializer(_written, when_used="json-unless-none")
-]
 
 
 Kind = Literal["pictures", "series"]
@@ -68,6 +53,10 @@ class DatasetFacts(Frozen):
     """Height, width, channels of a picture; steps, features, 1 of a sequence."""
     synthetic: bool = False
     kind: Kind = "pictures"
+    understood: Understood | None = None
+    """Null in older cards, and where nothing was read."""
+    warnings: tuple[str, ...] = ()
+    """What makes its validation figures mean little, a sentence each, with the cure."""
 
 
 class DeviceFacts(Frozen):
