@@ -157,7 +157,7 @@ def _facts(folder: Path, name: str, entry: os.DirEntry[str]) -> os.stat_result:
     except FileNotFoundError as error:
         target = f", to {Path(entry.path).readlink()}" if entry.is_symlink() else ""
         raise LabError(
-            f"{folder} is refused: {name!r} is a broken link{target}: mend or remove it."
+            f"{folder} cannot be read: {name!r} is a broken link{target}: mend or remove it."
         ) from error
 
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 FORMATS = (
-    *("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "MPO"),
+    *("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM"),
     *("AVIF", "JPEG2000", "PCX", "DIB"),
 )
 """What Pillow may try. Others, such as EPS, start programs."""

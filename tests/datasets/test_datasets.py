@@ -32,6 +32,7 @@ from cnnlab.datasets import (
     loading,
     names,
     pictures,
+    pixels,
     registry,
     shapes,
     store,
@@ -305,7 +306,7 @@ def test_an_unreadable_picture_is_named(tmp_path, damage, size):
 
 
 def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "PIXELS", 29)
+    monkeypatch.setattr(pixels, "PIXELS", 29)
     assert "6 x 5 pixels" in refusal(as_zip(tmp_path / "a.zip", two_classes()))
 
 
@@ -829,7 +830,7 @@ def test_what_fails_in_the_middle_leaves_nothing(tmp_path, monkeypatch):
     def fail(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pictures, "_fitted", fail)
+    monkeypatch.setattr(pictures, "fitted", fail)
     with pytest.raises(KeyboardInterrupt):
         datasets.load(str(as_zip(tmp_path / "a.zip", two_classes())))
     assert list((store.folder() / ".prepared").iterdir()) == []
