@@ -11,7 +11,7 @@ from cnnlab.analysis.crossover import (
     summary,
     times_frame,
 )
-from cnnlab.analysis.differing import agreements, differences, flatten
+from cnnlab.analysis.differing import agreements, differences, facts_of, flatten
 from cnnlab.analysis.grades import Grade, Thing, grade_of, worth
 from cnnlab.analysis.outcomes import BEST, best_of, by_heart, past_its_best, results, seconds_to
 from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
@@ -93,6 +93,7 @@ __all__ = [
     "downsample",
     "epoch_ends",
     "eta_seconds",
+    "facts_of",
     "fair_times",
     "flatten",
     "grade_of",

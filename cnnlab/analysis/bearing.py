@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from cnnlab.analysis.differing import flatten
+from cnnlab.analysis.differing import facts_of, flatten
 from cnnlab.analysis.grades import Bearing, Thing
 from cnnlab.spec import ExperimentSpec, RunCard
 
@@ -117,7 +117,7 @@ def _found_facts(card: RunCard) -> dict[str, Any]:
         if kind != "cuda":
             facts |= dict.fromkeys(TF32)
     if card.dataset:
-        facts |= flatten(card.dataset.model_dump(mode="json"), "dataset")
+        facts |= facts_of(card.dataset, "dataset")
     if card.model:
         facts["model.parameters"] = card.model.parameters
     return facts

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cnnlab import words
-from cnnlab.spec import RunCard
+from cnnlab.spec import Frozen, RunCard
 
 
 def flatten(value: Any, name: str = "") -> dict[str, Any]:
@@ -58,6 +58,11 @@ def agreements(card: RunCard, differing: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def facts_of(record: Frozen, name: str = "") -> dict[str, Any]:
+    """The facts of a part of a card by dotted name, without what is told of the files beside."""
+    return flatten(record.model_dump(mode="json", exclude={"understood", "warnings"}), name)
+
+
 def _written(name: str, value: Any) -> str:
     """A setting to its last digit; a fraction that was measured, such as a load, to three."""
     measured = isinstance(value, float) and name.startswith("environment.")
@@ -68,7 +73,7 @@ def _all_facts(card: RunCard) -> dict[str, Any]:
     facts = flatten(card.spec.model_dump(mode="json"))
     for name in ("model", "dataset", "device"):
         part = getattr(card, name)
-        facts |= flatten(part.model_dump(mode="json"), name) if part else {}
+        facts |= facts_of(part, name) if part else {}
     # The spec's own field says it already.
     facts.pop("device.requested", None)
     return facts | flatten(card.environment, "environment")

@@ -200,7 +200,7 @@ def _part(card: RunCard, name: str, origin: str | None) -> Part:
     for field in ("model", "dataset", "device", "timing", "memory", "energy"):
         record = getattr(card, field)
         if record:
-            facts |= analysis.flatten(record.model_dump(mode="json"), field)
+            facts |= analysis.facts_of(record, field)
     facts |= analysis.flatten(card.environment, "environment")
     return Part(
         label=name,

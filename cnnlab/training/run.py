@@ -104,11 +104,16 @@ def _check_same(checkpoint: Checkpoint, spec: ExperimentSpec, facts: DatasetFact
     """Make sure that a checkpoint is of this run and its pictures."""
     if checkpoint.facts.spec != spec:
         raise LabError("The run's checkpoint belongs to another run; train this one again.")
-    if checkpoint.facts.dataset != facts:
+    if _told_apart(checkpoint.facts.dataset) != _told_apart(facts):
         raise LabError(
             f"The data set {facts.name} holds other pictures than when the run began; "
             "put the old ones back, or train it again."
         )
+
+
+def _told_apart(facts: DatasetFacts) -> DatasetFacts:
+    """Without what a later version of the lab may say in other words of the same pictures."""
+    return facts.model_copy(update={"understood": None, "warnings": ()})
 
 
 def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, DatasetFacts]:
@@ -138,6 +143,7 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
         image_shape=data.images.shape[1:],
         synthetic=data.synthetic,
         kind=data.kind,
+        understood=data.understood,
     )
     return Pictures(data.images, data.labels, classes), facts
 
