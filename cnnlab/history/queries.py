@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from cnnlab.history import rows
+from cnnlab.history import rows, steps
 from cnnlab.history.tables import LONGEST_ID, epochs, imported_steps, runs, windows
 from cnnlab.spec import Epoch, LabError, RunCard, Status, Steps, Window
 
@@ -125,7 +125,7 @@ def change(connection: Connection, run_id: str, values: rows.Values) -> None:
 def add_window(connection: Connection, run_id: str, window: Window) -> None:
     """Keep the steps of a window."""
     if window.step_ms:  # one without steps says nothing that the next will not
-        connection.execute(insert(windows).values(rows.window_values(run_id, window)))
+        connection.execute(insert(windows).values(steps.window_values(run_id, window)))
 
 
 def add_epoch(connection: Connection, run: RowMapping, epoch: Epoch) -> None:
@@ -173,8 +173,8 @@ def steps_of(connection: Connection, run_id: str) -> Steps:
     imported = select(imported_steps.c.columns).where(imported_steps.c.run_id == run_id)
     packed = connection.execute(imported).scalar()
     if packed is not None:
-        return rows.unpacked_steps(packed)
-    return rows.steps_from(windows_of(connection, run_id))
+        return steps.unpacked_steps(packed)
+    return steps.steps_from(windows_of(connection, run_id))
 
 
 def windows_of(connection: Connection, run_id: str) -> Iterable[RowMapping]:
@@ -199,7 +199,7 @@ def insert_card(connection: Connection, run_id: str, card: RunCard, origin: str)
     if card.epochs:
         found = [{"run_id": run_id, **epoch.model_dump()} for epoch in card.epochs]
         connection.execute(insert(epochs), found)
-    packed = rows.packed_steps(card.steps)
+    packed = steps.packed_steps(card.steps)
     connection.execute(insert(imported_steps).values(run_id=run_id, columns=packed))
     return run_id
 

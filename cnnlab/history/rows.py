@@ -6,8 +6,6 @@ import json
 import math
 import re
 import socket
-import struct
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,13 +34,14 @@ from cnnlab.spec import (
     Memory,
     ModelFacts,
     Place,
+    Profile,
     RunCard,
     RunEnded,
     RunStarted,
     Status,
     Steps,
     Timing,
-    Window,
+    Trial,
 )
 
 Record = TypeVar("Record", bound=Frozen)
@@ -52,6 +51,7 @@ Values = dict[str, Any]
 # Room is left for the ending that a differing copy of a run gets.
 _IMPORTED_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_ID - 17}}}")
 _EPOCHS = TypeAdapter(tuple[Epoch, ...])
+_TRIALS = TypeAdapter(tuple[Trial, ...])
 _LARGEST_INTEGER = 2**31 - 1
 
 
@@ -83,6 +83,8 @@ class RunSummary:
     disturbances: Disturbances | None
     sweep: Place | None
     """Set where the run is a measured cell of a sweep."""
+    profile: Profile | None
+    trials: tuple[Trial, ...]
     epochs_done: int
     best_val_accuracy: float | None
     """The highest one; null before the first epoch, and where every epoch has NaN."""
@@ -238,12 +240,6 @@ def place_values(place: Place | None) -> Values:
     return {"sweep_id": place and place.sweep_id, "sweep": _text(place)}
 
 
-def window_values(run_id: str, window: Window) -> Values:
-    """The row of a window."""
-    durations = struct.pack(f"<{len(window.step_ms)}d", *window.step_ms)
-    return {"run_id": run_id, "step_ms": durations} | window.model_dump(exclude={"kind", "step_ms"})
-
-
 def progress_values(epochs: Sequence[Epoch], done: int = 0, best: float | None = None) -> Values:
     """What a run's row keeps of its newest `epochs`, after `done` ones whose best was `best`."""
     if not epochs:
@@ -262,20 +258,24 @@ def progress_values(epochs: Sequence[Epoch], done: int = 0, best: float | None =
 
 def card_values(card: RunCard) -> Values:
     """The run's row of a whole card, but for its id and origin."""
-    named = ("spec", "model", "dataset", "device", "timing", "memory", "energy", "disturbances")
+    named = (
+        *("spec", "model", "dataset", "device"),
+        *("timing", "memory", "energy", "disturbances", "profile"),
+    )
     plain = ("name", "session", "note", "status", "error", "created_at")
     return {
         **{name: _text(getattr(card, name)) for name in named},
         **{name: getattr(card, name) for name in plain},
         "environment": _environment_text(card.environment),
+        "trials": trials_text(card.trials),
         **place_values(card.sweep),
         **progress_values(card.epochs),
     }
 
 
-def packed_steps(steps: Steps) -> bytes:
-    """Columns of any form, exactly."""
-    return zlib.compress(steps.model_dump_json().encode())
+def trials_text(trials: Sequence[Trial]) -> str | None:
+    """Trials as they are kept; nothing where there were none."""
+    return _TRIALS.dump_json(tuple(trials)).decode() if trials else None
 
 
 def _text(record: Frozen | None) -> str | None:
@@ -315,12 +315,19 @@ def _facts(row: RowMapping) -> Values:
             "energy": _read(Energy, row["energy"]) or Energy(),
             "disturbances": _read(Disturbances, row["disturbances"]),
             "sweep": _read(Place, row["sweep"]),
+            "profile": _read(Profile, row["profile"]),
+            "trials": trials_from(row),
         }
     except ValidationError as error:
         raise LabError(
             f"The run {row['run_id']} was written by another CNN Lab and cannot be read by this "
             "one; update it."
         ) from error
+
+
+def trials_from(row: RowMapping) -> tuple[Trial, ...]:
+    """What was tried on a run."""
+    return _TRIALS.validate_json(row["trials"]) if row["trials"] else ()
 
 
 def _environment(row: RowMapping) -> dict[str, Any] | None:
@@ -357,39 +364,3 @@ def epochs_from(rows: Iterable[RowMapping]) -> tuple[Epoch, ...]:
     """Rows of `epochs`, in their order; other columns are left aside."""
     names = Epoch.model_fields
     return _EPOCHS.validate_python([{name: row[name] for name in names} for row in rows])
-
-
-def unpacked_steps(columns: bytes) -> Steps:
-    """What `packed_steps` packed."""
-    return Steps.model_validate_json(zlib.decompress(columns))
-
-
-def steps_from(windows: Iterable[RowMapping]) -> Steps:
-    """Windows, in order, as columns of steps.
-
-    What is read at a window's end (seconds, loss, accuracy) is null for the steps before it.
-    """
-    columns: dict[str, list[Any]] = {name: [] for name in Steps.model_fields}
-    for window in windows:
-        count = len(window["step_ms"]) // 8
-        columns["step"].extend(range(window["first_step"], window["first_step"] + count))
-        columns["epoch"].extend([window["epoch"]] * count)
-        columns["ms"].extend(struct.unpack(f"<{count}d", window["step_ms"]))
-        for name in ("seconds", "loss", "accuracy"):
-            columns[name] += _at_its_end(window, name)
-    # Not validated: these are this program's own numbers, and there may be very many.
-    return Steps.model_construct(None, **{name: tuple(column) for name, column in columns.items()})
-
-
-def memory_from(windows: Iterable[RowMapping]) -> dict[str, tuple[float | None, ...]]:
-    """Windows, in order, as the memory of the process and of the device beside each step (MB)."""
-    read = list(windows)
-    return {
-        name: tuple(value for window in read for value in _at_its_end(window, name))
-        for name in ("rss_mb", "device_mb")
-    }
-
-
-def _at_its_end(window: RowMapping, name: str) -> list[float | None]:
-    """What was read at a window's end, for each of its steps."""
-    return [None] * (len(window["step_ms"]) // 8 - 1) + [window[name]]

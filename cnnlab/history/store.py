@@ -13,6 +13,7 @@ from cnnlab.history.database import default_url, open_database, transaction
 from cnnlab.history.processes import alive as process_alive
 from cnnlab.history.processes import this_process
 from cnnlab.history.rows import RunSummary
+from cnnlab.history.steps import memory_from
 from cnnlab.history.sweeps import Sweeps
 from cnnlab.history.tables import LONGEST_ORIGIN, epochs, runs
 from cnnlab.spec import (
@@ -23,12 +24,14 @@ from cnnlab.spec import (
     LabError,
     PhaseChanged,
     Place,
+    Profile,
     RunCard,
     RunEnded,
     RunResumed,
     RunStarted,
     Status,
     Steps,
+    Trial,
     Window,
 )
 
@@ -212,7 +215,7 @@ class History:
         """
         with transaction(self._reading) as connection:
             run_id = queries.find(connection, run_id)
-            return rows.memory_from(queries.windows_of(connection, run_id))
+            return memory_from(queries.windows_of(connection, run_id))
 
     def epochs(self, run_ids: Sequence[str]) -> dict[str, tuple[Epoch, ...]]:
         """The finished epochs of many runs, by whole id; none for an id that is not there."""
@@ -284,6 +287,17 @@ class History:
         origin = rows.checked("origin", origin, 1, LONGEST_ORIGIN)
         with transaction(self._writing) as connection:
             return [queries.enter_card(connection, card, origin) for card in cards]
+
+    def keep_profile(self, run_id: str, profile: Profile) -> None:
+        """Keep where the time of a run's steps goes, in the place of an earlier answer."""
+        self._put(run_id, {"profile": profile.model_dump_json()})
+
+    def add_trial(self, run_id: str, trial: Trial) -> None:
+        """Keep one more thing that was tried to make a run's steps faster."""
+        with transaction(self._writing) as connection:
+            run_id = queries.find(connection, run_id)
+            before = rows.trials_from(queries.run_row(connection, run_id, lock=True))
+            queries.change(connection, run_id, {"trials": rows.trials_text((*before, trial))})
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name, of 1 to 120 characters."""

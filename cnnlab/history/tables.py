@@ -72,6 +72,8 @@ runs = Table(
     Column("memory", Text),
     Column("energy", Text),
     Column("disturbances", Text),
+    Column("profile", Text),
+    Column("trials", Text),
     Column("sweep_id", String(LONGEST_ID), index=True),
     Column("sweep", Text),
     Column("epochs_done", Integer, nullable=False),

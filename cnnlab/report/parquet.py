@@ -25,8 +25,10 @@ MOST_BYTES = 1_000_000_000
 _TEXTS = ("schema", "run_id", "name", "session", "status", "error", "note", "created_at")
 _RECORDS = (
     *("spec", "model", "dataset", "device", "environment"),
-    *("timing", "memory", "energy", "disturbances"),
+    *("timing", "memory", "energy", "disturbances", "profile", "trials"),
 )
+_NEWER = ("profile", "trials")
+"""Columns that files of earlier labs lack."""
 _COUNTS = ("step", "epoch")
 
 
@@ -83,12 +85,13 @@ def from_parquet(data: bytes, load: Callable[[str], Any]) -> list[dict[str, Any]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise LabError("The Parquet file is damaged; export the runs anew.") from error
     for row in rows:
-        row |= {name: load(row[name]) for name in _RECORDS if row[name] is not None}
+        row |= {name: load(row[name]) for name in _RECORDS if row.get(name) is not None}
     return rows
 
 
 def _check(file: pq.ParquetFile) -> None:
-    if not file.schema_arrow.equals(SCHEMA):
+    earlier = pa.schema([field for field in SCHEMA if field.name not in _NEWER])
+    if not (file.schema_arrow.equals(SCHEMA) or file.schema_arrow.equals(earlier)):
         raise LabError(
             "The Parquet file has not the columns of run cards; write it with `runs export "
             "--format parquet`."

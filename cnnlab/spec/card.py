@@ -19,6 +19,7 @@ from cnnlab.spec.events import (
     Timing,
 )
 from cnnlab.spec.experiment import ExperimentSpec
+from cnnlab.spec.profile import Profile, Trial
 from cnnlab.spec.sweep import Place
 
 RUN_SCHEMA: Literal["cnnlab.run/1"] = "cnnlab.run/1"
@@ -61,6 +62,10 @@ class RunCard(Frozen):
     disturbances: Disturbances | None = None
     sweep: Place | None = None
     """Set where the run is a measured cell of a sweep: steps enough for their time, no epoch."""
+    profile: Profile | None = None
+    """Where the time of its steps goes; null until somebody asked."""
+    trials: tuple[Trial, ...] = ()
+    """What was tried to make its steps faster, in the order in which it was."""
     epochs: tuple[Epoch, ...] = ()
     steps: Steps = Steps()
 

@@ -8,6 +8,7 @@ from cnnlab.training.clocks import clock_for
 from cnnlab.training.failures import explain
 from cnnlab.training.ledger import process_started_at
 from cnnlab.training.measuring import measure
+from cnnlab.training.profiling import profile
 from cnnlab.training.run import first_steps, train
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "first_steps",
     "measure",
     "process_started_at",
+    "profile",
     "train",
 ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import gc
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any
 
@@ -126,6 +128,23 @@ def measure(
     Raises:
         LabError: the spec or its device cannot work, or does not fit into memory.
     """
+    with cleared(spec) as device:
+        deadline = time.perf_counter() + seconds
+        ledger = Ledger(time.monotonic())  # its process was there already
+        ended = _measure(spec, device, ledger, emit, stop, deadline, until_steady)
+    emit(ended)
+    return ended
+
+
+@contextmanager
+def cleared(spec: ExperimentSpec) -> Iterator[str]:
+    """The scope of a measurement: gives the device, warm and free of what was measured before.
+
+    What holds a model must return within it, or the model cannot be let go of.
+
+    Raises:
+        LabError: the spec's device is not here.
+    """
     if not gc.get_freeze_count():
         # What is here at first stays, torch and Keras above all: without them to walk through,
         # letting go of a model takes no time, instead of a fifth of a second for every cell.
@@ -134,14 +153,10 @@ def measure(
     _free(device)  # an error holds on to its model until it is dealt with, after `finally`
     try:
         _warm(device)
-        deadline = time.perf_counter() + seconds
-        ledger = Ledger(time.monotonic())  # its process was there already
         with on(device):
-            ended = _measure(spec, device, ledger, emit, stop, deadline, until_steady)
+            yield device
     finally:
         _free(device)
-    emit(ended)
-    return ended
 
 
 @cache
@@ -165,7 +180,7 @@ def _measure(
     """All that holds the model: when this returns, it can be let go of."""
     emit(PhaseChanged(phase="building"))
     pictures, facts = noise(spec)
-    _check_room(spec, pictures, device)
+    check_room(spec, pictures, device)
     ledger.close("data")
     job, weights = build(spec, pictures)
     started = first_word(spec, job, weights, facts)
@@ -181,11 +196,8 @@ def _fit(callback: MeasuringCallback, job: Job, started: RunStarted, ledger: Led
     sampler = devices.LoadSampler(helpers=spec.compile)
     sampler.start(device)
     status = Status.FINISHED
-    fit = _training_only(job, started.dataset.train_images)
     try:
-        job.model.fit(**fit, epochs=EPOCHS, callbacks=job.callbacks(callback))
-    except _Measured:
-        callback.break_off()
+        fit_a_while(callback, job, started.dataset.train_images)
     except Stopped:
         status = Status.STOPPED
         callback.break_off()
@@ -201,6 +213,19 @@ def _fit(callback: MeasuringCallback, job: Job, started: RunStarted, ledger: Led
         ),
         disturbances=disturbances,
     )
+
+
+def fit_a_while(callback: MeasuringCallback, job: Job, train_images: int) -> None:
+    """Train without validation until the callback has measured enough.
+
+    Raises:
+        Stopped: somebody asked for it first.
+    """
+    fit = _training_only(job, train_images)
+    try:
+        job.model.fit(**fit, epochs=EPOCHS, callbacks=job.callbacks(callback))
+    except _Measured:
+        callback.break_off()
 
 
 def _training_only(job: Job, train_images: int) -> dict[str, Any]:
@@ -268,7 +293,7 @@ def _noise(shape: tuple[int, ...], classes: int, count: int) -> Pictures:
     return Pictures(images, random.integers(0, classes, count).astype(np.int32), classes)
 
 
-def _check_room(spec: ExperimentSpec, pictures: Pictures, device: str) -> None:
+def check_room(spec: ExperimentSpec, pictures: Pictures, device: str) -> None:
     """Refuse what cannot fit before the system kills the process for it.
 
     Raises:
