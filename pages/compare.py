@@ -1,4 +1,4 @@
-"""Any number of runs against each other: curves, results, speed where it is fair, what differs."""
+"""Any number of runs against each other: verdicts, curves, results, what differs."""
 
 import streamlit as st
 

@@ -1,6 +1,6 @@
 """Pure analysis: columns and cards in, frames, figures and sentences out."""
 
-from cnnlab.analysis.bearing import comparability, fair_times
+from cnnlab.analysis.bearing import comparability
 from cnnlab.analysis.crossover import (
     Grid,
     Point,
@@ -13,9 +13,18 @@ from cnnlab.analysis.crossover import (
 )
 from cnnlab.analysis.differing import agreements, differences, facts_of, flatten
 from cnnlab.analysis.grades import Grade, Thing, grade_of, worth
-from cnnlab.analysis.outcomes import BEST, best_of, by_heart, past_its_best, results, seconds_to
+from cnnlab.analysis.outcomes import (
+    BEST,
+    best_of,
+    by_heart,
+    past_its_best,
+    results,
+    same_work,
+    seconds_to,
+)
 from cnnlab.analysis.pace import Steady, eta_seconds, progress, steady
-from cnnlab.analysis.pairs import Pairing, Spread, pairings, unpaired, worth_pairing
+from cnnlab.analysis.pairs import Pairing, Spread, pairings, worth_pairing
+from cnnlab.analysis.ranking import Ranking, Standing, rank, reached_by_all
 from cnnlab.analysis.run_lines import (
     Line,
     Measure,
@@ -36,8 +45,6 @@ from cnnlab.analysis.runs import (
     history_frame,
     ledger,
     speed_up,
-    verdict,
-    verdicts,
 )
 from cnnlab.analysis.series import (
     METRICS,
@@ -53,7 +60,7 @@ from cnnlab.analysis.series import (
     step_times,
     throughput,
 )
-from cnnlab.analysis.telling import sentence
+from cnnlab.analysis.telling import sentence, verdict, verdicts
 from cnnlab.analysis.versus import Accuracy, Speed, Verdict, between, paces_of
 
 __all__ = [
@@ -71,12 +78,14 @@ __all__ = [
     "Pairing",
     "Point",
     "Progress",
+    "Ranking",
     "Series",
     "Side",
     "Speed",
     "SpeedUp",
     "Split",
     "Spread",
+    "Standing",
     "Steady",
     "Summary",
     "Thing",
@@ -94,7 +103,6 @@ __all__ = [
     "epoch_ends",
     "eta_seconds",
     "facts_of",
-    "fair_times",
     "flatten",
     "grade_of",
     "history_frame",
@@ -110,8 +118,11 @@ __all__ = [
     "past_its_best",
     "place_text",
     "progress",
+    "rank",
     "ratio_frame",
+    "reached_by_all",
     "results",
+    "same_work",
     "seconds_to",
     "sentence",
     "speed_up",
@@ -122,7 +133,6 @@ __all__ = [
     "summary",
     "throughput",
     "times_frame",
-    "unpaired",
     "verdict",
     "verdicts",
     "worth",

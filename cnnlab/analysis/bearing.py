@@ -26,7 +26,7 @@ MACHINE = (
     "cpu_governor",
     "power_source",
     "platform",
-    "lab",
+    "cnnlab",
     "python",
     "torch",
     "keras",
@@ -39,7 +39,7 @@ MACHINE = (
     "openmp_wait",
 )
 # What of it bears on accuracy too: it may compute other numbers.
-COMPUTES = frozenset({"environment.torch", "environment.keras", "environment.lab"})
+COMPUTES = frozenset({"environment.torch", "environment.keras", "environment.cnnlab"})
 # How the arithmetic and the pictures were handled there: settings, as much as what a spec asks for.
 HANDLING = ("matmul_tf32", "cudnn_tf32", "pictures_staged", "card_shared")
 DECIDES_NO_ACCURACY = frozenset(
@@ -263,12 +263,6 @@ def disturbances(a: Facts, b: Facts) -> list[str]:
     """What disturbed either run, a phrase each."""
     marks = ((name, mark.rstrip(".")) for name, run in _named(a, b) for mark in run.marks)
     return [f"{name} was disturbed: {mark}" for name, mark in marks]
-
-
-def fair_times(cards: Sequence[RunCard]) -> bool:
-    """Whether nothing but the device keeps the times of each run from those of the first."""
-    first, *others = map(Facts.of, cards)
-    return not any(count_reasons(first, other) for other in others)
 
 
 def count_reasons(a: Facts, b: Facts) -> int:

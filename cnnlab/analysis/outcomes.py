@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cnnlab import words
-from cnnlab.analysis.bearing import fair_times
+from cnnlab.analysis.bearing import Facts, speed_things
+from cnnlab.analysis.grades import Grade, grade_of
 from cnnlab.analysis.run_lines import column
 from cnnlab.spec import RunCard
 
@@ -33,8 +34,7 @@ BEST: dict[str, Literal["max", "min"]] = {
 """The figures of `results`, and which end of each is the good one."""
 
 OF_A_FIT = frozenset({"fit_seconds", "joules"})
-TIMED = OF_A_FIT | {"reached_seconds", "step_ms_median", "images_per_second", "images_per_joule"}
-"""The figures that depend on the machine and on what went on beside a run."""
+OF_ENERGY = frozenset({"joules", "images_per_joule"})
 
 
 def seconds_to(card: RunCard, accuracy: float) -> float | None:
@@ -82,18 +82,26 @@ def _result(card: RunCard, accuracy: float) -> dict[str, float | None]:
 def best_of(cards: Sequence[RunCard], frame: pd.DataFrame) -> dict[str, float]:
     """The best figure of each column of their `results` in which the runs differ.
 
-    None of those that are `TIMED` where the runs' times may not be held against each other, nor
-    of a whole fit where the fits were of different lengths.
+    None where runs did other work; none of a whole fit where the fits were of different lengths;
+    none of energy where the joules of one run are of something else than those of another.
     """
-    unfair = frozenset() if fair_times(cards) else TIMED
-    if len({len(card.epochs) for card in cards}) > 1:
-        unfair |= OF_A_FIT
+    if not same_work(cards):
+        return {}
+    starless = OF_A_FIT if len({len(card.epochs) for card in cards}) > 1 else frozenset()
+    if len({card.energy.source.partition(": ")[2] for card in cards if card.energy.joules}) > 1:
+        starless |= OF_ENERGY
     found = {}
     for name, end in BEST.items():
         values = frame[name].dropna()
-        if name not in unfair and values.nunique() > 1:
+        if name not in starless and values.nunique() > 1:
             found[name] = float(values.max() if end == "max" else values.min())
     return found
+
+
+def same_work(cards: Sequence[RunCard]) -> bool:
+    """Whether all runs had the same data and task as the first."""
+    first, *others = map(Facts.of, cards)
+    return all(grade_of(speed_things(first, x)) is not Grade.OTHER_WORK for x in others)
 
 
 # --- learnt by heart ------------------------------------------------------------------------

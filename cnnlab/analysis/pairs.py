@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
@@ -14,8 +14,9 @@ from cnnlab.analysis.bearing import (
     asked_facts,
     count_reasons,
     reasons_between,
+    speed_things,
 )
-from cnnlab.analysis.grades import LEVEL_RATIO
+from cnnlab.analysis.grades import LEVEL_RATIO, Grade, grade_of
 from cnnlab.analysis.runs import (
     DeviceKind,
     Summary,
@@ -29,7 +30,7 @@ NEWEST = 20  # repeats of one spec on one device that are held against those on 
 
 @dataclass(frozen=True)
 class Spread:
-    """A speed-up over repeats: median and extremes of all fair pairs of runs."""
+    """A speed-up over repeats: median and extremes of all pairs of runs."""
 
     ratio: float
     least: float
@@ -46,17 +47,19 @@ class Spread:
 
 @dataclass(frozen=True)
 class Pairing:
-    """One spec on the CPU and on one accelerator: a speed-up, or the reasons for none."""
+    """One spec on the CPU and on one accelerator: a speed-up, and what it is worth."""
 
     spec: ExperimentSpec
     cpu: str
     accelerator: str
     cpu_runs: tuple[str, ...]
-    """Run ids, those of the other kind likewise: the ones that stand in a fair pair, else all."""
+    """Run ids, those of the other kind likewise: the ones whose pairs differ in least."""
     accelerator_runs: tuple[str, ...]
     gain: Spread | None
+    """None where an epoch took no time that could be measured."""
+    grade: Grade
     reasons: tuple[str, ...]
-    """Of the pair that has fewest; empty where there is a gain."""
+    """What beside the device bears on it, of the first of those pairs; best empty."""
 
 
 @lru_cache(maxsize=4096)
@@ -113,30 +116,32 @@ def pairings(cards: Sequence[RunCard]) -> list[Pairing]:
 
 def _pairing(slow: Sequence[RunCard], fast: Sequence[RunCard]) -> Pairing:
     facts = {card.run_id: Facts.of(card) for card in (*slow, *fast)}
-    why = {
-        (a.run_id, b.run_id): reasons_between(facts[a.run_id], facts[b.run_id])
+    beside = {
+        (a.run_id, b.run_id): count_reasons(facts[a.run_id], facts[b.run_id])
         for a in slow
         for b in fast
     }
-    fair = [(a, b) for a in slow for b in fast if not why[a.run_id, b.run_id]]
-    first, second = slow[0].device, fast[0].device
-    assert first
-    assert second
-    a_side, b_side = zip(*fair, strict=True) if fair else (slow, fast)
+    fewest = min(beside.values())
+    chosen = [(a, b) for a in slow for b in fast if beside[a.run_id, b.run_id] == fewest]
+    (one, other), (a_side, b_side) = chosen[0], zip(*chosen, strict=True)
+    first, second = facts[one.run_id], facts[other.run_id]
+    assert one.device
+    assert other.device
     return Pairing(
-        spec=slow[0].spec,
-        cpu=first.name,
-        accelerator=second.name,
+        spec=one.spec,
+        cpu=one.device.name,
+        accelerator=other.device.name,
         cpu_runs=tuple(dict.fromkeys(card.run_id for card in a_side)),
         accelerator_runs=tuple(dict.fromkeys(card.run_id for card in b_side)),
-        gain=_spread(fair),
-        reasons=() if fair else tuple(_fewest(why.values())),
+        gain=_spread(chosen),
+        grade=grade_of(speed_things(first, second), disturbed=bool(first.marks or second.marks)),
+        reasons=tuple(reasons_between(first, second)),
     )
 
 
-def _spread(fair: Sequence[tuple[RunCard, RunCard]]) -> Spread | None:
+def _spread(chosen: Sequence[tuple[RunCard, RunCard]]) -> Spread | None:
     ratios, all_warm = [], True
-    for a, b in fair:
+    for a, b in chosen:
         warm = min(len(a.epochs), len(b.epochs)) > 1
         below = epoch_seconds(b.epochs, warm=warm)
         if below:
@@ -145,30 +150,3 @@ def _spread(fair: Sequence[tuple[RunCard, RunCard]]) -> Spread | None:
     if not ratios:
         return None
     return Spread(median(ratios), min(ratios), max(ratios), len(ratios), all_warm)
-
-
-def unpaired(cards: Sequence[RunCard], found: Sequence[Pairing]) -> Mapping[str, list[str]]:
-    """Why runs stand in no fair pair: by run id, the reasons against the nearest run of the other
-    kind of device. Runs of one kind only have nobody to be compared with, and no reasons.
-    """
-    paired = {run for one in found if one.gain for run in (*one.cpu_runs, *one.accelerator_runs)}
-    cpu: list[tuple[str, Facts]] = []
-    accelerator: list[tuple[str, Facts]] = []
-    for card in cards:
-        if card.device:
-            side = cpu if device_kind(card.device.used) == "cpu" else accelerator
-            side.append((card.run_id, Facts.of(card)))
-    reasons: dict[str, list[str]] = {}
-    for mine, others in ((accelerator, cpu), (cpu, accelerator)):
-        for run_id, facts in mine:
-            if others and run_id not in paired:
-                nearest = min(
-                    (other for _, other in others[:NEWEST]),
-                    key=lambda other: count_reasons(facts, other),
-                )
-                reasons[run_id] = reasons_between(facts, nearest)
-    return {run_id: why for run_id, why in reasons.items() if why}
-
-
-def _fewest(reasons: Iterable[list[str]]) -> list[str]:
-    return min(reasons, key=lambda found: len(found))

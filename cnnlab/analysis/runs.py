@@ -10,9 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from cnnlab import words
-from cnnlab.analysis.bearing import comparability, told_apart
-from cnnlab.analysis.grades import LEVEL_RATIO
+from cnnlab.analysis.bearing import comparability
 from cnnlab.spec import (
     DatasetFacts,
     DeviceFacts,
@@ -181,52 +179,6 @@ def epoch_seconds(epochs: Sequence[Epoch], *, warm: bool) -> float:
     """Median seconds of an epoch; `warm` leaves the first out, else it is the only one taken."""
     rows = epochs[1:] if warm else epochs[:1]
     return median(row.seconds for row in rows)
-
-
-def verdict(a: RunCard, b: RunCard) -> str:
-    """Who is faster, in one sentence, or why nobody can say."""
-    gain = speed_up(a, b)
-    if gain is None:
-        reasons = comparability(a, b) or [f"{told_apart(a, b)[1]} has epochs of no duration"]
-        more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-        return f"No fair verdict: {'; '.join(reasons[:3])}{more}."
-    names = _contestants(a, b)
-    note = "" if gain.warm else " (first epochs, warm-up included)"
-    first, second = words.number(gain.first_seconds), words.number(gain.second_seconds)
-    if 1 / LEVEL_RATIO < gain.ratio < LEVEL_RATIO:
-        return f"About equally fast: {names[0]} {first} s an epoch, {names[1]} {second} s{note}."
-    if gain.ratio > 1:
-        return f"The {names[1]} {_lead(gain.ratio)}: {second} s an epoch against {first} s{note}."
-    return f"The {names[0]} {_lead(1 / gain.ratio)}: {first} s an epoch against {second} s{note}."
-
-
-def verdicts(cards: Sequence[RunCard], names: Sequence[str]) -> list[str]:
-    """Of several runs, each held against the first, a sentence each; of two, the one verdict.
-
-    Args:
-        names: a label for each run, no two alike.
-    """
-    first, *others = cards
-    said = [verdict(first, other) for other in others]
-    if len(said) < 2:
-        return said
-    return [f"{names[0]} and {name}: {text}" for name, text in zip(names[1:], said, strict=True)]
-
-
-def _lead(ratio: float) -> str:
-    return f"is {words.number(ratio)} times as fast"
-
-
-def _contestants(a: RunCard, b: RunCard) -> tuple[str, str]:
-    """What tells the two runs apart: their kind of device, its name, else the runs' own names."""
-    if a.device and b.device:
-        kinds = device_kind(a.device.used), device_kind(b.device.used)
-        if kinds[0] != kinds[1]:
-            return ("CPU", "GPU") if kinds[0] == "cpu" else ("GPU", "CPU")
-        if a.device.name != b.device.name:
-            return a.device.name, b.device.name
-    one, other = told_apart(a, b)
-    return f"run “{one}”", f"run “{other}”"
 
 
 def ledger(cards: Sequence[RunCard]) -> pd.DataFrame:

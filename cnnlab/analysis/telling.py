@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cnnlab import words
 from cnnlab.analysis.bearing import told_apart
 from cnnlab.analysis.grades import Grade, Thing, worth
-from cnnlab.analysis.versus import Accuracy, Pace, Speed, Verdict
+from cnnlab.analysis.ranking import rank
+from cnnlab.analysis.versus import Accuracy, Pace, Speed, Verdict, between
 from cnnlab.spec import RunCard, spoken
 
 SPEAK_FOR_THEMSELVES = frozenset({"precision", "arithmetic", "optimizer", "model.cell"})
 """Fields whose values need no label beside them: bfloat16, Adam, LSTM."""
+NO_SUBJECT = frozenset({"model.blocks", "epochs"})
+"""What is too long, or too odd, to call a run by."""
+
+
+def verdict(a: RunCard, b: RunCard) -> str:
+    """Who is faster, who is more accurate, and what the numbers are worth."""
+    return sentence(a, b, between(a, b))
+
+
+def verdicts(cards: Sequence[RunCard], names: Sequence[str]) -> list[str]:
+    """Of two runs the one verdict; of several, which to take, then each against the first.
+
+    Args:
+        names: a label for each run, no two alike.
+    """
+    first, *others = cards
+    said = [verdict(first, other) for other in others]
+    if len(said) < 2:
+        return said
+    each = [f"{names[0]} and {name}: {text}" for name, text in zip(names[1:], said, strict=True)]
+    return [rank(cards, names).choice.sentence, *each]
 
 
 def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
@@ -18,7 +42,7 @@ def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
     if speed.grade is Grade.OTHER_WORK:
         return speed.why
     extra = [x for x in accuracy.things if x.name not in {y.name for y in speed.things}]
-    alone = len(speed.things) == 1 and not extra and speed.things[0].name != "model.blocks"
+    alone = len(speed.things) == 1 and not extra and speed.things[0].name not in NO_SUBJECT
     names = _by_thing(speed.things[0]) if alone else _by_name(a, b)
     clauses = [
         _faster(a, b, speed, names),
@@ -73,19 +97,31 @@ def _faster(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str
     if speed.ratio is None or speed.paces is None:
         return f"no speed to compare: {speed.why}"
     times, each = _times(a, b, speed.paces)
-    first = "" if speed.paces[0].warm else " (first epochs, warm-up included)"
+    first = _measured_by(speed.paces[0])
     about = "about " if speed.grade is Grade.DISTURBED else ""
     if speed.ahead is None:
         (one, other), (early, late) = names, times
-        return f"about equally fast: {one} {early} {each}, {other} {late}{first}"
+        return f"about equally fast: {one} at {early} {each}, {other} at {late}{first}"
     second = speed.ahead == "second"
     (winner, loser), (quick, slow) = (names[::-1], times[::-1]) if second else (names, times)
     ratio = words.number(speed.ratio if second else 1 / speed.ratio)
     spread = _spread(speed, second)
     return (
-        f"{winner} is {about}{ratio} times as fast as {loser}{spread}: "
+        f"{winner} is {about}{ratio} times as fast{_than(winner, loser)}{spread}: "
         f"{quick} {each} against {slow}{first}"
     )
+
+
+def _measured_by(pace: Pace) -> str:
+    """What stands behind the times, where that is not warm epochs."""
+    if not pace.epochs:
+        return " (by their median steps)"
+    return "" if pace.warm else " (first epochs, warm-up included)"
+
+
+def _than(winner: str, loser: str) -> str:
+    """Whom it beats, but between the CPU and the GPU, where nobody else is meant."""
+    return "" if {winner, loser} == {"the CPU", "the GPU"} else f" as {loser}"
 
 
 def _spread(speed: Speed, second: bool) -> str:

@@ -110,12 +110,11 @@ def between(a: RunCard, b: RunCard) -> Verdict:
 def _speed(a: RunCard, b: RunCard, first: Facts, second: Facts) -> Speed:
     things = tuple(speed_things(first, second))
     grade = grade_of(things, disturbed=bool(first.marks or second.marks))
-    paces = paces_of(a, b)
     if grade is Grade.OTHER_WORK:
         return Speed(None, None, None, grade, things, None, worth(grade, things))
-    if paces is None:
+    one, other = paces_of(a, b)
+    if not (one and other):
         return Speed(None, None, None, grade, things, None, _unmeasured(a, b))
-    one, other = paces
     spread = min(one.epochs, other.epochs) > 1
     return Speed(
         ratio=one.seconds / other.seconds,
@@ -123,7 +122,7 @@ def _speed(a: RunCard, b: RunCard, first: Facts, second: Facts) -> Speed:
         high=one.most / other.least if spread else None,
         grade=grade,
         things=things,
-        paces=paces,
+        paces=(one, other),
         why="",
     )
 
@@ -136,26 +135,23 @@ def _unmeasured(a: RunCard, b: RunCard) -> str:
     return "an epoch took no time that could be measured"
 
 
-def paces_of(a: RunCard, b: RunCard) -> tuple[Pace, Pace] | None:
-    """The paces of two runs, measured the same way; None where one of them has none.
+def paces_of(*cards: RunCard) -> list[Pace | None]:
+    """The paces of runs, all measured the same way; None for each that has none.
 
-    Epochs without the first, which holds the warm-up; first epochs where a run has no other; the
-    median step where a run has none, as measured cells.
+    Epochs without the first, which holds the warm-up; first epochs where a run has no other. Where
+    a run has no epoch, as measured cells have none, the median step of each.
     """
-    if a.epochs and b.epochs:
-        warm = min(len(a.epochs), len(b.epochs)) > 1
-        found = _by_epochs(a, warm), _by_epochs(b, warm)
-    else:
-        found = _by_steps(a), _by_steps(b)
-    one, other = found
-    return (one, other) if one and other else None
+    if any(not card.epochs and card.timing.step_ms_median for card in cards):
+        return [_by_steps(card) for card in cards]
+    warm = min((len(card.epochs) for card in cards if card.epochs), default=0) > 1
+    return [_by_epochs(card, warm) for card in cards]
 
 
 def _by_epochs(card: RunCard, warm: bool) -> Pace | None:
     rows = card.epochs[1:] if warm else card.epochs[:1]
     pictures = card.dataset.train_images if card.dataset else card.spec.train_limit or 1
     seconds = np.array([row.seconds for row in rows]) / pictures
-    if not np.isfinite(seconds).all() or not (seconds > 0).all():
+    if not len(rows) or not np.isfinite(seconds).all() or not (seconds > 0).all():
         return None
     least, most = np.quantile(seconds, ENDS)
     return Pace(median(seconds.tolist()), float(least), float(most), len(rows), warm)

@@ -1,4 +1,4 @@
-"""`compare`: who is faster, or why nobody can say, what each run came to and what differs."""
+"""`compare`: who is faster and who is better, what that is worth, and which one to take."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cnnlab import analysis, words
+from cnnlab.analysis.grades import Grade
+from cnnlab.analysis.ranking import NAMES, UNITS
 from cnnlab.commands.shared import emit_json, open_history, out
 from cnnlab.report.story import kind_of, labels, verdicts
 from cnnlab.spec import LabError, RunCard, label
@@ -22,7 +24,8 @@ SPEEDS = ("fit_seconds", "step_ms_mean", "step_ms_median", "step_ms_p95", "image
 @click.argument("run_ids", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def compare(run_ids: tuple[str, ...], as_json: bool) -> int:
-    """Hold runs against each other; the first one of the CPU, if any, against all others."""
+    """Hold runs against each other: the first one of the CPU, if any, against each other one, and
+    all by speed, time to an accuracy, accuracy, memory and energy."""
     with open_history() as history:
         cards = [history.card(run_id, steps=False) for run_id in run_ids]
     if len({card.run_id for card in cards}) < max(len(cards), 2):
@@ -33,7 +36,14 @@ def compare(run_ids: tuple[str, ...], as_json: bool) -> int:
         return 0
     for said in verdicts(cards):
         click.echo(said)
+    standing = analysis.rank(cards, labels(cards))
+    if len(cards) == 2:
+        click.echo(standing.choice.sentence)
     out.print(_results(cards))
+    out.print(_standing(cards, standing))
+    notes = (f"{NAMES[x.quality]}: {x.note}." for x in standing.rankings if x.note)
+    for line in filter(None, (standing.left_out, *notes)):
+        out.print(line, markup=False, soft_wrap=True)
     out.print(_differences(cards))
     return 0
 
@@ -47,6 +57,7 @@ def document(cards: Sequence[RunCard]) -> dict[str, Any]:
         "runs": [card.run_id for card in cards],
         "results": {card.run_id: _result(card) for card in cards},
         "pairs": [_pair(first, other) for other in others],
+        **_ranked(analysis.rank(cards, labels(cards))),
         "differences": {
             str(name): dict(zip(frame.columns, map(str, row), strict=True))
             for name, row in zip(frame.index, frame.itertuples(index=False), strict=True)
@@ -71,14 +82,67 @@ def _result(card: RunCard) -> dict[str, Any]:
 
 
 def _pair(first: RunCard, second: RunCard) -> dict[str, Any]:
-    """Two runs; ratios only where their speeds can be compared fairly."""
-    gain = analysis.speed_up(first, second)
+    """Two runs; `speed_up` only where nothing but the device differs, ratios unless they did other
+    work."""
+    gain, found = analysis.speed_up(first, second), analysis.between(first, second)
+    comparable = found.speed.grade is not Grade.OTHER_WORK
     return {
         "runs": [first.run_id, second.run_id],
-        "verdict": analysis.verdict(first, second),
+        "verdict": analysis.sentence(first, second, found),
         "reasons": analysis.comparability(first, second),
         "speed_up": gain.ratio if gain else None,
-        "ratios": {name: _ratio(first, second, name) for name in SPEEDS} if gain else {},
+        "speed": _speed(found.speed),
+        "accuracy": _accuracy(found.accuracy),
+        "ratios": {name: _ratio(first, second, name) for name in SPEEDS} if comparable else {},
+    }
+
+
+def _speed(speed: analysis.Speed) -> dict[str, Any]:
+    """How many times as fast the second is per picture; `low` and `high` as epochs varied."""
+    return {
+        "ratio": speed.ratio,
+        "low": speed.low,
+        "high": speed.high,
+        "grade": speed.grade.value,
+        "differs": [thing.name for thing in speed.things],
+        "why": speed.why or None,
+    }
+
+
+def _accuracy(accuracy: analysis.Accuracy) -> dict[str, Any]:
+    """How much the second's last validation accuracy is above the first's; `low` and `high` are
+    the ends of its 95 % interval."""
+    return {
+        "difference": accuracy.difference,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "grade": accuracy.grade.value,
+        "differs": [thing.name for thing in accuracy.things],
+        "why": accuracy.why or None,
+    }
+
+
+def _ranked(standing: analysis.Standing) -> dict[str, Any]:
+    choice = standing.choice
+    return {
+        "ranking": {
+            ranking.quality: {
+                "unit": UNITS[ranking.quality],
+                "values": dict(ranking.values),
+                "order": list(ranking.order),
+                "best": ranking.best,
+                "note": ranking.note or None,
+            }
+            for ranking in standing.rankings
+        },
+        "accuracy_reached": standing.accuracy,
+        "left_out": standing.left_out or None,
+        "take": {
+            "speed": next(iter(choice.speed), None),
+            "accuracy": next(iter(choice.accuracy), None),
+            "both": choice.both,
+            "sentence": choice.sentence,
+        },
     }
 
 
@@ -88,6 +152,22 @@ def _ratio(first: RunCard, second: RunCard, name: str) -> float | None:
     if one is None or not other or not math.isfinite(one / other):
         return None
     return one / other
+
+
+def _standing(cards: Sequence[RunCard], standing: analysis.Standing) -> Table:
+    """The places of the runs by each quality; a star marks the best."""
+    table = Table("place", *map(escape, labels(cards)))
+    for ranking in standing.rankings:
+        places = {run_id: place for place, run_id in enumerate(ranking.order, 1)}
+        table.add_row(
+            NAMES[ranking.quality],
+            *(_place(places.get(card.run_id), card.run_id == ranking.best) for card in cards),
+        )
+    return table
+
+
+def _place(place: int | None, best: bool) -> str:
+    return words.UNKNOWN if place is None else f"{place} ★" if best else str(place)
 
 
 def _results(cards: Sequence[RunCard]) -> Table:

@@ -74,7 +74,7 @@ LABELS: dict[str, str] = {
     "environment.python": "Python",
     "environment.keras": "Keras",
     "environment.torch": "torch",
-    "environment.lab": "Lab's version",
+    "environment.cnnlab": "CNN Lab",
     "environment.openmp_wait": "OpenMP's waiting policy",
     "environment.pictures_staged": "Staging of pictures",
     "environment.card_shared": "Sharing of the card",

@@ -199,15 +199,17 @@ def test_the_best_is_the_end_that_is_good_and_none_where_all_are_equal():
     assert "parameters" not in best
 
 
-def test_no_time_is_the_best_where_a_disturbance_forbids_to_compare_times():
+def test_a_disturbed_time_is_ranked_and_graded():
     runs = [learning((0.5, 0.4)), named(learning((0.5, 0.3), seconds=2.0), "other")]
     runs[1] = runs[1].model_copy(update={"disturbances": disturbed("Others kept 2 cores busy.")})
-    assert not analysis.fair_times(runs)
-    assert list(analysis.best_of(runs, analysis.results(runs, 0.3))) == [
-        "best_val_accuracy",
-        "last_val_accuracy",
-        "gap",
-    ]
+    assert analysis.best_of(runs, analysis.results(runs, 0.3))["reached_seconds"] == 2
+    assert analysis.rank(runs, ["a", "b"]).grades["other"] == "disturbed"
+
+
+def test_nothing_is_the_best_of_runs_that_did_other_work():
+    other = GPU.model_copy(update={"spec": change(GPU.spec, dataset="mnist"), "run_id": "digits"})
+    runs = [learning((0.5, 0.4)), other]
+    assert analysis.best_of(runs, analysis.results(runs, 0.3)) == {}
 
 
 def test_runs_of_one_name_are_told_apart_by_their_ids():
@@ -221,10 +223,10 @@ def test_runs_of_one_name_are_told_apart_by_their_ids():
     [said] = analysis.verdicts([first, other], ["a", "b"])
     assert said == analysis.verdict(first, other)
     calm = first.model_copy(update={"run_id": "three"})
-    assert "run “Tiny (three)”" in analysis.verdict(first, calm)
-    assert [
-        text.split(":")[0] for text in analysis.verdicts([first, other, calm], ["a", "b", "c"])
-    ] == ["a and b", "a and c"]
+    assert "“Tiny (three)”" in analysis.verdict(first, calm)
+    choice, *each = analysis.verdicts([first, other, calm], ["a", "b", "c"])
+    assert choice.startswith("Take for speed “a”")
+    assert [text.split(":")[0] for text in each] == ["a and b", "a and c"]
 
 
 def test_a_measured_fraction_is_told_to_three_digits_and_a_setting_to_its_last():
@@ -268,16 +270,18 @@ def test_repeats_are_paired_and_their_spread_told():
     assert set(pairing.cpu_runs) == {"slow-20.0", "slow-24.0"}
 
 
-def test_a_disturbed_run_is_in_no_pair_and_the_disturbance_is_the_reason():
+def test_a_disturbed_run_is_in_a_pair_only_where_there_is_no_calm_one():
     blurred = GPU.model_copy(update={"disturbances": disturbed("Others kept 2 cores busy.")})
     assert analysis.comparability(CPU, blurred) == [
         f"{GPU.name} was disturbed: Others kept 2 cores busy"
     ]
     [pairing] = analysis.pairings([CPU, blurred])
-    assert pairing.gain is None
+    assert pairing.gain.ratio == pytest.approx(343 / 22.8)
+    assert pairing.grade == "disturbed"
     assert "was disturbed" in pairing.reasons[0]
     [again] = analysis.pairings([CPU, blurred, named(GPU, "calm")])
     assert again.accelerator_runs == ("calm",)
+    assert (again.grade, again.reasons) == ("one thing differs", ())
 
 
 def disturbed(*marks: str) -> Disturbances:
@@ -295,22 +299,14 @@ def disturbed(*marks: str) -> Disturbances:
     )
 
 
-def test_another_spec_or_another_machine_makes_no_pair_but_reasons():
+def test_another_spec_makes_no_pair_and_another_version_one_that_says_so():
     wide = GPU.model_copy(update={"spec": change(GPU.spec, batch_size=64)})
     assert analysis.pairings([CPU, wide]) == []
-    assert analysis.unpaired([CPU, wide], []) == {
-        wide.run_id: ["batch size is 64 against 32"],
-        CPU.run_id: ["batch size is 32 against 64"],
-    }
     older = GPU.model_copy(update={"environment": {"torch": "2.4.1"}})
     [pairing] = analysis.pairings([CPU, older])
-    assert pairing.gain is None
+    assert pairing.gain.ratio == pytest.approx(343 / 22.8)
+    assert pairing.grade == "other machines or versions"
     assert pairing.reasons == ("torch is 2.13.0 against 2.4.1",)
-
-
-def test_runs_in_a_fair_pair_or_of_one_kind_need_no_reasons():
-    assert analysis.unpaired([CPU, GPU], analysis.pairings([CPU, GPU])) == {}
-    assert analysis.unpaired([CPU, named(CPU, "again")], []) == {}
 
 
 def test_seed_epochs_and_the_way_the_gpu_is_off_do_not_part_a_spec():
@@ -324,7 +320,6 @@ def test_of_many_repeats_the_newest_are_taken():
     [pairing] = analysis.pairings([*many, GPU])
     assert pairing.gain.pairs == NEWEST
     assert "cpu-0" in pairing.cpu_runs
-    assert analysis.unpaired([*many, GPU], [pairing]) == {}
 
 
 @pytest.mark.parametrize(

@@ -191,17 +191,35 @@ def test_compare_prints_one_document_with_ratios(cnnlab, ids):
     assert found["results"][ids[0]]["last"]["epoch"] == 3
 
 
-def test_where_speeds_cannot_be_compared_there_are_reasons_and_no_ratios(cnnlab, ids):
+def test_where_more_than_the_device_differs_the_number_says_whose_it_is(cnnlab, ids):
     other = change(PRESETS["tiny"].spec, batch_size=64)
     odd = add_run(History(), name="[/bold] odd", spec=other, status=Status.STOPPED)
     found = json.loads(cnnlab("compare", ids[1], odd, "--json")[1])
     (pair,) = found["pairs"]
     assert pair["reasons"] == ["batch size is 32 against 64"]
-    assert (pair["speed_up"], pair["ratios"]) == (None, {})
+    assert pair["speed_up"] is None
+    speed, accuracy = pair["speed"], pair["accuracy"]
+    assert speed["ratio"] == pytest.approx(20 / 12)
+    assert speed["low"] <= speed["ratio"] <= speed["high"]
+    assert (speed["grade"], speed["differs"]) == ("one thing differs", ["batch_size"])
+    assert accuracy["difference"] == 0
+    assert accuracy["low"] == pytest.approx(-accuracy["high"])
+    assert set(found["ranking"]) == {"speed", "time_to_accuracy", "accuracy", "memory", "energy"}
+    assert found["ranking"]["speed"]["best"] == found["take"]["speed"] == odd
     code, said, _ = cnnlab("compare", ids[1], odd)
     assert code == 0
-    assert "No fair verdict: batch size is 32 against 64." in said
-    assert "[/bold] odd" in said
+    assert "Batch size 64 is 1.67 times as fast as batch size 32" in said
+    assert "Take for speed “[/bold] odd”" in said
+
+
+def test_runs_that_did_other_work_have_no_ratio_and_say_why(cnnlab, ids):
+    odd = add_run(History(), name="odd", spec=change(PRESETS["tiny"].spec, dataset="mnist"))
+    found = json.loads(cnnlab("compare", ids[1], odd, "--json")[1])
+    (pair,) = found["pairs"]
+    assert pair["speed"]["grade"] == pair["accuracy"]["grade"] == "other work"
+    assert pair["speed"]["ratio"] is pair["accuracy"]["difference"] is None
+    assert "data set is shapes against mnist" in pair["speed"]["why"]
+    assert "“odd” did other work" in found["left_out"]
 
 
 @pytest.mark.parametrize("pick", [lambda ids: ids[:1], lambda ids: [ids[0], ids[0][:11]]])

@@ -1,14 +1,15 @@
-"""How much faster one device is, where runs differ in it alone; else why nobody can say."""
+"""Verdicts on a page: who is faster, who is better, what that is worth, which one to take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from cnnlab import analysis, words
-from cnnlab.analysis import Pairing
+from cnnlab.analysis import Grade, Pairing
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, RunCard, network_name
 from cnnlab.ui import tables
@@ -19,11 +20,12 @@ MOST_UNFOLDED, MOST_RUNS_SAID = 8, 30
 
 
 def verdict(cards: Sequence[RunCard], names: Sequence[str]) -> None:
-    """How much faster, where runs differ in their device alone; else the reasons for no number."""
+    """Of two runs the one against the other; of more, which one to take, and each against the
+    first."""
     if len(cards) == 2:
         _pair(cards[0], cards[1])
     elif len(cards) > 2:
-        _groups(cards, names)
+        _several(cards, names)
 
 
 def of_runs(run_ids: Sequence[str]) -> None:
@@ -37,63 +39,58 @@ def of_runs(run_ids: Sequence[str]) -> None:
 
 
 def _pair(first: RunCard, second: RunCard) -> None:
-    reasons = analysis.comparability(first, second)
-    if not reasons:
-        st.header(tables.plain(analysis.verdict(first, second)), anchor=False)
+    found = analysis.between(first, second)
+    said = tables.plain(analysis.sentence(first, second, found))
+    if found.speed.ratio is None:
+        st.warning(said, icon=":material/balance:")
         return
-    bullets = "\n".join(f"- {tables.plain(reason)}" for reason in reasons)
-    st.warning(f"**No fair verdict on speed, because:**\n{bullets}", icon=":material/balance:")
+    st.header(said, anchor=False)
+    grade_badge(found.speed.grade)
 
 
-def _groups(cards: Sequence[RunCard], names: Sequence[str]) -> None:
+def grade_badge(grade: Grade) -> None:
+    """What a number is worth, as a chip that looks the same on every page."""
+    icon, colour, help_ = BADGES[grade]
+    st.badge(grade.value.capitalize(), icon=icon, color=colour, help=help_)
+
+
+BADGES: dict[Grade, tuple[str, Literal["green", "blue", "orange", "gray"], str]] = {
+    Grade.NOTHING: (
+        ":material/equal:",
+        "gray",
+        "How far repeats of one thing lie apart.",
+    ),
+    Grade.ONE: (":material/check:", "green", "The number is this one thing's."),
+    Grade.SEVERAL: (":material/layers:", "blue", "The number is theirs together."),
+    Grade.MACHINES: (":material/devices:", "blue", "The number is the machines' or versions' too."),
+    Grade.DISTURBED: (":material/warning:", "orange", "The number is about right at best."),
+    Grade.OTHER_WORK: (":material/block:", "gray", "A ratio would mean nothing."),
+}
+"""Icon, colour and meaning of each grade."""
+
+
+def _several(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     newest = sorted(cards, key=lambda card: card.created_at, reverse=True)
-    found = analysis.pairings(newest)
-    fair = [pairing for pairing in found if pairing.gain]
-    if len(fair) == 1:
-        st.header(tables.plain(speed_up_text(fair[0])), anchor=False)
-    elif fair:
-        _pairs_table(fair)
-    elif len({tables.kind_of(card) for card in cards}) == 1:
-        _on_one_kind(cards, names)
-    _unfair(
-        analysis.unpaired(newest, found), dict(zip((c.run_id for c in cards), names, strict=True))
-    )
-
-
-def _on_one_kind(cards: Sequence[RunCard], names: Sequence[str]) -> None:
-    """What the report and the command line say of runs whose devices are of one kind."""
-    st.caption(
-        "All of these ran on one kind of device, so there is no speed-up of one over another."
-    )
-    said = analysis.verdicts(cards, names)
+    found = [pairing for pairing in analysis.pairings(newest) if pairing.gain]
+    choice, *each = analysis.verdicts(cards, names)
+    if len(found) == 1:
+        st.header(tables.plain(speed_up_text(found[0])), anchor=False)
+        grade_badge(found[0].grade)
+    elif found:
+        _pairs_table(found)
+    st.markdown(f"**{tables.plain(choice)}**")
     with st.expander(
         f"Each of them against {tables.plain(names[0])}",
         icon=":material/balance:",
-        expanded=len(said) <= MOST_UNFOLDED,
+        expanded=len(each) <= MOST_UNFOLDED,
     ):
-        _listed([f"- {tables.plain(text)}" for text in said])
+        _listed([f"- {tables.plain(text)}" for text in each])
 
 
 def _listed(lines: Sequence[str]) -> None:
     st.markdown("\n".join(lines[:MOST_RUNS_SAID]))
     if len(lines) > MOST_RUNS_SAID:
         st.caption(f"And {words.count(len(lines) - MOST_RUNS_SAID)} more.")
-
-
-def _unfair(reasons: Mapping[str, list[str]], names: Mapping[str, str]) -> None:
-    if not reasons:
-        return
-    lines = [
-        f"- {tables.plain(names[run_id])}: {tables.plain('; '.join(why[:4]))}"
-        + (f"; and {len(why) - 4} more" if len(why) > 4 else "")
-        for run_id, why in reasons.items()
-    ]
-    with st.expander(
-        f"No fair speed-up for {words.count(len(lines))} of these runs, and why",
-        icon=":material/balance:",
-        expanded=len(lines) <= MOST_UNFOLDED,
-    ):
-        _listed(lines)
 
 
 def speed_up_text(pairing: Pairing) -> str:
@@ -127,7 +124,7 @@ def repeats(pairing: Pairing) -> str:
 def _pairs_table(found: Sequence[Pairing]) -> None:
     frame = pd.DataFrame([_pair_row(pairing) for pairing in found])
     if not any(pairing.reasons for pairing in found):
-        frame = frame.drop(columns="Why withheld")
+        frame = frame.drop(columns="What else bears on it")
     st.dataframe(
         frame,
         hide_index=True,
@@ -141,7 +138,7 @@ def _pair_row(pairing: Pairing) -> dict[str, str | int]:
     return {
         "Network": network_name(spec.model),
         "Data set": spec.dataset,
-        "Speed-up": f"{words.number(gain.ratio)} times" if gain else "withheld",
+        "Speed-up": f"{words.number(gain.ratio)} times" if gain else "not measured",
         "Lowest to highest": _range(gain.least, gain.most) if gain else words.UNKNOWN,
         "Runs": f"{len(pairing.cpu_runs)} CPU, {len(pairing.accelerator_runs)} GPU",
         "CPU": pairing.cpu,
@@ -149,7 +146,8 @@ def _pair_row(pairing: Pairing) -> dict[str, str | int]:
         "Batch": spec.batch_size,
         "Precision": spec.precision,
         "Engine": spec.engine,
-        "Why withheld": "; ".join(pairing.reasons),
+        "Worth": pairing.grade.value,
+        "What else bears on it": "; ".join(pairing.reasons),
     }
 
 
@@ -169,7 +167,6 @@ def pairs_of_history(runs: Sequence[RunSummary]) -> None:
         with folded:
             _pairs_table(analysis.pairings(cards_of([by_id[run_id] for run_id in wanted])))
             st.caption(
-                "Seconds of an epoch on the CPU over those on the accelerator: the median of all "
-                "fair pairs of runs, of the newest 20 on each device. Of the fields that decide "
-                "speed, only the device differs."
+                "Seconds of an epoch on the CPU over those on the accelerator: the median of the "
+                "pairs of runs that differ in least beside the device, of the newest 20 on each."
             )

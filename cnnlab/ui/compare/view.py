@@ -9,6 +9,8 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from cnnlab import analysis, words
+from cnnlab.analysis import Grade
+from cnnlab.analysis.ranking import NAMES
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard, label
 from cnnlab.ui import live, tables
@@ -29,8 +31,8 @@ def empty(*, any_runs: bool) -> None:
         st.subheader("No runs chosen" if any_runs else "No runs yet", anchor=False)
         st.write(
             "The runs you choose are laid over each other here: loss, accuracy and step time, what "
-            "differs between them, and how much faster one device is, where that is a fair thing "
-            "to say."
+            "differs between them, how much faster and how much better each is, and what that "
+            "number is worth."
         )
         if any_runs:
             st.write("Choose some above, or tick them in the history.")
@@ -120,27 +122,28 @@ def _results(cards: Sequence[RunCard], names: Sequence[str], origins: Sequence[s
         alt="What each run came to, a row each; a star marks the best of a column.",
     )
     if len(cards) > 1:
-        st.caption(_what_stars_mean(cards, known))
+        st.caption(_what_stars_mean(cards, known, analysis.rank(cards, names)))
 
 
-def _what_stars_mean(cards: Sequence[RunCard], known: Sequence[str]) -> str:
-    said = ["★ the best of its column."]
-    if not analysis.fair_times(cards):
-        said.append(
-            "Times, rates and energy bear none: no fair verdict on them is possible, for the "
-            "reasons at the top."
-        )
-    elif len({len(card.epochs) for card in cards}) > 1:
+def _what_stars_mean(
+    cards: Sequence[RunCard], known: Sequence[str], standing: analysis.Standing
+) -> str:
+    """What a star is worth, and where there is none."""
+    said = ["★ the best of its column.", standing.left_out]
+    if not standing.left_out and len({len(card.epochs) for card in cards}) > 1:
         said.append("Whole fits bear none, for they were not of equally many epochs.")
+    grades = sorted({grade.value for grade in standing.grades.values()} - {Grade.NOTHING.value})
+    if grades:
+        said.append(f"Times against the first run: {', '.join(grades)}.")
     if "joules" in known:
         said.append("Energy of whole fits.")
-    return " ".join(said)
+    said += [f"{NAMES[x.quality]}: {x.note}." for x in standing.rankings if x.note]
+    return " ".join(filter(None, said))
 
 
 def _middle(cards: Sequence[RunCard]) -> int:
     """A validation accuracy in per cent that every run with epochs reached, or nearly."""
-    best = [max(row.val_accuracy for row in card.epochs) for card in cards if card.epochs]
-    return min(max(int(100 * min(best, default=0.5)), 1), 100)
+    return min(max(int(100 * analysis.reached_by_all(cards)), 1), 100)
 
 
 def _starred(write: Callable[[float], str], best: float | None) -> Callable[[float], str]:

@@ -120,7 +120,7 @@ def test_names_with_markup_are_text(history: History) -> None:
     one = add_run(history, name=name)
     two = add_run(history, name=name, epochs=0, status=Status.FAILED)
     app = compare(one, two)
-    assert r"\*\*Bold\*\* \[link\](http\://x) \<b\>" in said(app, "warning")
+    assert r"\*\*Bold\*\* \[link\](http\://x) \<b\>" in said(app, "header")
     assert all("**Bold**" not in str(item.value) for item in app.markdown)
     assert name in results(app)["Run"][0]
 
@@ -135,13 +135,23 @@ def test_two_runs_that_differ_in_device_alone_get_a_speed_up(history: History) -
         assert heard(compare(*order), "header").startswith("The GPU is 15 times as fast: ")
 
 
-def test_two_runs_that_did_other_work_get_the_reasons_and_no_number(history: History) -> None:
-    slow = add_run(history, spec=TINY, device=CPU, step_ms=150.0)
+def test_two_runs_that_differ_in_several_things_get_the_number_and_all_their_names(
+    history: History,
+) -> None:
+    slow = add_run(history, name="Slow", spec=TINY, device=CPU, step_ms=150.0)
     other = change(TINY, batch_size=64, engine="stock")
-    fast = add_run(history, spec=other, device=CARD, step_ms=10.0)
+    fast = add_run(history, name="Fast", spec=other, device=CARD, step_ms=10.0)
     app = compare(slow, fast)
-    assert "batch size is 32 against 64" in heard(app, "warning")
-    assert "engine is fast against stock" in heard(app, "warning")
+    assert "“Fast” is 15 times as fast as “Slow”" in heard(app, "header")
+    assert "batch size is 32 against 64" in heard(app, "header")
+    assert "engine is fast against stock" in heard(app, "header")
+    assert "Several things differ" in said(app)
+
+
+def test_two_runs_that_did_other_work_get_the_reason_and_no_number(history: History) -> None:
+    one = add_run(history, spec=TINY, step_ms=150.0)
+    app = compare(one, add_run(history, spec=change(TINY, dataset="mnist"), step_ms=10.0))
+    assert "data set is shapes against mnist" in heard(app, "warning")
     assert "times as fast" not in said(app)
 
 
@@ -153,7 +163,7 @@ def test_repeats_give_the_speed_up_its_spread(history: History) -> None:
     assert "2 runs on the CPU, 2 on the GPU" in text
 
 
-def test_runs_of_several_specs_are_paired_and_the_unfair_ones_named(history: History) -> None:
+def test_of_several_runs_one_is_taken_and_each_held_against_the_first(history: History) -> None:
     other = change(TINY, batch_size=64)
     runs = [
         add_run(history, name="A", device=CPU, step_ms=100.0),
@@ -162,7 +172,8 @@ def test_runs_of_several_specs_are_paired_and_the_unfair_ones_named(history: His
     ]
     app = compare(*runs)
     assert "The GPU is 10 times as fast" in said(app, "header")
-    assert "C: batch size is 64 against 32" in heard(app, "markdown")
+    assert "Take for speed “C” (2 times as fast as the next)" in heard(app, "markdown")
+    assert "A and C: “C” is 20 times as fast as “A”" in heard(app, "markdown")
 
 
 def test_pairs_of_the_whole_history_are_found_when_asked_for(history: History) -> None:
@@ -280,11 +291,10 @@ def test_of_one_kind_of_device_the_page_says_what_the_report_says(history: Histo
     app = compare(*runs)
     for sentence in verdicts([history.card(run) for run in runs]):
         assert sentence in heard(app, "markdown")
-    assert "No fair verdict" in heard(app, "markdown")
-    assert "Times, rates and energy bear none" in said(app, "caption")
+    assert "Times against the first run: one thing differs." in said(app, "caption")
     table = next(item for item in app.dataframe if "Run" in item.value.columns)
     shown = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_all().to_pandas()
-    assert "★" not in "".join(shown["Step (ms)"])
+    assert list(shown["Step (ms)"]) == ["10 ★", "20", "30"]
 
 
 def test_runs_of_one_name_are_told_apart_by_what_stands_first(history: History) -> None:
