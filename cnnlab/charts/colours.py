@@ -1,56 +1,77 @@
-"""What each colour means, and which run has which."""
+"""What each colour means, and which run has which.
+
+Colour tells runs apart (`IDENTITIES`). A device is told by a word or a dash; only where a chart
+holds nothing but devices against each other do they have a hue (`CPU`, `ACCELERATOR`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from cnnlab.analysis import DeviceKind
+Theme = Literal["light", "dark"]
 
-Family = DeviceKind | Literal["reference"]
+CPU, ACCELERATOR = "#0072B2", "#E69F00"
+"""The two ends of a map on which one device is held against the other."""
+REFERENCE = "#7A7A7A"
+"""What was published and not measured here; to be told from both grounds."""
+REFERENCES = (REFERENCE, "#8F8377", "#5E7B75", "#8E7C93", "#949CA3")
 
-CPU, ACCELERATOR, REFERENCE = "#0072B2", "#E69F00", "#7A7A7A"
-COLOURS: dict[Family, str] = {"cpu": CPU, "accelerator": ACCELERATOR, "reference": REFERENCE}
-# Shades that stay apart on white and on dark ground, for several runs of one family. They were
-# chosen for the largest least distance (CIELAB) between any two, seen with full colour vision and
-# without red, green or blue cones.
-SHADES: dict[Family, tuple[str, ...]] = {
-    "cpu": (CPU, "#56B4E9", "#8C7FFF", "#4430F2", "#2A9DB0"),
-    "accelerator": (ACCELERATOR, "#D55E00", "#7D5540", "#CCB770", "#C08A6A"),
-    "reference": (REFERENCE, "#A8A8A8", "#5E6B75", "#8F8377", "#949CA3"),
+# Found by search, for the largest least distance (CIELAB) between any two and to the grey of what
+# was published, as full colour vision sees them and as eyes without red, green or blue cones do
+# (Machado et al. 2009), with 3:1 at least against the ground. A place has about the same hue in
+# both themes, as far as that leaves them apart.
+IDENTITIES: dict[Theme, tuple[str, ...]] = {
+    "light": (
+        *("#2121FF", "#B58463", "#006300", "#DE4AEF", "#639419"),
+        *("#7B08BD", "#299CB5", "#943A4A", "#5A4294", "#7B3A6B"),
+    ),
+    "dark": (
+        *("#42CEFF", "#EFA5AD", "#199452", "#CE52AD", "#29FF00"),
+        *("#AD42FF", "#A5EF94", "#948400", "#9C84F7", "#CECE5A"),
+    ),
 }
+PLACES = len(IDENTITIES["light"])
 
-# Nothing is told by colour alone: each shade of a family has its own shape of point.
-SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
+# Nothing is told by colour alone: each place has its own shape of point as well.
+SHAPES = (
+    *("circle", "square", "triangle-up", "diamond", "cross"),
+    *("triangle-down", "triangle-right", "triangle-left"),
+    "M-1,-1L1,1M1,-1L-1,1M-0.3,-1L0.3,-1L0.3,1L-0.3,1Z",
+    "M0,-1.2L0.4,-0.4L1.2,0L0.4,0.4L0,1.2L-0.4,0.4L-1.2,0L-0.4,-0.4Z",
+)
 
 
 def shape_of(colour: str) -> str:
     """The shape of the points of a run that has this colour."""
-    for shades in SHADES.values():
-        if colour in shades:
-            return SHAPES[shades.index(colour)]
+    for colours in IDENTITIES.values():
+        if colour in colours:
+            return SHAPES[colours.index(colour)]
     return SHAPES[0]
 
 
-def run_colours(
-    families: Mapping[str, Family], before: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """A colour for each run id, of its family's hue.
+def run_places(runs: Iterable[str], before: Mapping[str, int] | None = None) -> dict[str, int]:
+    """A place in the palette for each run id, the ones that are used least first.
 
-    The first run of a family has the family's own colour, each further one the shade that is used
-    least. A run that had a colour `before` keeps it, so choosing others recolours nobody, unless
-    that would draw it like another although a shade is free.
+    A run that had a place `before` keeps it, so choosing others recolours nobody, unless that
+    would draw it like another although a place is free.
     """
-    sizes, used = Counter(families.values()), Counter[str]()
-    kept: dict[str, str] = {}
-    for run_id, family in families.items():
-        colour, shades = (before or {}).get(run_id), SHADES[family]
-        if colour in shades and used[colour] < -(-sizes[family] // len(shades)):
-            kept[run_id] = colour
-            used[colour] += 1
-    colours: dict[str, str] = {}
-    for run_id, family in families.items():
-        colours[run_id] = kept.get(run_id) or min(SHADES[family], key=used.__getitem__)
-        used[colours[run_id]] += run_id not in kept
-    return colours
+    wanted = list(dict.fromkeys(runs))
+    most, used = -(-len(wanted) // PLACES), Counter[int]()
+    kept: dict[str, int] = {}
+    for run_id in wanted:
+        place = (before or {}).get(run_id)
+        if place is not None and used[place] < most:
+            kept[run_id] = place
+            used[place] += 1
+    places: dict[str, int] = {}
+    for run_id in wanted:
+        places[run_id] = kept.get(run_id, min(range(PLACES), key=used.__getitem__))
+        used[places[run_id]] += run_id not in kept
+    return places
+
+
+def run_colours(runs: Iterable[str], theme: Theme = "light") -> dict[str, str]:
+    """A colour for each of some runs that were given none before, in their order."""
+    return {run_id: IDENTITIES[theme][place] for run_id, place in run_places(runs).items()}

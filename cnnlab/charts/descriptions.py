@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 ALT_TEXT = {
-    "loss": "Line chart of the loss: training as a solid line, the mean of each epoch so far from "
-    "its tenth batch on, validation dashed with points.",
-    "accuracy": "Line chart of the accuracy: training solid, the mean of each epoch so far from "
-    "its tenth batch on, validation dashed with points.",
+    "loss": "Line chart of the loss: training as a thin line, the mean of each epoch so far "
+    "from its tenth batch on, validation as a strong one with points.",
+    "accuracy": "Line chart of the accuracy: training thin, the mean of each epoch so far from "
+    "its tenth batch on, validation strong with points.",
     "step_times": "Line chart of the time each training step took, with its rolling median.",
     "step_histogram": "Bar chart of how many steps took how many milliseconds.",
     "throughput": "Line chart of the images, or sequences, trained per second over time.",
@@ -15,13 +15,13 @@ ALT_TEXT = {
     "overlay_accuracy": "Line chart of the accuracy of several runs, one colour each.",
     "overlay_step_ms": "Line chart of the step times of several runs, one colour each.",
     "compare_accuracy": "Line chart of the accuracy of the chosen runs, one colour each: training "
-    "as solid lines, validation dashed. The table of results below has the figures.",
+    "as thin lines, validation as strong ones. The table of results below has the figures.",
     "compare_loss": "Line chart of the loss of the chosen runs, one colour each: training as "
-    "solid lines, validation dashed. The table of results below has the figures.",
+    "thin lines, validation as strong ones. The table of results below has the figures.",
     "compare_step_ms": "Line chart of the step times of the chosen runs, one colour each.",
     "compare_gap": "Line chart of how far training accuracy lies above validation accuracy, one "
     "line a run.",
-    "gap": "Line chart of one run's training accuracy, solid, and validation accuracy, dashed, "
+    "gap": "Line chart of one run's training accuracy, thin, and validation accuracy, strong, "
     "with the gap between them shaded.",
     "ledger": "Stacked bars of where each run's wall time went, phase by phase.",
 }

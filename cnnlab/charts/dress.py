@@ -140,10 +140,21 @@ def hover(base: alt.Chart) -> alt.Chart:
     return base.mark_point(size=90, opacity=0, filled=True)
 
 
-def dashes(legend: alt.Legend | None) -> alt.StrokeDash:
-    """Training solid, validation dashed."""
-    scale = alt.Scale(domain=["training", "validation"], range=[[1, 0], [6, 4]])
-    return alt.StrokeDash("split:N", title=None, scale=scale, legend=legend)
+SPLITS = ["training", "validation"]
+STRONG = 3  # pixels
+
+
+def widths(legend: alt.Legend | None) -> alt.StrokeWidth:
+    """Training thin, validation strong: the one that counts leads."""
+    scale = alt.Scale(domain=SPLITS, range=[1.25, STRONG])
+    return alt.StrokeWidth("split:N", title=None, scale=scale, legend=legend)
+
+
+def paleness(shown: alt.Parameter, strongest: float = 1.0) -> alt.Opacity:
+    """Training pale, validation strong, and what the legend hides all but gone."""
+    scale = alt.Scale(domain=SPLITS, range=[0.6 * strongest, strongest])
+    by_split = alt.Opacity("split:N", title=None, scale=scale, legend=None)
+    return alt.condition(shown, by_split, alt.value(0.08))
 
 
 def validation_points(base: alt.Chart) -> alt.Chart:

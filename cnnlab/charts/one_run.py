@@ -5,20 +5,22 @@ from __future__ import annotations
 import altair as alt
 
 from cnnlab.analysis import Axis, Metric
-from cnnlab.charts.colours import ACCELERATOR, COLOURS, CPU, REFERENCE, Family
+from cnnlab.charts.colours import REFERENCE
 from cnnlab.charts.dress import (
     LARGE_NUMBERS,
     LOW,
     QUANTITIES,
     SOURCE,
+    STRONG,
     TALL,
-    dashes,
     hover,
     layered,
     once,
+    paleness,
     roomy,
     tooltip,
     validation_points,
+    widths,
     x_axis,
     x_tooltip,
     zoom,
@@ -39,10 +41,8 @@ def curve(metric: Metric, axis: Axis, colour: str) -> alt.LayerChart:
             tooltip("value", short, format_),
         ],
     )
-    dash = dashes(alt.Legend(symbolStrokeColor=colour, symbolSize=500))
-    line = base.mark_line(color=colour, strokeWidth=2.5).encode(
-        strokeDash=dash, opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1))
-    )
+    legend = alt.Legend(symbolStrokeColor=colour, symbolSize=500)
+    line = base.mark_line(color=colour).encode(strokeWidth=widths(legend), opacity=paleness(shown))
     points = validation_points(base).encode(color=alt.value(colour))
     return layered(TALL, line.add_params(shown, zoom()), points)
 
@@ -124,38 +124,38 @@ def throughput(colour: str) -> alt.LayerChart:
     return layered(LOW, line, hover(base))
 
 
-def memory() -> alt.LayerChart:
-    """Memory of the worker process and of the device's allocator, from `analysis.memory`."""
-    places = alt.Scale(domain=["process", "device"], range=[CPU, ACCELERATOR])
+def memory(colour: str) -> alt.LayerChart:
+    """Memory of the worker process, and dashed of the device's allocator: `analysis.memory`."""
+    places = alt.Scale(domain=["process", "device"], range=[[1, 0], [6, 4]])
+    legend = alt.Legend(symbolStrokeColor=colour, symbolSize=500)
     shown = alt.selection_point(name="shown", fields=["place"], bind="legend")
     base = alt.Chart().encode(
         x=x_axis("seconds", "seconds"),
         y=alt.Y("mb:Q", title="Memory (MB)", axis=alt.Axis(format=",d")),
-        color=alt.Color("place:N", title=None, scale=places),
+        strokeDash=alt.StrokeDash("place:N", title=None, scale=places, legend=legend),
         tooltip=[
             alt.Tooltip("place:N", title="Memory of the"),
             tooltip("seconds", "Wall time (s)", ",.1~f"),
             tooltip("mb", "Memory (MB)", ",.0f"),
         ],
     )
-    line = base.mark_line(strokeWidth=2.5).encode(
+    line = base.mark_line(color=colour, strokeWidth=2.5).encode(
         opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1))
     )
     return layered(LOW, line.add_params(shown, zoom()), hover(base))
 
 
-def gap(family: Family) -> alt.LayerChart:
+def gap(colour: str) -> alt.LayerChart:
     """Training and validation accuracy of one run with what lies between them shaded.
 
     From a frame with the columns epoch, accuracy, val_accuracy.
     """
-    colour = alt.value(COLOURS[family])
     share = alt.Axis(format="%")
     upper = alt.Y("accuracy:Q", title="Accuracy", axis=share, scale=alt.Scale(domainMin=0))
     lower = alt.Y("val_accuracy:Q")
     base = alt.Chart().encode(
         x=x_axis("epoch", "epoch", scale=alt.Scale(domainMin=0, padding=24)),
-        color=colour,
+        color=alt.value(colour),
         tooltip=[
             tooltip("epoch", "Epoch", ",d"),
             tooltip("accuracy", "Training accuracy", ".3~p"),
@@ -172,8 +172,8 @@ def gap(family: Family) -> alt.LayerChart:
     return layered(
         LOW,
         base.mark_area(opacity=0.2).encode(y=upper, y2="val_accuracy:Q"),
-        base.mark_line(strokeWidth=2.5, point=True).encode(y=upper).add_params(zoom()),
-        base.mark_line(strokeWidth=2.5, strokeDash=[6, 4], point=True).encode(y=lower),
+        base.mark_line(strokeWidth=1.25, point=True).encode(y=upper).add_params(zoom()),
+        base.mark_line(strokeWidth=STRONG, point=True).encode(y=lower),
         # A published run has one or two points: the gap is then this line alone.
         last.mark_rule(strokeWidth=2).encode(y=upper, y2="val_accuracy:Q"),
         *names,

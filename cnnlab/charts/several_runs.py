@@ -15,14 +15,15 @@ from cnnlab.charts.dress import (
     TALL,
     TALLEST,
     Quantity,
-    dashes,
     hover,
     layered,
     once,
+    paleness,
     roomy,
     run_tooltips,
     tooltip,
     validation_points,
+    widths,
     x_axis,
     x_tooltip,
     zoom,
@@ -86,9 +87,8 @@ def overlay(
         color=alt.Color("run:N", title=None, scale=colours, legend=names),
         tooltip=run_tooltips(axis, short, format_),
     )
-    line = base.mark_line(strokeWidth=2.5).encode(
-        strokeDash=dashes(alt.Legend(symbolSize=500, orient="bottom")),
-        opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.1)),
+    line = base.mark_line().encode(
+        strokeWidth=widths(alt.Legend(symbolSize=500, orient="bottom")), opacity=paleness(shown)
     )
     points = validation_points(base).encode(shape=_shapes(runs, names))
     return layered(height, line.add_params(shown, zoom()), points)
@@ -129,12 +129,14 @@ def comparison(
         color=alt.Color("run:N", title=None, scale=colours, legend=names),
         tooltip=run_tooltips(axis, short, format_),
     )
-    faint = alt.when(shown).then(alt.value(1 if named else 0.6)).otherwise(alt.value(0.08))
-    # A small chart among others has no room for what the others say too.
-    dash = dashes(alt.Legend(symbolSize=500, orient="bottom") if height > LOW else None)
-    line = base.mark_line(strokeWidth=2.5 if named else 1.2).encode(
-        strokeDash=alt.value([1, 0]) if measure in ("step_ms", "gap") else dash, opacity=faint
-    )
+    strongest = 1.0 if named else 0.6
+    line = base.mark_line(strokeWidth=2.5 if named else 1.2)
+    if measure in ("step_ms", "gap"):
+        line = line.encode(opacity=alt.condition(shown, alt.value(strongest), alt.value(0.08)))
+    else:
+        # A small chart among others has no room for what the others say too.
+        legend = alt.Legend(symbolSize=500, orient="bottom") if height > LOW else None
+        line = line.encode(strokeWidth=widths(legend), opacity=paleness(shown, strongest))
     seen = alt.LogicalAndPredicate(**{"and": [{"param": "shown"}, "datum.dot"]})
     dots = base.mark_point(filled=True, size=45).encode(
         opacity=alt.condition(seen, alt.value(1), alt.value(0)), shape=_shapes(runs, names)

@@ -1,6 +1,13 @@
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const atNight = JSON.parse(document.getElementById("specs").dataset.atNight);
 let drawn = [];
+
+// The colours of runs are others on dark ground, where the ones of paper would be too dark.
+function coloured(spec) {
+  if (!dark.matches) return spec;
+  return JSON.parse(JSON.stringify(spec), (_, value) => atNight[value] ?? value);
+}
 
 function ink() {
   const [text, line] = dark.matches ? ["#d6d6d6", "#3a3d42"] : ["#333333", "#dcdfe3"];
@@ -24,7 +31,7 @@ async function draw() {
   };
   const places = [...document.querySelectorAll("[data-chart]")];
   drawn = await Promise.all(
-    places.map((place) => vegaEmbed(place, specs[place.dataset.chart], options)),
+    places.map((place) => vegaEmbed(place, coloured(specs[place.dataset.chart]), options)),
   );
 }
 

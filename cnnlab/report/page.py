@@ -15,7 +15,7 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from cnnlab.charts import Spec
+from cnnlab.charts import IDENTITIES, Spec
 from cnnlab.report.story import tell
 from cnnlab.spec import RunCard
 
@@ -36,7 +36,11 @@ def html(cards: Sequence[RunCard], origins: Mapping[str, str] | None = None) -> 
     drawn = {chart.key: _wide(chart.spec) for chart in story.charts}
     script = _script()
     page = _TEMPLATES.from_string(_file("page.html")).render(
-        story=story, policy=_policy(script), specs=_embedded(drawn), script=Markup(script)
+        story=story,
+        policy=_policy(script),
+        specs=_embedded(drawn),
+        at_night=json.dumps(dict(zip(*IDENTITIES.values(), strict=True))),
+        script=Markup(script),
     )
     # Half a character, as a hurried cut of a text leaves it, has no place in UTF-8.
     return page.encode("utf-8", errors="replace")

@@ -257,7 +257,7 @@ def _charts(cards: Sequence[RunCard], names: Sequence[str]) -> Iterable[Chart]:
 
 
 def _of_one(card: RunCard) -> Iterable[Chart]:
-    series, colour = analysis.Series.of(card.steps), charts.COLOURS[kind_of(card)]
+    series, colour = analysis.Series.of(card.steps), charts.IDENTITIES["light"][0]
     frame = _curves(card, "epoch")
     for metric in analysis.METRICS:
         spec = charts.curve_spec(metric, "epoch", colour)
@@ -269,7 +269,7 @@ def _of_one(card: RunCard) -> Iterable[Chart]:
 
 def _of_many(shown: Mapping[str, RunCard]) -> Iterable[Chart]:
     by_age = sorted(shown, key=lambda name: shown[name].created_at)
-    colours = charts.run_colours({name: kind_of(shown[name]) for name in by_age})
+    colours = charts.run_colours(by_age)
     runs = tuple((name, colours[name]) for name in shown)
     for axis, against in AXES.items():
         frames = {name: _curves(card, axis) for name, card in shown.items()}

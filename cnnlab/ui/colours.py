@@ -5,36 +5,42 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+import streamlit as st
+
 from cnnlab import charts
 from cnnlab.spec import RunCard
-from cnnlab.ui import tables
 from cnnlab.ui.held import Held
 
 
+def theme() -> charts.Theme:
+    """The theme that this browser shows; light where it has not said yet."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
 class Palette:
-    """The colours that runs were given, by run id."""
+    """The places in the palette that runs were given, by run id."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._given: dict[str, str] = {}
+        self._given: dict[str, int] = {}
 
     def of_runs(self, cards: Sequence[RunCard]) -> dict[str, str]:
-        """A colour for each run id, apart from each other as far as there are shades.
+        """A colour for each run id, apart from each other as far as there are colours.
 
         A run keeps what it was first given, except beside an older one that has the same. New ones
         are served oldest first, so that the order in which they were chosen does not matter.
         """
         by_age = sorted(cards, key=lambda card: (card.created_at, card.run_id))
-        families = {card.run_id: tables.kind_of(card) for card in by_age}
         with self._lock:
-            colours = charts.run_colours(families, self._given)
-            self._given = colours | self._given
-        return colours
+            places = charts.run_places([card.run_id for card in by_age], self._given)
+            self._given = places | self._given
+        colours = charts.IDENTITIES[theme()]
+        return {run_id: colours[place] for run_id, place in places.items()}
 
     def of_run(self, card: RunCard) -> str:
-        """The colour of a run on a page of its own: what it was given, else its kind's."""
-        kind = tables.kind_of(card)
-        return charts.run_colours({card.run_id: kind}, self._given)[card.run_id]
+        """The colour of a run on a page of its own: what it was given, else the first."""
+        place = charts.run_places([card.run_id], self._given)[card.run_id]
+        return charts.IDENTITIES[theme()][place]
 
 
 palette = Held(Palette, lambda _: None)

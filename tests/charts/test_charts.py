@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+from collections import Counter
 from itertools import combinations
 
 import altair as alt
@@ -51,7 +52,7 @@ CHARTS = {
         analysis.step_histogram(SERIES),
     ),
     "throughput": (lambda: charts.throughput_spec(charts.CPU), analysis.throughput(SERIES, 32)),
-    "memory": (lambda: charts.memory_spec(), analysis.memory(SERIES)),
+    "memory": (lambda: charts.memory_spec(charts.CPU), analysis.memory(SERIES)),
     "overlay_loss": (lambda: charts.overlay_spec("loss", "epoch", RUNS), OVERLAY),
     "overlay_accuracy": (lambda: charts.overlay_spec("accuracy", "seconds", RUNS), OVERLAY),
     "overlay_step_ms": (lambda: charts.overlay_spec("step_ms", "step", RUNS), OVERLAY),
@@ -62,7 +63,7 @@ CHARTS = {
         )
         for measure in charts.MEASURES
     },
-    "gap": (lambda: charts.gap_spec("cpu"), GAP),
+    "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
 }
 ZOOMED = [name for name in CHARTS if name != "ledger"]
@@ -175,7 +176,7 @@ def tooltips_of(value) -> list[dict]:
     return []
 
 
-def test_the_device_decides_the_colour_and_the_axis_its_title():
+def test_the_run_decides_the_colour_and_the_axis_its_title():
     cpu = json.dumps(charts.curve_spec("loss", "step", charts.CPU))
     gpu = json.dumps(charts.curve_spec("loss", "seconds", charts.ACCELERATOR))
     assert charts.CPU in cpu
@@ -193,12 +194,10 @@ def test_the_bars_of_the_ledger_stand_in_the_order_given_and_phases_in_theirs():
 # --- colours --------------------------------------------------------------------------------
 
 
-def test_each_run_has_a_colour_of_its_family_and_no_two_the_same():
-    runs = {"a": "cpu", "b": "accelerator", "c": "cpu", "d": "reference", "e": "cpu"}
-    colours = charts.run_colours(runs)
-    assert len(set(colours.values())) == len(runs)
-    assert all(colours[run] in charts.SHADES[family] for run, family in runs.items())
-    assert (colours["a"], colours["b"], colours["d"]) == tuple(charts.COLOURS.values())
+def test_no_two_runs_have_one_colour_while_there_are_others():
+    runs = [str(number) for number in range(10)]
+    assert len(set(charts.run_colours(runs).values())) == 10
+    assert len(set(charts.run_colours(runs, "dark").values())) == 10
 
 
 # What the eye makes of linear RGB without its red, green or blue cones (Machado et al. 2009).
@@ -220,22 +219,36 @@ def seen(colour: str, eye: str) -> np.ndarray:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
+GROUNDS = {"light": "#FFFFFF", "dark": "#12171D"}
+
+
 @pytest.mark.parametrize("eye", EYES)
-@pytest.mark.parametrize("family", ["cpu", "accelerator"])
-def test_shades_stay_apart_for_every_eye_and_so_do_the_shapes(family, eye):
-    shades = charts.SHADES[family]
-    apart = {
-        pair: float(np.linalg.norm(seen(pair[0], eye) - seen(pair[1], eye)))
-        for pair in combinations(shades, 2)
-    }
-    assert min(apart.values()) > 10
-    assert min(away for pair, away in apart.items() if set(pair) <= set(shades[:3])) > 17
-    assert len({shape_of(shade) for shade in shades}) == len(shades)
+@pytest.mark.parametrize("theme", GROUNDS)
+def test_ten_colours_stay_apart_for_every_eye_and_from_the_published_grey(theme, eye):
+    colours = charts.IDENTITIES[theme]
+    assert len(colours) >= 10
+    apart = [
+        float(np.linalg.norm(seen(one, eye) - seen(other, eye)))
+        for one, other in combinations([*colours, charts.REFERENCE], 2)
+    ]
+    assert min(apart) > 17
+
+
+@pytest.mark.parametrize("theme", GROUNDS)
+def test_every_colour_of_a_run_stands_out_from_the_ground_and_has_its_own_shape(theme):
+    def luminance(colour: str) -> float:
+        return float(((seen(colour, "all")[0] + 16) / 116) ** 3)
+
+    ground = luminance(GROUNDS[theme])
+    for colour in (*charts.IDENTITIES[theme], charts.REFERENCE):
+        darker, lighter = sorted((luminance(colour), ground))
+        assert (lighter + 0.05) / (darker + 0.05) >= 3
+    assert len({shape_of(colour) for colour in charts.IDENTITIES[theme]}) >= 10
 
 
 def test_each_run_of_a_legend_has_its_shape():
     spec = charts.comparison_spec(
-        "loss", "epoch", tuple(zip("ab", charts.SHADES["cpu"], strict=False))
+        "loss", "epoch", tuple(zip("ab", charts.IDENTITIES["light"], strict=False))
     )
     points = spec["layer"][1]["encoding"]
     assert points["shape"]["scale"]["range"] == ["circle", "square"]
@@ -250,32 +263,26 @@ def test_no_point_lies_on_the_frame(name):
 
 
 def test_a_run_added_at_the_end_changes_no_other_colour():
-    runs = {"a": "cpu", "b": "accelerator"}
-    colours = charts.run_colours(runs)
-    assert colours.items() <= charts.run_colours(runs | {"c": "cpu"}).items()
+    places = charts.run_places("ab")
+    assert places.items() <= charts.run_places("abc").items()
 
 
-def test_more_runs_than_shades_still_get_colours():
-    colours = charts.run_colours({str(number): "cpu" for number in range(12)})
-    assert set(colours.values()) == set(charts.SHADES["cpu"])
+def test_more_runs_than_colours_share_them_evenly():
+    places = charts.run_places(map(str, range(23)))
+    assert set(Counter(places.values()).values()) == {2, 3}
 
 
 def test_a_run_keeps_its_colour_whoever_goes_or_comes():
-    before = charts.run_colours({"a": "cpu", "b": "cpu", "c": "cpu"})
-    after = charts.run_colours({"d": "cpu", "b": "cpu", "c": "cpu", "e": "accelerator"}, before)
+    before = charts.run_places("abc")
+    after = charts.run_places("dbce", before)
     assert (after["b"], after["c"]) == (before["b"], before["c"])
     assert len(set(after.values())) == 4
 
 
 def test_two_runs_that_were_given_one_colour_apart_do_not_share_it_together():
-    before = {"a": charts.CPU, "b": charts.CPU}
-    colours = charts.run_colours({"a": "cpu", "b": "cpu"}, before)
-    assert colours["a"] == charts.CPU
-    assert colours["b"] in set(charts.SHADES["cpu"]) - {charts.CPU}
-
-
-def test_a_run_that_changed_its_family_changes_its_hue():
-    assert charts.run_colours({"a": "accelerator"}, {"a": charts.CPU}) == {"a": charts.ACCELERATOR}
+    places = charts.run_places("ab", {"a": 0, "b": 0})
+    assert places["a"] == 0
+    assert places["b"] != 0
 
 
 # --- many runs ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import get_args
 
 import numpy as np
@@ -88,7 +89,7 @@ def _places(look: Look) -> Iterator[DeltaGenerator]:
 def _hint(runs: int, look: Look) -> str:
     said = [charts.ZOOM_HINT]
     if look.small:
-        said.append("Training solid, validation dashed.")
+        said.append("Training thin, validation strong.")
     if runs > charts.NAMED_RUNS and not look.small:
         said.append(f"{words.count(runs)} runs are too many for a legend: point at a line.")
     elif not look.small:
@@ -171,7 +172,7 @@ def _lines(card: RunCard, name: str, measure: Measure, axis: Progress, by_step: 
 def _one(found: list[Line], measure: Measure, look: Look, runs: dict[str, str]) -> None:
     if look.published:
         grey = [line for ref in REFERENCES.values() for line in _published(ref, measure, look.axis)]
-        shades = charts.run_colours({line.run: "reference" for line in grey})
+        shades = dict(zip(dict.fromkeys(line.run for line in grey), cycle(charts.REFERENCES)))
         found, runs = found + grey, runs | shades
     _draw(found, measure, look, runs, f"compare-{measure}", charts.TALLEST)
 
@@ -288,11 +289,11 @@ def learnt_by_heart(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     if chosen in refs:
         ref = refs[chosen]
         rows = [(p.epoch, p.accuracy, p.val_accuracy) for p in ref.points]
-        _gap_chart(rows, "reference", "As published; what lies between was not.")
+        _gap_chart(rows, charts.REFERENCE, "As published; what lies between was not.")
     else:
         card = measured[chosen][0]
         rows = [(row.epoch, row.accuracy, row.val_accuracy) for row in card.epochs]
-        _gap_chart(rows, tables.kind_of(card), analysis.past_its_best(card))
+        _gap_chart(rows, palette().of_run(card), analysis.past_its_best(card))
 
 
 def _gap(card: RunCard) -> float:
@@ -300,14 +301,14 @@ def _gap(card: RunCard) -> float:
     return gap if np.isfinite(gap) else -1.0
 
 
-def _gap_chart(rows: Sequence[tuple[int, float, float]], family: charts.Family, more: str) -> None:
+def _gap_chart(rows: Sequence[tuple[int, float, float]], colour: str, more: str) -> None:
     said = analysis.by_heart(*rows[-1][1:])
     text = f"After epoch {rows[-1][0]}: {said}."
     st.markdown(f"**{tables.plain(text)}** {tables.plain(more)}")
     frame = pd.DataFrame(rows, columns=["epoch", "accuracy", "val_accuracy"])
     st.vega_lite_chart(
         charts.packed(frame),
-        charts.gap_spec(family),
+        charts.gap_spec(colour),
         key="compare-gap-chart",
         alt=charts.alt_text("gap"),
         **charts.KEEP_ZOOM,

@@ -107,7 +107,7 @@ def rate_chart(state: RunState) -> None:
 def memory_chart(state: RunState) -> None:
     used = shared(state.series, "memory", lambda: table(analysis.memory(state.series)))
     if len(used):
-        chart("memory", used, charts.memory_spec(), state.card.run_id)
+        chart("memory", used, charts.memory_spec(palette().of_run(state.card)), state.card.run_id)
     peaks = state.card.memory
     if state.card.status.over:
         process, device = (
