@@ -150,7 +150,7 @@ def widths(legend: alt.Legend | None) -> alt.StrokeWidth:
     return alt.StrokeWidth("split:N", title=None, scale=scale, legend=legend)
 
 
-def paleness(shown: alt.Parameter, strongest: float = 1.0) -> alt.Opacity:
+def paleness(shown: alt.Parameter, strongest: float = 1.0) -> Any:
     """Training pale, validation strong, and what the legend hides all but gone."""
     scale = alt.Scale(domain=SPLITS, range=[0.6 * strongest, strongest])
     by_split = alt.Opacity("split:N", title=None, scale=scale, legend=None)
