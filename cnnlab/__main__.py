@@ -11,6 +11,7 @@ import sys
 from typing import Any, get_args
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from cnnlab import datasets, devices, words
@@ -23,6 +24,8 @@ from cnnlab.commands.sweep import calibrate, sweep
 from cnnlab.commands.train import sentence, train
 from cnnlab.spec import GpuOff, LabError
 from cnnlab.version import VERSION
+
+NAME_COLUMNS = 24
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -82,22 +85,24 @@ def _summary(run: Any) -> dict[str, Any]:
 
 
 def _runs_table(found: list[Any]) -> Table:
-    table = Table("id", "name", "session", "status", "device", "parameters", "seconds")
-    for heading in ("ms/step", "images/s", "best val.", "last val."):
-        table.add_column(heading)
+    """At most 100 columns wide: what tells runs apart, and what they came to."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("id", no_wrap=True)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=NAME_COLUMNS)
+    for heading in ("status", "device"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("epochs", "took", "ms/step", "accuracy"):
+        table.add_column(heading, no_wrap=True, justify="right")
     for run in found:
         table.add_row(
             run.run_id,
-            run.name,
-            run.session,
+            escape(run.name),
             run.status,
             run.device.used if run.device else run.spec.device,
-            words.count(run.model.parameters if run.model else None),
-            words.number(run.timing.fit_seconds),
+            "" if run.sweep else f"{run.epochs_done}/{run.spec.epochs}",
+            words.duration(run.timing.fit_seconds),
             words.number(run.timing.step_ms_median),
-            words.number(run.timing.images_per_second),
             words.percent(run.best_val_accuracy),
-            words.percent(run.last_val_accuracy),
         )
     return table
 

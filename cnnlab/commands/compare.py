@@ -20,7 +20,7 @@ from cnnlab.spec import LabError, RunCard, label
 SPEEDS = ("fit_seconds", "step_ms_mean", "step_ms_median", "step_ms_p95", "images_per_second")
 
 
-@click.command()
+@click.command(short_help="Hold runs against each other.")
 @click.argument("run_ids", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def compare(run_ids: tuple[str, ...], as_json: bool) -> int:

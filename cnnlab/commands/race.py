@@ -10,13 +10,12 @@ import click
 from rich.progress import Progress, TaskID
 
 from cnnlab import datasets
+from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
     INTERRUPTED,
     emit_json,
     err,
-    make_spec,
     open_to_time,
-    spec_options,
     stop_on_signal,
 )
 from cnnlab.devices import worker_environment
@@ -40,7 +39,7 @@ POLL_SECONDS = 0.2
 HELLO_SECONDS = 120.0
 
 
-@click.command()
+@click.command(epilog=FIELDS_HELP, short_help="Race devices, or recorded runs.")
 @spec_options
 @click.option(
     "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, help="Runs on each device."

@@ -14,7 +14,7 @@ from cnnlab.sharing import PASSPHRASE, given_passphrase, host_names, new_passphr
 APP = Path(__file__).parents[2] / "app.py"
 
 
-@click.command()
+@click.command(short_help="Open the app to the network.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @click.option(
     "--host", "more_hosts", multiple=True, help="A further name visitors use, such as a proxy's."

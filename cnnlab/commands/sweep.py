@@ -20,15 +20,14 @@ from rich.table import Table
 from cnnlab import datasets, devices, models, words
 from cnnlab import sweep as sweeps
 from cnnlab.analysis import cost
+from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
     INTERRUPTED,
     emit_json,
     err,
-    make_spec,
     open_history,
     open_to_time,
     out,
-    spec_options,
     stop_on_signal,
 )
 from cnnlab.history import History, SweepRecord
@@ -48,7 +47,7 @@ log = logging.getLogger(__name__)
 BUDGET_SECONDS = 60.0
 
 
-@click.command()
+@click.command(epilog=FIELDS_HELP, short_help="Time many variants of a spec.")
 @spec_options
 @click.option("--axis", "axes", multiple=True, help=f"name=v1,v2 of {', '.join(sweeps.OFFERED)}.")
 @click.option("--devices", "named", help="Such as cpu,cuda:0.  [default: all kinds that are here]")

@@ -13,13 +13,12 @@ import click
 
 from cnnlab import checkpoints, datasets, devices, words
 from cnnlab.checkpoints import Checkpoint
+from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
     INTERRUPTED,
     emit_json,
     err,
-    make_spec,
     open_to_time,
-    spec_options,
     stop_on_signal,
 )
 from cnnlab.history import History
@@ -59,7 +58,7 @@ class Keeper:
             self.history.record(self.run_id, event)
 
 
-@click.command()
+@click.command(epilog=FIELDS_HELP, short_help="Train one model.")
 @spec_options
 @click.option("--name", help="What to call the run.")
 @click.option("--session", default="command line", show_default=True, help="Session it goes to.")
@@ -67,7 +66,7 @@ class Keeper:
 @click.option("--json", "as_json", is_flag=True, help="Print the run card on stdout.")
 def train(name: str | None, session: str, resume: str | None, as_json: bool, **options: Any) -> int:
     """Train one model and keep the run in the history."""
-    if resume and (name or any(value is not None for value in options.values())):
+    if resume and (name or any(value not in (None, ()) for value in options.values())):
         raise LabError("--resume goes on with a run as it is; leave the other options out.")
     with open_to_time() as history, stop_on_signal() as stop:
         checkpoint = None

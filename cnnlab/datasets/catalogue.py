@@ -7,7 +7,18 @@ from pathlib import Path
 from cnnlab.datasets import names, store, windows
 from cnnlab.datasets.registry import REGISTRY, Entry
 from cnnlab.datasets.windows import source
-from cnnlab.spec import ExperimentSpec, Frozen, Kind, LabError, Understood, network_name
+from cnnlab.spec import (
+    PRESETS,
+    ExperimentSpec,
+    Frozen,
+    Kind,
+    LabError,
+    Understood,
+    nearest_preset,
+    recipe_name,
+)
+
+LONGEST_NAME = 120
 
 
 class DatasetInfo(Frozen):
@@ -67,15 +78,19 @@ def info(name: str) -> DatasetInfo:
 
 
 def run_name(spec: ExperimentSpec, part_of: str = "") -> str:
-    """What a run is called when nobody says: its network and its data, in 120 signs at most.
+    """What a run is called when nobody says: its preset, its data where they are others, and what
+    was changed, in 120 signs at most.
 
     Args:
         part_of: Race or Sweep, which then stands before it.
     """
-    entry = REGISTRY.get(spec.dataset)
-    data = entry.title if entry else Path(spec.dataset).name
+    title, *changed = recipe_name(spec).split(" · ")
+    if spec.dataset != PRESETS[nearest_preset(spec)].spec.dataset:
+        entry = REGISTRY.get(spec.dataset)
+        title += f" on {entry.title if entry else Path(spec.dataset).name}"
     before = f"{part_of}: " if part_of else ""
-    return f"{before}{network_name(spec.model)} on {data}"[:120]
+    whole = before + " · ".join([title, *changed])
+    return whole if len(whole) <= LONGEST_NAME else f"{whole[: LONGEST_NAME - 1]}…"
 
 
 def _counted(facts: store.Meta | None) -> tuple[int | None, tuple[int, int, int] | None]:

@@ -61,7 +61,10 @@ from cnnlab.spec.experiment import (
     training_part,
 )
 from cnnlab.spec.labels import CHOICES, choice, label, spoken
+from cnnlab.spec.naming import changed_in_words, changes, nearest_preset, recipe_name
 from cnnlab.spec.presets import (
+    DEFAULT_PRESET,
+    FRESH,
     PRESETS,
     Preset,
     network_name,
@@ -82,7 +85,9 @@ from cnnlab.spec.understood import (
 
 __all__ = [
     "CHOICES",
+    "DEFAULT_PRESET",
     "EVENT",
+    "FRESH",
     "PRESETS",
     "RUN_SCHEMA",
     "Activation",
@@ -141,13 +146,17 @@ __all__ = [
     "Value",
     "Window",
     "change",
+    "changed_in_words",
+    "changes",
     "choice",
     "home",
     "label",
+    "nearest_preset",
     "network_name",
     "parse_spec",
     "problems_of",
     "quoted",
+    "recipe_name",
     "spoken",
     "training_part",
     "warmup_steps",

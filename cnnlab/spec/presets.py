@@ -94,6 +94,15 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+DEFAULT_PRESET = "tiny"
+FRESH: dict[str, ModelSpec] = {
+    "cnn": PRESETS[DEFAULT_PRESET].spec.model,
+    "dense": DenseModel(),
+    "rnn": RnnModel(),
+}
+"""What a family of networks begins with when it is chosen."""
+
+
 @lru_cache(maxsize=1024)
 def network_name(model: ModelSpec) -> str:
     """A network in a few words: its preset's title, or its layers."""

@@ -13,13 +13,14 @@ from functools import cache
 from typing import Any, Literal
 
 from cnnlab.spec import (
+    DEFAULT_PRESET,
+    FRESH,
     PRESETS,
     Block,
     CnnModel,
     Conv,
     DenseModel,
     ExperimentSpec,
-    ModelSpec,
     Problem,
     RnnModel,
     SpecError,
@@ -27,17 +28,7 @@ from cnnlab.spec import (
     parse_spec,
     quoted,
 )
-
-Raw = dict[str, Any]
-"""A spec as plain data, whatever it holds; `parse_spec` judges it."""
-
-DEFAULT_PRESET = "tiny"
-FRESH: dict[str, ModelSpec] = {
-    "cnn": PRESETS[DEFAULT_PRESET].spec.model,
-    "dense": DenseModel(),
-    "rnn": RnnModel(),
-}
-"""What a family begins with when it is chosen."""
+from cnnlab.spec.fields import Raw, get, put
 
 Section = Literal["data", "network", "training", "device"]
 
@@ -222,20 +213,6 @@ def fields_of(family: str) -> Iterator[Field]:
     for field in FIELDS:
         if not field.path.startswith("model.") or field.name in members:
             yield field
-
-
-def get(raw: Any, path: str) -> Any:
-    """The value at a path such as `model.blocks.0.pool`."""
-    for part in path.split("."):
-        raw = raw[int(part)] if isinstance(raw, list) else raw[part]
-    return raw
-
-
-def put(raw: Raw, path: str, value: Any) -> None:
-    """Set the value at a path whose parents exist."""
-    parent, _, last = path.rpartition(".")
-    within: Any = get(raw, parent) if parent else raw
-    within[int(last) if isinstance(within, list) else last] = value
 
 
 def sentence(problem: Problem) -> str:

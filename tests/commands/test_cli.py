@@ -12,8 +12,8 @@ import pytest
 
 from cnnlab.__main__ import main
 from cnnlab.history import History
-from cnnlab.spec import PRESETS, RunCard, Status, change
-from tests.example_runs import add_run
+from cnnlab.spec import PRESETS, ExperimentSpec, RunCard, Status, change
+from tests.example_runs import CARD, add_run
 from tests.example_sweeps import AXES, add_sweep
 
 
@@ -49,7 +49,7 @@ def test_train_prints_one_run_card_and_the_history_keeps_it() -> None:
     assert done.returncode == 0, done.stderr
     card = RunCard.model_validate_json(done.stdout)
     assert card.status == "finished"
-    assert card.name == "Tiny on Shapes (synthetic)"  # as the pages name it
+    assert card.name == "Tiny · 2 epochs · 300 examples · CPU"  # as the pages name it
     assert [row.epoch for row in card.epochs] == [1, 2]
     assert len(card.steps.ms) == 2 * 8
     assert card.device.used == "cpu"
@@ -64,6 +64,50 @@ def test_train_prints_one_run_card_and_the_history_keeps_it() -> None:
     assert cnnlab("runs", "delete", card.run_id).returncode == 0
     assert json.loads(cnnlab("runs", "list", "--json").stdout) == []
     assert "is deleted" in cnnlab("runs", "show", card.run_id).stderr
+
+
+def test_any_field_can_be_set_and_common_ones_go_by_name() -> None:
+    short = ("--limit", 64, "--epochs", 1, "--device", "cpu", "--json")
+    named = ("--filters", "4,8", "--units", 16, "--learning-rate", 0.01, "--optimizer", "sgd")
+    done = cnnlab("train", *short, *named, "--set", "model.blocks.0.convs.0.kernel=3")
+    assert done.returncode == 0, done.stderr
+    spec = RunCard.model_validate_json(done.stdout).spec
+    assert [conv.filters for block in spec.model.blocks for conv in block.convs] == [4, 8]
+    assert spec.model.blocks[0].convs[0].kernel == 3
+    assert (spec.model.dense, spec.learning_rate, spec.optimizer) == ((16,), 0.01, "sgd")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--filters", "3,4,5"), "Conv2D layers"),
+        (("--preset", "dense", "--filters", "3"), "use --units"),
+        (("--filters", "many"), "write it like 48,32"),
+        (("--set", "model.blocks.0.convs.0.filter=48"), "no such field"),
+        (("--set", "epochs=many"), "epochs is"),
+    ],
+)
+def test_a_field_that_cannot_be_set_is_named(
+    refused: Callable[..., str], arguments: tuple, complaint: str
+) -> None:
+    assert complaint in refused("train", *arguments)
+
+
+def test_the_help_lists_every_field_and_cuts_no_sentence() -> None:
+    helped = cnnlab("train", "--help").stdout
+    assert "model.blocks.N.convs.N.filters" in helped
+    assert all(field in helped for field in ExperimentSpec.model_fields if field != "model")
+    assert "..." not in cnnlab("--help").stdout.partition("Commands:")[2]
+
+
+def test_the_list_of_runs_fits_a_hundred_columns() -> None:
+    history = History()
+    add_run(history, name="[red]A name that is much longer than any column of a table " * 2)
+    add_run(history, name="Short", device=CARD, status=Status.INTERRUPTED)
+    lines = cnnlab("runs", "list").stdout.splitlines()
+    assert "…" in lines[-1]
+    assert "[red]A name" in lines[-1]
+    assert max(map(len, lines)) <= 100
 
 
 def test_cells_of_sweeps_are_listed_on_demand() -> None:

@@ -55,7 +55,7 @@ def test_a_run_comes_before_the_sweep_that_waits_for_it(quiet_lab: QuietLab) -> 
         SweepSnapshot("s1", "Mine", SweepStatus.QUEUED, 0, 19, 33.0, None, False)
     )
     quiet_lab.add("r1", TINY)
-    assert chip().label.startswith("Training Tiny on Shapes")
+    assert chip().label.startswith("Training Tiny · 5 epochs")
 
 
 def test_a_run_that_has_ended_is_over_before_its_process_is(quiet_lab: QuietLab) -> None:

@@ -361,7 +361,7 @@ def test_start_queues_what_the_form_says_and_puts_the_run_into_the_address(page,
     run_id = parameters_of(at)["run"]
     kept = lab.history().card(run_id)
     assert kept.spec == PRESETS["tiny"].spec
-    assert (kept.name, kept.session) == ("Tiny on Shapes (synthetic)", "today")
+    assert (kept.name, kept.session) == ("Tiny", "today")
     assert not [item for item in at.button if item.label == "Start training"]
 
 
@@ -393,11 +393,11 @@ def test_waiting_runs_are_listed_and_can_be_withdrawn(page, the_lab):
         assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, 30)
     waiting = lab.start(PRESETS["dense"].spec)
     at = page()
-    assert "1. Dense on MNIST" in links(at)
+    assert "1. Dense" in links(at)
     at.button(key=f"withdraw-{waiting}").click().run()
     assert the_lab.queued() == ()
     assert lab.history().card(waiting).status is Status.STOPPED
-    assert "1. Dense on MNIST" not in links(at)
+    assert "1. Dense" not in links(at)
 
 
 def test_the_waiting_run_that_is_shown_is_marked_in_the_queue(page, the_lab):
@@ -406,8 +406,8 @@ def test_the_waiting_run_that_is_shown_is_marked_in_the_queue(page, the_lab):
         assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, 30)
     lab.start(PRESETS["article"].spec)
     at = page(run=lab.start(PRESETS["dense"].spec))
-    assert "1. Article on CIFAR-100" in links(at)
-    assert "2. Dense on MNIST, shown above" in links(at)
+    assert "1. Article" in links(at)
+    assert "2. Dense, shown above" in links(at)
 
 
 def test_the_session_that_is_named_gets_the_next_runs(page):
