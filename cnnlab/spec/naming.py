@@ -93,7 +93,8 @@ def _limit(raw: Raw) -> str:
 
 
 def _device(raw: Raw) -> str:
-    return {"auto": "any device", "cpu": "CPU", "cuda": "GPU"}.get(raw["device"], raw["device"])
+    device = str(raw["device"])
+    return {"auto": "any device", "cpu": "CPU", "cuda": "GPU"}.get(device, device)
 
 
 def _precision(raw: Raw) -> str:
