@@ -22,6 +22,7 @@ from cnnlab.commands.share import share
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, out
 from cnnlab.commands.sweep import calibrate, sweep
 from cnnlab.commands.train import sentence, train
+from cnnlab.commands.why import why
 from cnnlab.spec import GpuOff, LabError
 from cnnlab.version import VERSION
 
@@ -39,6 +40,7 @@ cli.add_command(race)
 cli.add_command(compare)
 cli.add_command(sweep)
 cli.add_command(share)
+cli.add_command(why)
 
 
 # --- runs -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from cnnlab.commands.shared import (
     open_to_time,
     stop_on_signal,
 )
+from cnnlab.commands.why import take_profile
 from cnnlab.history import History
 from cnnlab.progress import TrainingProgress
 from cnnlab.spec import Event, ExperimentSpec, LabError, RunCard, RunEnded, RunStarted, Status
@@ -63,8 +64,16 @@ class Keeper:
 @click.option("--name", help="What to call the run.")
 @click.option("--session", default="command line", show_default=True, help="Session it goes to.")
 @click.option("--resume", metavar="ID", help="Let a run that broke off go on; no other options.")
+@click.option("--profile", is_flag=True, help="Afterwards, take a step apart, layer by layer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run card on stdout.")
-def train(name: str | None, session: str, resume: str | None, as_json: bool, **options: Any) -> int:
+def train(
+    name: str | None,
+    session: str,
+    resume: str | None,
+    profile: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Train one model and keep the run in the history."""
     if resume and (name or any(value not in (None, ()) for value in options.values())):
         raise LabError("--resume goes on with a run as it is; leave the other options out.")
@@ -78,6 +87,8 @@ def train(name: str | None, session: str, resume: str | None, as_json: bool, **o
             keeper = Keeper(history, spec, name or datasets.run_name(spec), session)
         code = _train(keeper, stop, checkpoint)
         checkpoints.tidy(history)
+        if keeper.run_id and profile and code == 0 and not stop.is_set():
+            take_profile(history, keeper.run_id, keeper.spec, stop)
         if keeper.run_id:
             card = history.card(keeper.run_id)
             if as_json:

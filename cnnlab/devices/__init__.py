@@ -5,6 +5,7 @@ the pages uses the types, `OFF_SWITCHES`, `worker_environment`, `rss_mb` and `pe
 """
 
 from cnnlab.devices.cards import Accelerator
+from cnnlab.devices.ceilings import measure_ceilings
 from cnnlab.devices.choice import (
     OFF_SWITCHES,
     OffSwitch,
@@ -42,6 +43,7 @@ __all__ = [
     "device_name",
     "environment",
     "matmul_peak",
+    "measure_ceilings",
     "peak_device_mb",
     "peak_rss_mb",
     "reset_peak",

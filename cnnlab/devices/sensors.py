@@ -120,3 +120,31 @@ def _product_seconds(matrix: Any) -> float:
     begun = time.perf_counter()
     (matrix @ matrix)[0, 0].item()  # reading one number waits for the product, on every device
     return time.perf_counter() - begun
+
+
+def conv_peak(
+    device: str, precision: Precision, family: str = "cnn", seconds: float = 0.3
+) -> float:
+    """GFLOP/s of a large convolution, forward, in the layout that kernels like best."""
+    import torch
+
+    dtypes = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}
+    dtype = dtypes.get(precision, torch.float32)
+    generator = torch.Generator(device).manual_seed(0)
+    pictures, weights = (
+        torch.rand(shape, dtype=dtype, device=device, generator=generator).to(
+            memory_format=torch.channels_last
+        )
+        for shape in ((32, 256, 34, 34), (256, 256, 3, 3))
+    )
+
+    def convolution() -> float:
+        begun = time.perf_counter()
+        torch.nn.functional.conv2d(pictures, weights)[0, 0, 0, 0].item()
+        return time.perf_counter() - begun
+
+    with torch.no_grad():
+        fastest, until = convolution(), time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            fastest = min(fastest, convolution())
+    return 2 * 32 * (256 * 3 * 32) ** 2 / fastest / 1e9

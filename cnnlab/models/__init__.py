@@ -1,7 +1,7 @@
 """The networks: what a spec describes, layer by layer, what it costs, and the same in Keras."""
 
 from cnnlab.models.build import build_model
-from cnnlab.models.costs import memory_mb, step_counts
+from cnnlab.models.costs import memory_mb, step_counts, update_bytes
 from cnnlab.models.layers import (
     Layer,
     Shape,
@@ -23,4 +23,5 @@ __all__ = [
     "parameters",
     "split",
     "step_counts",
+    "update_bytes",
 ]

@@ -47,3 +47,10 @@ def step_counts(spec: ExperimentSpec, layers: list[Layer]) -> tuple[int, int, in
     weights = parameters(layers) * 4 * (5 + 2 * states)
     outputs = sum(layer.size for layer in layers) * spec.batch_size * bytes_each * 4
     return calls, flops, weights + outputs
+
+
+def update_bytes(spec: ExperimentSpec, layers: list[Layer]) -> int:
+    """Bytes that an optimizer step moves at the least: weights, gradients and its state are read,
+    weights and state written.
+    """
+    return 4 * parameters(layers) * (3 + 2 * _OPTIMIZER_STATES[spec.optimizer])

@@ -3,13 +3,14 @@
 `train` is one run; `measure` times the steps of a spec and no more.
 """
 
-from cnnlab.training.callback import Diverged, Emit, LabCallback, Save, Stop
+from cnnlab.training.callback import Diverged, Emit, LabCallback, Save, Stop, Stopped
 from cnnlab.training.clocks import clock_for
 from cnnlab.training.failures import explain
 from cnnlab.training.ledger import process_started_at
 from cnnlab.training.measuring import measure
 from cnnlab.training.profiling import profile
 from cnnlab.training.run import first_steps, train
+from cnnlab.training.trying import try_change
 
 __all__ = [
     "Diverged",
@@ -17,6 +18,7 @@ __all__ = [
     "LabCallback",
     "Save",
     "Stop",
+    "Stopped",
     "clock_for",
     "explain",
     "first_steps",
@@ -24,4 +26,5 @@ __all__ = [
     "process_started_at",
     "profile",
     "train",
+    "try_change",
 ]

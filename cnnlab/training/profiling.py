@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from cnnlab import devices, models
-from cnnlab.engines import Parts
+from cnnlab.engines import DEFAULT_THREADS, Parts
 from cnnlab.spec import Event, ExperimentSpec, LabError, LayerTime, Profile
 from cnnlab.training.callback import Stop, Stopped
 from cnnlab.training.clocks import Clock, WaitingClock, clock_for
@@ -259,6 +259,9 @@ def _profile(
         mark_ms(watch, device),
     ).model_copy(
         update={
+            "ceilings": devices.measure_ceilings(
+                device, spec.precision, spec.model.family, DEFAULT_THREADS
+            ),
             "threads": torch.get_num_threads() if device == "cpu" else None,
             "marks": disturbances.marks,
         }
