@@ -58,13 +58,14 @@ def serve(gpu_off: GpuOff) -> None:
             log.exception("cell %s failed", job["run_id"])
             emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
         job = inbox.job.get()
+    cut = training.Cut(job["cut_seconds"], emit, inbox.stop.is_set)
     try:
         training.train(
             parse_spec(job["spec"]),
-            emit,
-            inbox.stop.is_set,
+            cut.emit,
+            cut.stop,
             launched_at=job["launched_at"],
-            save=partial(checkpoints.write, job["run_id"]),
+            save=None if cut.seconds else partial(checkpoints.write, job["run_id"]),
             resume=checkpoints.newest(job["run_id"]) if job["resume"] else None,
         )
     except Exception as error:  # the process boundary: all that is left is to tell the lab

@@ -1,15 +1,14 @@
-"""Race: one spec on the CPU and on the accelerator, one after the other, and who is faster."""
+"""Race: two to four lanes that take turns on this machine, and who is faster."""
 
 import streamlit as st
 
 from cnnlab.ui import top
-from cnnlab.ui.race import entrants, offer
-from cnnlab.ui.race import view as race_view
+from cnnlab.ui.race import entrants, offer, view
 
 top.require_app()
 
 st.title("Race", anchor=False)
-if run_ids := entrants.in_the_link():
-    race_view.show(run_ids)
+if entrants.named():
+    view.show()
 else:
     offer.offer()

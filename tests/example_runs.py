@@ -15,6 +15,7 @@ from cnnlab.spec import (
     Event,
     ExperimentSpec,
     ModelFacts,
+    Part,
     RunEnded,
     RunStarted,
     Status,
@@ -116,10 +117,11 @@ def add_run(
     epochs: int = 3,
     step_ms: float = 12.0,
     status: Status = Status.FINISHED,
+    part: Part | None = None,
 ) -> str:
     """Write a run that is over; its id."""
     spec = change(spec, device=device.requested, epochs=max(epochs, 1))
-    run_id = history.create(spec, name=name, session=session)
+    run_id = history.create(spec, name=name, session=session, part=part)
     for event in events(spec, device, epochs, step_ms, status):
         history.record(run_id, event)
     return run_id

@@ -9,9 +9,9 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History, SweepRecord
-from cnnlab.runner import Lab, LiveRun, Snapshot
+from cnnlab.runner import Lab, LiveRun, RaceSnapshot, Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
-from cnnlab.spec import ExperimentSpec, SweepStatus
+from cnnlab.spec import ExperimentSpec, RacePlan, SweepStatus
 from cnnlab.sweep import CellRun, cells
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -32,6 +32,8 @@ class QuietLab(Lab):
         self.resumed: list[str] = []
         self.swept: list[SweepSnapshot] = []
         self.sweeps_ended: list[tuple[str, SweepStatus]] = []
+        self.raced: list[RaceSnapshot] = []
+        self.races_ended: list[str] = []
         super().__init__(History(), {})
 
     def _warm(self) -> None:
@@ -55,6 +57,16 @@ class QuietLab(Lab):
 
     def end_sweep(self, sweep_id: str, status: SweepStatus) -> None:
         self.sweeps_ended.append((sweep_id, status))
+
+    def races(self) -> tuple[RaceSnapshot, ...]:
+        return tuple(self.raced)
+
+    def submit_race(self, plan: RacePlan, *, name: str, session: str) -> str:
+        self.raced.append(RaceSnapshot("a-race", name, plan, False, (), 0, {}, 0.0))
+        return "a-race"
+
+    def stop_race(self, race_id: str) -> None:
+        self.races_ended.append(race_id)
 
     def queued(self) -> tuple[str, ...]:
         return tuple(self.waiting)

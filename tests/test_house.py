@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "worker": {"spec", "checkpoints", "datasets", "devices", "training"},
     "sweep": {"spec"},
     "sharing": {"spec"},
-    "runner": {"spec", "sweep", "checkpoints"},
+    "runner": {"spec", "sweep", "race", "checkpoints"},
     "history": {"spec"},
     "analysis": {"spec", "words", "models"},
     "charts": {"spec", "words", "analysis"},
@@ -177,7 +177,7 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
 GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "explore" / "sweeps.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
-LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps"}
+LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}, "runner": {"probe", "Lab", "Worker"}}
 OPENERS = {"_open_history", "_open_lab"}

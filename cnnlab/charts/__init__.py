@@ -37,6 +37,7 @@ from cnnlab.charts.one_run import (
     step_times_spec,
     throughput_spec,
 )
+from cnnlab.charts.race import pairs_spec
 from cnnlab.charts.several_runs import (
     MEASURES,
     NAMED_RUNS,
@@ -70,6 +71,7 @@ __all__ = [
     "memory_spec",
     "overlay_spec",
     "packed",
+    "pairs_spec",
     "ratio_spec",
     "run_colours",
     "run_places",

@@ -23,6 +23,8 @@ ALT_TEXT = {
     "line a run.",
     "gap": "Line chart of one run's training accuracy, thin, and validation accuracy, strong, "
     "with the gap between them shaded.",
+    "race_pairs": "Points for how many times as fast each lane was in each pair, with a bar "
+    "for the spread of them all, and a band within which nobody is ahead.",
     "ledger": "Stacked bars of where each run's wall time went, phase by phase.",
 }
 

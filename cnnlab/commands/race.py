@@ -1,4 +1,4 @@
-"""`race`: the same spec on the CPU and on the accelerator, interleaved, each in a fresh process."""
+"""`race`: lanes of specs that take turns, each run in a fresh process, and who is ahead."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 import click
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
-from cnnlab import datasets
+from cnnlab import datasets, words
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
     INTERRUPTED,
@@ -18,61 +18,174 @@ from cnnlab.commands.shared import (
     open_to_time,
     stop_on_signal,
 )
-from cnnlab.devices import worker_environment
+from cnnlab.devices import Hardware, worker_environment
 from cnnlab.history import History
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.race import (
-    MOST_REPEATS,
+    BUDGET_SECONDS,
+    LEG_SECONDS,
+    WAYS,
+    Here,
     Opponent,
     Result,
-    driven,
-    entries,
     judge,
     kind,
-    opponent_for,
+    lanes,
+    lanes_of,
     opponent_named,
+    own_lanes,
+    titled,
+    usual_way,
 )
-from cnnlab.runner import Lab
-from cnnlab.spec import ExperimentSpec, GpuOff, LabError, RunCard, Status
+from cnnlab.runner import Lab, RaceSnapshot
+from cnnlab.spec import (
+    MOST_ROUNDS,
+    ExperimentSpec,
+    GpuOff,
+    LabError,
+    Lane,
+    RacePlan,
+    RunCard,
+    Status,
+    change,
+)
 
 POLL_SECONDS = 0.2
 HELLO_SECONDS = 120.0
 
 
-@click.command(epilog=FIELDS_HELP, short_help="Race devices, or recorded runs.")
+@click.command(epilog=FIELDS_HELP, short_help="Race two to four specs.")
 @spec_options
 @click.option(
-    "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, help="Runs on each device."
+    "--way",
+    type=click.Choice(list(WAYS)),
+    help="What is raced; else the devices, or, where there is one only, the engines.",
+)
+@click.option(
+    "--lane",
+    "own",
+    multiple=True,
+    metavar="CHANGES",
+    help="A lane of your own, two to four times: engine=stock,threads=1 or a run's id.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, MOST_ROUNDS),
+    help="So many whole trainings of each lane; else short pairs until the ratio is sure.",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=1, max=86_400),
+    default=BUDGET_SECONDS,
+    show_default=True,
+    help="Seconds after which no further pair begins; three there always are.",
 )
 @click.option(
     "--against",
-    help=f"Recorded opponent instead of a device here: a run's id, or {', '.join(REFERENCES)}.",
+    help=f"Recorded opponent instead of a second lane: a run's id, or {', '.join(REFERENCES)}.",
 )
 @click.option("--session", default="race", show_default=True, help="Session the runs go to.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result on stdout.")
-def race(repeats: int, against: str | None, session: str, as_json: bool, **options: Any) -> int:
-    """Race the CPU against the accelerator; where one is missing, against a recorded run."""
+def race(
+    way: str | None,
+    own: tuple[str, ...],
+    repeats: int | None,
+    budget: float,
+    against: str | None,
+    session: str,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Race any two to four specs on this machine, or one against a recorded run."""
     spec = make_spec(**options)
-    if options["device"] or options["gpu_off"]:
+    if sum(map(bool, (way, own, against))) > 1:
+        raise LabError("--way, --lane and --against each say who races; give one of them.")
+    if not own and way in (None, "devices") and (options["device"] or options["gpu_off"]):
         raise LabError("A race chooses the devices itself; leave out --device and --gpu-off.")
-    name = datasets.run_name(spec, "Race")
     with open_to_time() as history, stop_on_signal() as stop:
-        given = opponent_named(against, history.card) if against else None
+        opponent = opponent_named(against, history.card) if against else None
         ways: tuple[GpuOff, ...] = get_args(GpuOff)
         lab = Lab(history, {way: worker_environment(way) for way in ways})
         try:
-            devices = driven(_accelerators(lab, stop), given)
-            cards = _drive(lab, history, entries(spec, devices, repeats), name, session, stop)
+            here = _here(lab, stop)
+            plan = RacePlan(
+                lanes=_lanes(spec, way, own, opponent, here, history),
+                leg_seconds=None if repeats else LEG_SECONDS,
+                rounds=repeats,
+                budget_seconds=budget,
+            )
+            race_id = lab.submit_race(plan, name=datasets.run_name(spec, "Race"), session=session)
+            seconds = _follow(lab, race_id, stop)
         finally:
             lab.close()
-    opponent = given or opponent_for(devices)
+        cards = [history.card(run.run_id, steps=False) for run in _runs(history, race_id)]
     result = judge(cards, opponent)
     if as_json:
-        emit_json(_document(cards, result, opponent))
+        emit_json(_document(race_id, plan, seconds, cards, result, opponent))
     else:
         click.echo(f"{result.verdict} {result.where}".strip())
         click.echo(f"Runs: {', '.join(card.run_id for card in cards)}")
     return _exit_code(cards, stop.is_set())
+
+
+def _here(lab: Lab, stop: threading.Event) -> Here:
+    """What there is to race on, once the first worker has looked."""
+    waited = 0.0
+    while (found := lab.hardware()) is None:
+        if stop.wait(POLL_SECONDS):
+            return Here((), 1)
+        waited += POLL_SECONDS
+        if waited > HELLO_SECONDS:
+            raise LabError("The training process did not start; the log above says why.")
+    hardware = Hardware.model_validate(found)
+    keys = tuple(card.key for card in hardware.accelerators)
+    return Here(keys, max(int(hardware.cpu.usable_cores), 1))
+
+
+def _lanes(
+    spec: ExperimentSpec,
+    way: str | None,
+    own: Sequence[str],
+    opponent: Opponent | None,
+    here: Here,
+    history: History,
+) -> tuple[Lane, ...]:
+    if own:
+        return own_lanes(own, spec, history.card)
+    if opponent:
+        other = here.accelerators if kind(opponent) == "cpu" else ()
+        return titled([change(spec, device=other[0] if other else "cpu", gpu_off="none")])
+    return lanes_of(way or usual_way(here), spec, here)
+
+
+def _runs(history: History, race_id: str) -> list[Any]:
+    return history.summaries(group_id=race_id)[::-1]
+
+
+def _follow(lab: Lab, race_id: str, stop: threading.Event) -> float:
+    """Show the race until it is over, or somebody stops it; the seconds that it took."""
+    seconds = 0.0
+    with Progress(console=err) as bar:
+        task = bar.add_task("Race", total=None)
+        while race := next((race for race in lab.races() if race.race_id == race_id), None):
+            seconds = race.seconds
+            bar.update(task, description=_said(race))
+            if stop.is_set():
+                lab.stop_race(race_id)
+            lab.wait_idle(POLL_SECONDS)
+    return seconds
+
+
+def _said(race: RaceSnapshot) -> str:
+    """Where a race stands, in words."""
+    spent, most = map(words.duration, (race.seconds, race.plan.budget_seconds))
+    much = f" of {race.plan.rounds}" if race.plan.rounds else f", {spent} of at most {most}"
+    titles = [lane.title for lane in race.plan.lanes]
+    gains = [
+        f"{titles[lane]} {words.number(gain.ratio)} times as fast as {titles[0]}"
+        for lane, gain in race.gains.items()
+    ]
+    return "; ".join([f"Round {race.rounds}{much}", *gains])
 
 
 def _exit_code(cards: Sequence[RunCard], interrupted: bool) -> int:
@@ -84,61 +197,36 @@ def _exit_code(cards: Sequence[RunCard], interrupted: bool) -> int:
     return 1 if lost else 0
 
 
-def _accelerators(lab: Lab, stop: threading.Event) -> list[str]:
-    """The accelerators here, once the first worker has looked."""
-    waited = 0.0
-    while (hardware := lab.hardware()) is None:
-        if stop.wait(POLL_SECONDS):
-            return []
-        waited += POLL_SECONDS
-        if waited > HELLO_SECONDS:
-            raise LabError("The training process did not start; the log above says why.")
-    return [card["key"] for card in hardware["accelerators"]]
-
-
-def _drive(
-    lab: Lab,
-    history: History,
-    specs: Sequence[ExperimentSpec],
-    name: str,
-    session: str,
-    stop: threading.Event,
-) -> list[RunCard]:
-    """Run them one after the other; their cards, without steps."""
-    with Progress(console=err) as bar:
-        runs: dict[str, TaskID] = {}
-        for spec in specs:
-            if stop.is_set():
-                break
-            run_id = lab.submit(spec, name=name, session=session)
-            runs[run_id] = bar.add_task(f"{run_id} {spec.device}", total=spec.epochs)
-            while not lab.wait_idle(POLL_SECONDS):
-                _show(bar, runs[run_id], lab, run_id)
-                if stop.is_set():
-                    lab.stop(run_id)
-            _show(bar, runs[run_id], lab, run_id)
-    return [history.card(run_id, steps=False) for run_id in runs]
-
-
-def _show(bar: Progress, task: TaskID, lab: Lab, run_id: str) -> None:
-    if live := lab.live(run_id):
-        bar.update(task, completed=len(live.epochs))
-
-
 def _document(
-    cards: Sequence[RunCard], result: Result, opponent: Opponent | None
+    race_id: str,
+    plan: RacePlan,
+    seconds: float,
+    cards: Sequence[RunCard],
+    result: Result,
+    opponent: Opponent | None,
 ) -> dict[str, Any]:
-    used = dict.fromkeys(card.device.used for card in cards if card.device)
     return {
         "schema": "cnnlab.race/1",
+        "race_id": race_id,
         "runs": [card.run_id for card in cards],
         "lanes": [
-            {"device": device, "runs": [card.run_id for card in cards if _on(card, device)]}
-            for device in used
+            {
+                "title": lane.title,
+                "device": _used(lane.cards),
+                "runs": [card.run_id for card in lane.cards],
+            }
+            for lane in lanes(cards)
         ],
+        "plan": plan.model_dump(mode="json", exclude={"lanes"}),
+        "seconds": seconds,
         "opponent": opponent and _opponent(opponent),
         **result.model_dump(mode="json"),
     }
+
+
+def _used(cards: Sequence[RunCard]) -> str | None:
+    """The device of a lane; null where no run of it came so far."""
+    return next((card.device.used for card in cards if card.device), None)
 
 
 def _opponent(opponent: Opponent) -> dict[str, Any]:
@@ -147,7 +235,3 @@ def _opponent(opponent: Opponent) -> dict[str, Any]:
     facts = opponent.model_dump(mode="json", include={"run_id", "name", "created_at", "device"})
     seconds = {"fit_seconds": opponent.timing.fit_seconds, "epochs": len(opponent.epochs)}
     return {"origin": "recorded, not in this race", "kind": kind(opponent), **facts, **seconds}
-
-
-def _on(card: RunCard, device: str) -> bool:
-    return card.device is not None and card.device.used == device

@@ -33,6 +33,7 @@ from cnnlab.spec import (
     LabError,
     Memory,
     ModelFacts,
+    Part,
     Place,
     Profile,
     RunCard,
@@ -85,6 +86,8 @@ class RunSummary:
     """Set where the run is a measured cell of a sweep."""
     profile: Profile | None
     trials: tuple[Trial, ...]
+    part: Part | None
+    """Set where it belongs to a race, or to repeats over seeds."""
     epochs_done: int
     best_val_accuracy: float | None
     """The highest one; null before the first epoch, and where every epoch has NaN."""
@@ -235,9 +238,10 @@ def owner_values(owner: tuple[int, float]) -> Values:
     return {"owner_host": socket.gethostname(), "owner_pid": pid, "owner_started": started}
 
 
-def place_values(place: Place | None) -> Values:
-    """What a run's row keeps of its place in a sweep."""
-    return {"sweep_id": place and place.sweep_id, "sweep": _text(place)}
+def place_values(place: Place | None, part: Part | None) -> Values:
+    """What a run's row keeps of its place in a sweep, or of its part in something larger."""
+    of_sweep = {"sweep_id": place and place.sweep_id, "sweep": _text(place)}
+    return of_sweep | {"group_id": part and part.group_id, "part": _text(part)}
 
 
 def progress_values(epochs: Sequence[Epoch], done: int = 0, best: float | None = None) -> Values:
@@ -268,7 +272,7 @@ def card_values(card: RunCard) -> Values:
         **{name: getattr(card, name) for name in plain},
         "environment": _environment_text(card.environment),
         "trials": trials_text(card.trials),
-        **place_values(card.sweep),
+        **place_values(card.sweep, card.part),
         **progress_values(card.epochs),
     }
 
@@ -317,6 +321,7 @@ def _facts(row: RowMapping) -> Values:
             "sweep": _read(Place, row["sweep"]),
             "profile": _read(Profile, row["profile"]),
             "trials": trials_from(row),
+            "part": _read(Part, row["part"]),
         }
     except ValidationError as error:
         raise LabError(

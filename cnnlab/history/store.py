@@ -22,6 +22,7 @@ from cnnlab.spec import (
     Event,
     ExperimentSpec,
     LabError,
+    Part,
     PhaseChanged,
     Place,
     Profile,
@@ -78,8 +79,10 @@ class History:
         session: str,
         status: Status = Status.QUEUED,
         place: Place | None = None,
+        part: Part | None = None,
     ) -> str:
-        """Enter a run that is going to happen, `place` in a sweep; returns its new id."""
+        """Enter a run that is going to happen, `place` in a sweep, `part` of a race or of repeats;
+        returns its new id."""
         values = {
             "name": rows.checked_name(name),
             "session": rows.checked_session(session),
@@ -88,7 +91,7 @@ class History:
             "created_at": rows.now(),
             **rows.owner_values(self._owner),
             "spec": spec.model_dump_json(),
-            **rows.place_values(place),
+            **rows.place_values(place, part),
             **rows.progress_values(()),
         }
         with transaction(self._writing) as connection:
@@ -237,14 +240,17 @@ class History:
         *,
         session: str | None = None,
         sweep_id: str | None = None,
+        group_id: str | None = None,
         include_deleted: bool = False,
     ) -> list[RunSummary]:
-        """The runs of one session or one sweep, or all, newest first."""
+        """The runs of one session, sweep or group (`Part.group_id`), or all, newest first."""
         query = select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
         if session is not None:
             query = query.where(runs.c.session == session)
         if sweep_id is not None:
             query = query.where(runs.c.sweep_id == sweep_id)
+        if group_id is not None:
+            query = query.where(runs.c.group_id == group_id)
         if not include_deleted:
             query = query.where(runs.c.deleted_at.is_(None))
         with transaction(self._reading) as connection:

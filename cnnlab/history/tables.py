@@ -76,6 +76,8 @@ runs = Table(
     Column("trials", Text),
     Column("sweep_id", String(LONGEST_ID), index=True),
     Column("sweep", Text),
+    Column("group_id", String(LONGEST_ID), index=True),
+    Column("part", Text),
     Column("epochs_done", Integer, nullable=False),
     Column("best_val_accuracy", Double),
     Column("last_loss", NanAsNull),

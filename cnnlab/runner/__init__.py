@@ -10,6 +10,7 @@ this package nor anything it imports loads Keras, torch or Streamlit.
 from cnnlab.runner.lab import Lab
 from cnnlab.runner.live import LiveRun, Snapshot
 from cnnlab.runner.process import Worker, probe
+from cnnlab.runner.race_job import RaceSnapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 
-__all__ = ["Lab", "LiveRun", "Snapshot", "SweepSnapshot", "Worker", "probe"]
+__all__ = ["Lab", "LiveRun", "RaceSnapshot", "Snapshot", "SweepSnapshot", "Worker", "probe"]

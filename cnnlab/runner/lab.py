@@ -8,20 +8,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from cnnlab import checkpoints
+from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun, Snapshot
-from cnnlab.runner.process import Stopping, Worker, events_of, why_it_died
-from cnnlab.runner.sweep_job import Keeper, SweepJob, SweepSnapshot
+from cnnlab.runner.process import Worker, events_of, why_it_died
+from cnnlab.runner.race_job import RaceJob, RaceSnapshot
+from cnnlab.runner.recorder import Recorder
+from cnnlab.runner.sweep_job import SweepJob, SweepSnapshot
 from cnnlab.runner.watcher import Watcher
+from cnnlab.runner.workers import Workers
 from cnnlab.spec import (
     Event,
     ExperimentSpec,
     GpuOff,
     LabError,
-    RunCard,
+    Part,
+    RacePlan,
     RunEnded,
     Status,
     SweepStatus,
@@ -31,27 +35,6 @@ from cnnlab.sweep import CellRun, Record
 log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 100
-
-
-class Recorder(checkpoints.Standing, Keeper, Protocol):
-    """What the lab needs of a history; `cnnlab.history.History` is one."""
-
-    def mark(self, run_id: str, status: Status, error: str | None = None) -> None: ...
-
-    def reopen(self, run_id: str) -> RunCard: ...
-
-    def interrupt_orphans(self) -> list[str]: ...
-
-
-@dataclass
-class _Job:
-    run_id: str
-    spec: ExperimentSpec
-    live: LiveRun
-    resume: bool = False
-    worker: Worker | None = None
-    stop_requested: bool = False
-    stopping: Stopping = field(default_factory=Stopping)
 
 
 class Lab:
@@ -64,15 +47,14 @@ class Lab:
             environments: environment variables of a worker for each way to switch the GPU off.
         """
         self._history = history
-        self._environments = environments
         self._changed = threading.Condition()
-        self._queue: deque[_Job] = deque()
+        self._workers = Workers(environments, self._changed)
+        self._queue: deque[Job] = deque()
+        self._races: deque[RaceJob] = deque()
         self._sweeps: deque[SweepJob] = deque()
-        self._job: _Job | None = None
-        self._worker: Worker | None = None
+        self._job: Job | None = None
         self._sweeping: SweepJob | None = None
         self._last: LiveRun | None = None
-        self._hardware: dict[str, Any] | None = None
         self._closing = False
         self._watcher = Watcher(history)
         self._thread = threading.Thread(target=self._work, name="cnnlab-runner", daemon=True)
@@ -80,15 +62,20 @@ class Lab:
 
     # What pages call.
 
-    def submit(self, spec: ExperimentSpec, *, name: str, session: str) -> str:
+    def submit(
+        self, spec: ExperimentSpec, *, name: str, session: str, part: Part | None = None
+    ) -> str:
         """Queue a run; its id.
+
+        Args:
+            part: the run's in something larger.
 
         Raises:
             LabError: the queue is full, or the history cannot be written.
         """
         self._check_open()
-        run_id = self._history.create(spec, name=name, session=session)
-        self._enqueue(_Job(run_id, spec, LiveRun(run_id, spec)))
+        run_id = self._history.create(spec, name=name, session=session, part=part)
+        self._enqueue(Job(run_id, spec, LiveRun(run_id, spec)))
         return run_id
 
     def resume(self, run_id: str) -> None:
@@ -102,19 +89,54 @@ class Lab:
             raise LabError(f"The run {run_id} has no checkpoint to go on from; train it again.")
         card = self._history.reopen(run_id)
         live = LiveRun(card.run_id, card.spec, card)
-        self._enqueue(_Job(card.run_id, card.spec, live, resume=True))
+        self._enqueue(Job(card.run_id, card.spec, live, resume=True))
 
     def _check_open(self) -> None:
         with self._changed:
-            if self._closing:
-                raise LabError("The lab is closing; start it again to train.")
+            self._refuse_if_closing("train")
             if len(self._queue) >= QUEUE_LIMIT:
                 raise LabError(f"{QUEUE_LIMIT} runs are waiting already; withdraw some first.")
 
-    def _enqueue(self, job: _Job) -> None:
+    def _refuse_if_closing(self, what: str) -> None:
+        if self._closing:
+            raise LabError(f"The lab is closing; start it again to {what}.")
+
+    def _enqueue(self, job: Job) -> None:
         with self._changed:
             self._queue.append(job)
             self._changed.notify_all()
+
+    def submit_race(self, plan: RacePlan, *, name: str, session: str) -> str:
+        """Queue a race, whose runs will follow each other; its id.
+
+        Raises:
+            LabError: the lab is closing.
+        """
+        job = RaceJob(name, session, plan, self._history)
+        with self._changed:
+            self._refuse_if_closing("race")
+            self._races.append(job)
+            self._changed.notify_all()
+        return job.race_id
+
+    def races(self) -> tuple[RaceSnapshot, ...]:
+        """The race under way, then those that wait."""
+        with self._changed:
+            jobs = tuple(self._races)
+        return tuple(job.snapshot() for job in jobs)
+
+    def stop_race(self, race_id: str) -> None:
+        """End a race: no further run begins, and the one under way is stopped."""
+        with self._changed:
+            job = next((job for job in self._races if job.race_id == race_id), None)
+            if job is None:
+                return
+            job.stop()
+            current = self._job.run_id if self._job else None
+            if not job.begun:
+                self._races.remove(job)
+        if current in job.snapshot().run_ids:
+            self.stop(current)
 
     def submit_sweep(self, record: Record, runs: Sequence[CellRun]) -> None:
         """Queue a sweep, or what is left of one.
@@ -127,8 +149,7 @@ class Lab:
         """
         job = SweepJob(record, runs, self._history, self._watcher)
         with self._changed:
-            if self._closing:
-                raise LabError("The lab is closing; start it again to sweep.")
+            self._refuse_if_closing("sweep")
             self._sweeps.append(job)
             self._changed.notify_all()
 
@@ -144,7 +165,7 @@ class Lab:
             job = next((job for job in self._sweeps if job.sweep_id == sweep_id), None)
             waits = job is not None and job is not self._sweeping
             if job:
-                job.ask(status, None if waits else self._worker)
+                job.ask(status, None if waits else self._workers.current)
             if job and waits:
                 self._sweeps.remove(job)
         if job and waits:
@@ -153,7 +174,7 @@ class Lab:
     def busy(self) -> bool:
         """Whether something is being timed."""
         with self._changed:
-            return self._job is not None or bool(self._sweeps)
+            return bool(self._job or self._races or self._sweeps)
 
     def queued(self) -> tuple[str, ...]:
         """Ids of the waiting runs, next first."""
@@ -168,7 +189,7 @@ class Lab:
     def hardware(self) -> dict[str, Any] | None:
         """What the first worker found here, or None while it is still starting."""
         with self._changed:
-            return self._hardware
+            return self._workers.hardware
 
     def live(self, run_id: str) -> Snapshot | None:
         """The run as it stands, if it is waiting, being trained, or the last one trained, or if
@@ -188,7 +209,7 @@ class Lab:
             elif self._job and self._job.run_id == run_id:
                 self._job.stop_requested = True
                 # One that still imports torch, or hangs in a driver, hears of it as well.
-                if worker := self._job.worker or self._worker:
+                if worker := self._job.worker or self._workers.current:
                     self._job.stopping.ask(worker)
         if waiting:
             self._end(waiting, Status.STOPPED, "Withdrawn before it began.")
@@ -199,7 +220,7 @@ class Lab:
             return self._changed.wait_for(self._idle, timeout_seconds)
 
     def _idle(self) -> bool:
-        return not self._queue and not self._job and not self._sweeps
+        return not (self._queue or self._job or self._races or self._sweeps)
 
     def close(self) -> None:
         """Interrupt what runs, keep what waits as interrupted, end the worker and the thread."""
@@ -207,12 +228,12 @@ class Lab:
             self._closing = True
             waiting = list(self._queue)
             self._queue.clear()
+            self._races.clear()
             sweeps = list(self._sweeps)
             for sweep in sweeps:
                 sweep.ask(SweepStatus.INTERRUPTED, None)
                 sweep.kill()
-            if self._worker:
-                self._worker.kill()
+            self._workers.close()
             self._changed.notify_all()
         for job in waiting:
             self._end(job, Status.INTERRUPTED, "The lab was closed before it began.")
@@ -223,26 +244,58 @@ class Lab:
 
     # What the background thread does.
 
+    def _warm(self) -> None:
+        self._workers.warm()
+
     def _work(self) -> None:
         self._warm()
         while job := self._next():
-            if isinstance(job, SweepJob):
-                self._measure(job)
-                continue
-            try:
-                self._train(job)
-            except Exception as error:
-                # The thread serves every later run too: it must outlive a failing history.
-                log.exception("run %s was lost", job.run_id)
-                self._give_up(job, error)
-            self._tidy()
-            with self._changed:
-                self._last, self._job = job.live, None
-                idle = self._idle() and not self._closing
-                self._changed.notify_all()
-            if idle:
-                self._warm()
-        self._drop_worker()
+            match job:
+                case SweepJob():
+                    self._measure(job)
+                case RaceJob():
+                    self._race(job)
+                case Job():
+                    self._run(job)
+        self._workers.drop()
+
+    def _run(self, job: Job) -> None:
+        """A run from its beginning to its end."""
+        try:
+            self._train(job)
+        except Exception as error:
+            # The thread serves every later run too: it must outlive a failing history.
+            log.exception("run %s was lost", job.run_id)
+            self._give_up(job, error)
+        self._tidy()
+        with self._changed:
+            self._last, self._job = job.live, None
+        self._rest()
+
+    def _race(self, race: RaceJob) -> None:
+        """One run of a race; where none is left, its end."""
+        try:
+            job = race.leg()
+        except LabError:
+            log.exception("race %s was lost", race.race_id)
+            job = None
+        with self._changed:
+            self._job = job
+            if job is None and race in self._races:
+                self._races.remove(race)
+        if job is None:
+            self._rest()
+            return
+        self._run(job)
+        race.add(job)
+
+    def _rest(self) -> None:
+        """After work: tell who waits, and start the next worker where nothing is left to do."""
+        with self._changed:
+            idle = self._idle() and not self._closing
+            self._changed.notify_all()
+        if idle:
+            self._warm()
 
     def _tidy(self) -> None:
         try:
@@ -250,13 +303,15 @@ class Lab:
         except (LabError, OSError):
             log.warning("the checkpoints could not be tidied", exc_info=True)
 
-    def _next(self) -> _Job | SweepJob | None:
-        """Wait for a job; None when the lab closes."""
+    def _next(self) -> Job | RaceJob | SweepJob | None:
+        """Wait for a job; None when the lab closes. Nothing comes between the runs of a race."""
         with self._changed:
-            while not (self._queue or self._sweeps or self._closing):
+            while not (self._queue or self._races or self._sweeps or self._closing):
                 self._changed.wait(timeout=60)
             if self._closing:
                 return None
+            if self._races and (self._races[0].begun or not self._queue):
+                return self._races[0]
             if not self._queue:
                 self._sweeping = self._sweeps[0]
                 return self._sweeping
@@ -267,7 +322,7 @@ class Lab:
     def _measure(self, job: SweepJob) -> None:
         """One cell of a sweep."""
         try:
-            more = job.turn(self._sweep_worker)
+            more = job.turn(self._workers.give_away)
         except Exception as error:
             log.exception("sweep %s was lost", job.sweep_id)
             job.fail(error)
@@ -276,66 +331,12 @@ class Lab:
             self._sweeping = None
             if not more:
                 self._sweeps.remove(job)
-            idle = self._idle() and not self._closing
-            self._changed.notify_all()
-        if idle:
-            self._warm()
+        self._rest()
 
-    def _sweep_worker(self) -> Worker | None:
-        """A worker that a sweep keeps for all its cells."""
-        worker = self._worker_for("none")
-        with self._changed:
-            self._worker = None
-        return worker
-
-    def _warm(self) -> None:
-        """Start the next run's worker and wait until it has imported what it needs."""
-        try:
-            worker = self._start("none")
-            if worker:
-                self._greet(worker)
-        except Exception:
-            # The next run starts a worker of its own, and says what is wrong where that fails too.
-            log.exception("no worker could be started ahead")
-            self._drop_worker()
-
-    def _start(self, gpu_off: GpuOff) -> Worker | None:
-        with self._changed:
-            if self._closing:
-                return None
-            self._worker = Worker(gpu_off, self._environments[gpu_off])
-            return self._worker
-
-    def _greet(self, worker: Worker) -> None:
-        line = worker.line()
-        if line:
-            with self._changed:
-                # The first hello: a worker whose GPU is switched off would not see it.
-                self._hardware = self._hardware or json.loads(line)["hardware"]
-                self._changed.notify_all()
-
-    def _worker_for(self, gpu_off: GpuOff) -> Worker | None:
-        # Naming the device in the call needs no special process; the other two ways do.
-        wanted: GpuOff = "none" if gpu_off == "device" else gpu_off
-        worker = self._worker
-        if worker and worker.alive and worker.gpu_off == wanted:
-            return worker
-        self._drop_worker()
-        worker = self._start(wanted)
-        if worker:
-            self._greet(worker)
-        return worker
-
-    def _drop_worker(self) -> None:
-        with self._changed:
-            worker, self._worker = self._worker, None
-        if worker:
-            worker.close()
-
-    def _train(self, job: _Job) -> None:
+    def _train(self, job: Job) -> None:
         launched_at = time.monotonic()
         self._history.mark(job.run_id, Status.RUNNING)
-        worker = self._worker_for(job.spec.gpu_off)
+        worker = self._workers.worker_for(job.spec.gpu_off)
         ended = False
         if worker:
             self._hand_over(job, worker, launched_at)
@@ -346,11 +347,12 @@ class Lab:
         if not ended:
             self._take(job, self._last_word(job, code if worker else 0))
 
-    def _hand_over(self, job: _Job, worker: Worker, launched_at: float) -> None:
+    def _hand_over(self, job: Job, worker: Worker, launched_at: float) -> None:
         order = {
             "run_id": job.run_id,
             "launched_at": launched_at,
             "resume": job.resume,
+            "cut_seconds": job.cut_seconds,
             "spec": job.spec.model_dump(mode="json"),
         }
         with self._changed:
@@ -360,14 +362,13 @@ class Lab:
                 job.stopping.over()  # it may have been asked of a worker that is gone by now
                 job.stopping.ask(worker)
 
-    def _dismiss(self, job: _Job, worker: Worker) -> int:
-        with self._changed:
-            self._worker = None
+    def _dismiss(self, job: Job, worker: Worker) -> int:
+        self._workers.let_go()
         code = worker.close()
         job.stopping.over()
         return code
 
-    def _last_word(self, job: _Job, code: int) -> RunEnded:
+    def _last_word(self, job: Job, code: int) -> RunEnded:
         if self._closing:
             error = "The lab was closed while it trained; resume it or train it again."
             return RunEnded(status=Status.INTERRUPTED, error=error)
@@ -375,20 +376,19 @@ class Lab:
             return RunEnded(status=Status.STOPPED)
         return RunEnded(status=Status.FAILED, error=why_it_died(code))
 
-    def _take(self, job: _Job, event: Event) -> None:
+    def _take(self, job: Job, event: Event) -> None:
         job.live.apply(event)
         self._history.record(job.run_id, event)
 
-    def _give_up(self, job: _Job, error: Exception) -> None:
-        with self._changed:
-            worker = self._worker
+    def _give_up(self, job: Job, error: Exception) -> None:
+        worker = self._workers.current
         if worker:
             worker.kill()
             self._dismiss(job, worker)
         said = str(error) if isinstance(error, LabError) else "The lab lost this run; see its log."
         self._end(job, Status.FAILED, said)
 
-    def _end(self, job: _Job, status: Status, error: str) -> None:
+    def _end(self, job: Job, status: Status, error: str) -> None:
         """End a run that its worker did not end; the page knows at once, the history when it can.
 
         Where the worker had ended it, and only the history did not hear, its word stands.

@@ -70,6 +70,13 @@ from cnnlab.spec.presets import (
     network_name,
 )
 from cnnlab.spec.profile import Bandwidth, Ceilings, LayerTime, Outcome, Profile, Trial
+from cnnlab.spec.race import (
+    MOST_LANES,
+    MOST_ROUNDS,
+    Lane,
+    Part,
+    RacePlan,
+)
 from cnnlab.spec.sweep import (
     Axis,
     Place,
@@ -88,6 +95,8 @@ __all__ = [
     "DEFAULT_PRESET",
     "EVENT",
     "FRESH",
+    "MOST_LANES",
+    "MOST_ROUNDS",
     "PRESETS",
     "RUN_SCHEMA",
     "Activation",
@@ -114,6 +123,7 @@ __all__ = [
     "Initializer",
     "Kind",
     "LabError",
+    "Lane",
     "LayerTime",
     "LeftOut",
     "Memory",
@@ -122,12 +132,14 @@ __all__ = [
     "Number",
     "Optimizer",
     "Outcome",
+    "Part",
     "PhaseChanged",
     "Place",
     "Precision",
     "Preset",
     "Problem",
     "Profile",
+    "RacePlan",
     "RnnModel",
     "RunCard",
     "RunEnded",

@@ -20,6 +20,7 @@ from cnnlab.spec.events import (
 )
 from cnnlab.spec.experiment import ExperimentSpec
 from cnnlab.spec.profile import Profile, Trial
+from cnnlab.spec.race import Part
 from cnnlab.spec.sweep import Place
 
 RUN_SCHEMA: Literal["cnnlab.run/1"] = "cnnlab.run/1"
@@ -66,6 +67,8 @@ class RunCard(Frozen):
     """Where the time of its steps goes; null until somebody asked."""
     trials: tuple[Trial, ...] = ()
     """What was tried to make its steps faster, in the order in which it was."""
+    part: Part | None = None
+    """Set where the run belongs to a race, or to repeats over seeds."""
     epochs: tuple[Epoch, ...] = ()
     steps: Steps = Steps()
 

@@ -5,6 +5,7 @@
 
 from cnnlab.training.callback import Diverged, Emit, LabCallback, Save, Stop, Stopped
 from cnnlab.training.clocks import clock_for
+from cnnlab.training.cut import Cut
 from cnnlab.training.failures import explain
 from cnnlab.training.ledger import process_started_at
 from cnnlab.training.measuring import measure
@@ -13,6 +14,7 @@ from cnnlab.training.run import first_steps, train
 from cnnlab.training.trying import try_change
 
 __all__ = [
+    "Cut",
     "Diverged",
     "Emit",
     "LabCallback",

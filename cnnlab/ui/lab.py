@@ -31,6 +31,7 @@ from cnnlab.spec import (
     GpuOff,
     LabError,
     Problem,
+    RacePlan,
     RunCard,
     SpecError,
     Status,
@@ -106,6 +107,24 @@ def start(spec: ExperimentSpec, name: str | None = None) -> str:
     """
     check(spec)
     return lab().submit(spec, name=name or datasets.run_name(spec), session=session_name())
+
+
+@presenters_only
+def start_race(plan: RacePlan, name: str) -> str:
+    """Check the lanes of a race and queue it; its id.
+
+    Raises:
+        LabError: as all of the gate; as `check`; or the lab is closing.
+    """
+    for lane in plan.lanes:
+        check(lane.spec)
+    return lab().submit_race(plan, name=name, session=session_name())
+
+
+@presenters_only
+def stop_race(race_id: str) -> None:
+    """Let no further run of a race begin, and stop the one under way."""
+    lab().stop_race(race_id)
 
 
 @presenters_only

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -16,14 +15,13 @@ from cnnlab import analysis, charts, race, words
 from cnnlab.analysis.outcomes import seconds_to
 from cnnlab.analysis.series import SPLIT
 from cnnlab.published import Reference
-from cnnlab.race import Opponent
-from cnnlab.spec import RunCard
+from cnnlab.spec import RunCard, Status
 from cnnlab.ui import live, tables
 from cnnlab.ui.colours import palette
+from cnnlab.ui.race.entrants import Race
 from cnnlab.ui.run import charts as run_charts
 from cnnlab.ui.run.state import RunState, read
 
-LANE_NAMES = {"cpu": "CPU", "accelerator": "Accelerator"}
 REPLAY_SECONDS, FRAME_SECONDS = 12.0, 0.25
 REPLAY = "race-replay"
 MOST_METRICS = 4
@@ -43,52 +41,53 @@ class Curves:
 # --- on the way and after -------------------------------------------------------------------
 
 
-def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
-    """Accuracy against wall clock or epochs; nothing before the first point."""
+def show(shown: Race) -> None:
+    """Accuracy of each lane's first run against wall clock or epochs."""
     with st.container(horizontal=True, vertical_alignment="center"):
         axis = run_charts.axis_choice("race-axis", "seconds")
-        over = all(state.card.status.over for state in states)
         # One lane by itself is no race to watch.
-        if over and len(_curves(states, opponent, "seconds").runs) > 1:
-            args = (_key(states, opponent),)
+        if len(_curves(shown, "seconds").runs) > 1:
+            args = (_key(shown),)
             st.button("Replay", icon=":material/replay:", on_click=_begin_replay, args=args)
-    curves = _curves(states, opponent, axis)
+    curves = _curves(shown, axis)
     if curves.runs:
         spec = charts.overlay_spec("accuracy", axis, curves.runs)
         run_charts.chart("overlay_accuracy", run_charts.table(curves.frame), spec, curves.key)
 
 
-def _key(states: Sequence[RunState], opponent: Opponent | None) -> str:
+def _key(shown: Race) -> str:
     """Tells this race from others."""
-    return "-".join(state.card.run_id for state in entrants(states, opponent).values())
+    return shown.race_id or "-".join(card.run_id for card in shown.cards)
 
 
-def _curves(states: Sequence[RunState], opponent: Opponent | None, axis: analysis.Axis) -> Curves:
-    named = entrants(states, opponent).items()
-    shown = {name: state for name, state in named if state.card.epochs or len(state.series)}
-    points = max(FEWEST_POINTS, POINTS // max(2 * len(shown), 1))
-    frames = {name: _accuracy(state, axis, points) for name, state in shown.items()}
-    given = palette().of_runs([state.card for state in shown.values()])
-    colours = {name: given[state.card.run_id] for name, state in shown.items()}
-    if shown and isinstance(opponent, Reference):
-        published = _published(opponent, next(iter(shown.values())), axis)
+def _curves(shown: Race, axis: analysis.Axis) -> Curves:
+    named = first_runs(shown).items()
+    drawn = {name: state for name, state in named if state.card.epochs or len(state.series)}
+    points = max(FEWEST_POINTS, POINTS // max(2 * len(drawn), 1))
+    frames = {name: _accuracy(state, axis, points) for name, state in drawn.items()}
+    given = palette().of_runs([state.card for state in drawn.values()])
+    colours = {name: given[state.card.run_id] for name, state in drawn.items()}
+    if drawn and isinstance(shown.opponent, Reference):
+        published = _published(shown.opponent, next(iter(drawn.values())), axis)
         if len(published):
             frames["Published"], colours["Published"] = published, charts.REFERENCE
     whole = analysis.overlay(frames) if frames else pd.DataFrame()
     runs = tuple((name, colours[name]) for name in frames)
-    return Curves(whole, runs, _key(states, opponent))
+    return Curves(whole, runs, _key(shown))
 
 
-def entrants(states: Sequence[RunState], opponent: Opponent | None) -> dict[str, RunState]:
-    """The runs by the names that the legend has for them."""
-    often, seen = Counter(state.kind for state in states), Counter[str]()
-    found: dict[str, RunState] = {}
-    for state in states:
-        seen[state.kind] += 1
-        number = f" {seen[state.kind]}" if often[state.kind] > 1 else ""
-        found[LANE_NAMES[state.kind] + number] = state
-    if isinstance(opponent, RunCard):
-        found["Recorded"] = read(opponent)
+def first_runs(shown: Race) -> dict[str, RunState]:
+    """The first run of each lane that has finished one, under the lane's title.
+
+    A run of a lane differs from its others in its times alone.
+    """
+    found = {
+        lane.title: read(card.model_copy(update={"name": lane.title}))
+        for lane in shown.lanes
+        for card in [card for card in lane.cards if card.status is Status.FINISHED][:1]
+    }
+    if isinstance(shown.opponent, RunCard):
+        found["Recorded"] = read(shown.opponent)
     return found
 
 
@@ -118,10 +117,12 @@ def _published(reference: Reference, beside: RunState, axis: analysis.Axis) -> p
 # --- an accuracy to reach -------------------------------------------------------------------
 
 
-def reached(states: Sequence[RunState], opponent: Opponent | None) -> None:
-    """When each lane first had a validation accuracy that the reader chooses."""
-    lanes = _lane_cards(states, opponent)
-    if not lanes:
+def reached(shown: Race) -> None:
+    """When each lane first had a validation accuracy that the reader chooses; of short runs, which
+    had none, nothing.
+    """
+    lanes = _lane_cards(shown)
+    if len({name for name, _ in lanes}) < 2:
         return
     bests = [max((row.val_accuracy for row in c.epochs), default=0.0) for _, c in lanes]
     highest, common = (math.floor(1000 * value) / 10 for value in (max(bests), min(bests)))
@@ -144,9 +145,10 @@ def reached(states: Sequence[RunState], opponent: Opponent | None) -> None:
             st.metric(f"{tables.plain(name)} reached it after", _typical(mine))
 
 
-def _lane_cards(states: Sequence[RunState], opponent: Opponent | None) -> list[tuple[str, RunCard]]:
-    lanes = [(LANE_NAMES[state.kind], state.card) for state in states if state.card.epochs]
-    return lanes + ([("Recorded", opponent)] if isinstance(opponent, RunCard) else [])
+def _lane_cards(shown: Race) -> list[tuple[str, RunCard]]:
+    lanes = [(lane.title, card) for lane in shown.lanes for card in lane.cards if card.epochs]
+    recorded = shown.opponent
+    return lanes + ([("Recorded", recorded)] if isinstance(recorded, RunCard) else [])
 
 
 def _typical(seconds: Sequence[float | None]) -> str:
@@ -168,16 +170,16 @@ def _end_replay() -> None:
     st.session_state.pop(REPLAY, None)
 
 
-def replay(states: Sequence[RunState], opponent: Opponent | None) -> bool:
+def replay(shown: Race) -> bool:
     """The race once more, all lanes from one start, in as many seconds as a room has patience.
 
     Returns:
         False where none was asked for, and nothing was drawn.
     """
     asked, began = st.session_state.get(REPLAY, ("", 0.0))
-    if asked != _key(states, opponent):
+    if asked != _key(shown):
         return False
-    curves = _curves(states, opponent, "seconds")
+    curves = _curves(shown, "seconds")
     if not curves.runs:
         return False
     longest, highest = float(curves.frame["x"].max()), float(curves.frame["value"].max())

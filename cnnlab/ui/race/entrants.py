@@ -1,29 +1,97 @@
-"""What the address of a race holds: its runs, and who stands beside them."""
+"""A race as the address names it: its runs, and who stands beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
 from cnnlab import race
-from cnnlab.spec import RunCard
+from cnnlab.race import Opponent
+from cnnlab.runner import RaceSnapshot
+from cnnlab.spec import MOST_LANES, MOST_ROUNDS, LabError, RunCard
 from cnnlab.ui import lab, rights
+from cnnlab.ui.run.state import cards_of
 
-RUNS, AGAINST = "runs", "against"
+RACE, RUNS, AGAINST = "race", "runs", "against"
+OF_A_RACE = (RACE, RUNS, AGAINST)
 
 
-def in_the_link() -> list[str]:
-    """The ids of the runs that the address names."""
+@dataclass(frozen=True)
+class Race:
+    """A race at this moment."""
+
+    race_id: str
+    """Empty where the address names runs, as that of an older race does."""
+    cards: tuple[RunCard, ...]
+    """The runs so far, in their order, without steps."""
+    opponent: Opponent | None
+    """Who stands beside a lane that runs alone."""
+    underway: RaceSnapshot | None
+    """Null where this lab has nothing to do with it any more."""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen."""
+        return self.underway is None and all(card.status.over for card in self.cards)
+
+    @property
+    def lanes(self) -> list[race.Runs]:
+        """The lanes with their runs so far; of a race that waits, without any."""
+        found = race.lanes(self.cards)
+        if self.underway:
+            known = {runs.lane: runs for runs in found}
+            planned = enumerate(self.underway.plan.lanes)
+            return [known.get(n, race.Runs(n, lane.title)) for n, lane in planned]
+        return found
+
+
+def named() -> bool:
+    """Whether the address names a race."""
+    return bool(st.query_params.get(RACE) or _run_ids())
+
+
+def read() -> Race:
+    """The race that the address names.
+
+    Raises:
+        LabError: there is none, or the history cannot be read.
+    """
+    race_id = st.query_params.get(RACE, "")
+    underway = next((one for one in lab.lab().races() if one.race_id == race_id), None)
+    cards = _cards(race_id)
+    if not cards and not underway:
+        raise LabError(f"There is no race {race_id[:64]!r} here; start another one.")
+    return Race(race_id, cards, _opponent(cards), underway)
+
+
+def _cards(race_id: str) -> tuple[RunCard, ...]:
+    if race_id:
+        return tuple(cards_of(lab.history().summaries(group_id=race_id)[::-1]))
+    return tuple(card_of(run_id) for run_id in _run_ids())
+
+
+def _run_ids() -> list[str]:
     named = dict.fromkeys(st.query_params.get(RUNS, "").split(","))
-    return [part for part in named if part][: 2 * race.MOST_REPEATS]
+    return [part for part in named if part][: MOST_LANES * MOST_ROUNDS]
+
+
+def _opponent(cards: Sequence[RunCard]) -> Opponent | None:
+    asked = st.query_params.get(AGAINST)
+    if not asked or len(race.lanes(cards)) > 1:
+        return None
+    return race.opponent_named(asked, card_of)
 
 
 def card_of(run_id: str) -> RunCard:
     return lab.history().card(run_id, steps=False)
 
 
-def withdraw(run_ids: Sequence[str]) -> None:
-    """Stop runs, the waiting ones first, so that none of them begins meanwhile."""
-    for run_id in reversed(run_ids):
-        rights.attempt(lab.stop, run_id)
+def break_off(shown: Race) -> None:
+    """End a race: the waiting runs first, so that none of them begins meanwhile."""
+    if shown.race_id:
+        rights.attempt(lab.stop_race, shown.race_id)
+    for card in reversed(shown.cards):
+        if not shown.race_id and not card.status.over:
+            rights.attempt(lab.stop, card.run_id)

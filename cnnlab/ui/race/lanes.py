@@ -1,4 +1,4 @@
-"""The lanes of a race: who drives, how far, and how fast."""
+"""The lanes of a race: who drives, and how fast."""
 
 from __future__ import annotations
 
@@ -10,46 +10,66 @@ import streamlit as st
 from cnnlab import analysis, race, words
 from cnnlab.analysis.runs import epoch_seconds
 from cnnlab.published import Reference
-from cnnlab.race import Opponent
+from cnnlab.race import Opponent, Runs
 from cnnlab.spec import RunCard, Status
 from cnnlab.ui import lab, tables
-from cnnlab.ui.race import curves as race_curves
-from cnnlab.ui.run.state import RunState
+from cnnlab.ui.race.entrants import Race
+from cnnlab.ui.run.state import RunState, read
 
 
-def show(states: Sequence[RunState], opponent: Opponent | None) -> None:
-    """The CPU's lane on the left; who stands beside has the lane of its kind where it is free."""
-    mine = {kind: [s for s in states if s.kind == kind] for kind in ("cpu", "accelerator")}
-    left, right = st.columns(2)
-    driven = [kind for kind in mine if mine[kind]]
-    # Beside an opponent of its own kind a run stays on the left.
-    places = {"cpu": left, "accelerator": right}
-    if opponent and race.kind(opponent) in driven:
-        places[driven[0]] = left
-    for kind in driven:
-        with places[kind], st.container(border=True, height="stretch"):
-            _lane(kind, mine[kind])
-    if opponent and driven:
-        free = right if places[driven[0]] is left else left
-        with free, st.container(border=True, height="stretch"):
-            _recorded_lane(opponent)
+def show(shown: Race) -> None:
+    """A column for each lane, and one for who stands beside."""
+    lanes = shown.lanes
+    columns = st.columns(len(lanes) + bool(shown.opponent))
+    for column, lane in zip(columns, lanes, strict=False):
+        with column, st.container(border=True, height="stretch"):
+            _lane(lane)
+    if shown.opponent:
+        with columns[-1], st.container(border=True, height="stretch"):
+            recorded(shown.opponent)
 
 
-def _lane(kind: str, states: Sequence[RunState]) -> None:
-    icon = ":material/memory:"
-    st.badge(race_curves.LANE_NAMES[kind], icon=icon, color="blue" if kind == "cpu" else "orange")
-    card = states[0].card
-    name = card.device.name if card.device else lab.device_labels().get(card.spec.device)
-    st.subheader(tables.plain(name or card.spec.device), anchor=False)
-    for share, text in map(_progress, states):
-        if all(state.card.status.over for state in states):
-            st.write(text)
-        else:
-            st.progress(share, text)
-    each = words.duration(_epoch_seconds([state.card for state in states]))
+def _lane(lane: Runs) -> None:
+    st.subheader(tables.plain(lane.title), anchor=False)
+    if lane.cards:
+        card = lane.cards[0]
+        name = card.device.name if card.device else lab.device_labels().get(card.spec.device)
+        st.caption(tables.plain(name or card.spec.device))
     with st.container(horizontal=True):
-        st.metric("An epoch", each)
-        st.metric("Whole training", words.duration(_fit_seconds(states)))
+        st.metric(*_pace(lane))
+        if whole := _whole(lane.cards):
+            st.metric("An epoch", words.duration(_epoch_seconds(whole)))
+            st.metric("Whole training", words.duration(_fit_seconds(whole)))
+    last = next((card for card in lane.cards if not card.status.over), None)
+    if last:
+        st.progress(*_progress(read(last)))
+    else:
+        st.write(_stand(lane))
+
+
+def _pace(lane: Runs) -> tuple[str, str]:
+    us, size = lane.us_per_image, lane.cards[0].spec.batch_size if lane.cards else 1
+    return "A step", words.duration(size * us / 1e6) if us else words.UNKNOWN
+
+
+def _stand(lane: Runs) -> str:
+    """What a lane that does not run now has done."""
+    if not lane.cards:
+        return "waits for its turn"
+    done = sum(card.status is Status.FINISHED for card in lane.cards)
+    whole = _whole(lane.cards)
+    runs = f"{done} {'run' if done == 1 else 'runs'}"
+    if lane.lost:
+        return tables.plain(lane.lost)
+    if whole and whole[-1].epochs:
+        best = words.percent(whole[-1].epochs[-1].val_accuracy)
+        return f"{runs}, validation accuracy {best} after {len(whole[-1].epochs)} epochs"
+    return runs
+
+
+def _whole(cards: Sequence[RunCard]) -> list[RunCard]:
+    """The runs that were trained to their end."""
+    return [card for card in cards if not (card.part and card.part.cut_seconds)]
 
 
 def _epoch_seconds(cards: Sequence[RunCard]) -> float | None:
@@ -58,25 +78,32 @@ def _epoch_seconds(cards: Sequence[RunCard]) -> float | None:
     return median(found) if found else None
 
 
-def _fit_seconds(states: Sequence[RunState]) -> float | None:
-    found = [t for state in states if (t := state.card.timing.fit_seconds) is not None]
+def _fit_seconds(cards: Sequence[RunCard]) -> float | None:
+    found = [t for card in cards if (t := card.timing.fit_seconds) is not None]
     return median(found) if found else None
 
 
 def _progress(state: RunState) -> tuple[float, str]:
-    """Share of all epochs that is done, and where the run stands in words."""
+    """Share of the run that is done, and where it stands in words."""
     card, done = state.card, len(state.card.epochs)
     if card.status is Status.QUEUED:
         return 0.0, f"{tables.status_text(card.status)}: waits for its turn"
-    best = words.percent(card.epochs[-1].val_accuracy) if done else words.UNKNOWN
-    said = f"epoch {done} of {card.spec.epochs}, validation accuracy {best}"
-    share = done / card.spec.epochs
-    if not card.status.over and state.steps_per_epoch and len(state.series):
-        share = analysis.progress(state.series, state.steps_per_epoch, card.spec.epochs)
-    return min(share, 1.0), f"{tables.status_text(card.status)}: {said}"
+    said = f"{tables.status_text(card.status)}: epoch {done + 1} of {card.spec.epochs}"
+    if card.part and card.part.cut_seconds:
+        spent = float(state.series.ms.sum()) / 1e3
+        return min(spent / card.part.cut_seconds, 1.0), said
+    if done:
+        said += f", validation accuracy {words.percent(card.epochs[-1].val_accuracy)}"
+    if not (state.steps_per_epoch and len(state.series)):
+        return 0.0, said
+    return analysis.progress(state.series, state.steps_per_epoch, card.spec.epochs), said
 
 
-def _recorded_lane(opponent: Opponent) -> None:
+# --- who stands beside ----------------------------------------------------------------------
+
+
+def recorded(opponent: Opponent) -> None:
+    """An opponent that was not driven in this race."""
     if isinstance(opponent, Reference):
         _published_lane(opponent)
         return
@@ -84,11 +111,12 @@ def _recorded_lane(opponent: Opponent) -> None:
     device = opponent.device.name if opponent.device else opponent.spec.device
     st.subheader(tables.plain(device), anchor=False)
     st.caption(tables.plain(f"{race.described(opponent)}."))
-    last = opponent.epochs[-1]
     with st.container(horizontal=True):
         st.metric("An epoch", words.duration(_epoch_seconds([opponent])))
         st.metric("Whole training", words.duration(opponent.timing.fit_seconds))
-        st.metric(f"Val. accuracy, epoch {last.epoch}", words.percent(last.val_accuracy))
+        if opponent.epochs:
+            last = opponent.epochs[-1]
+            st.metric(f"Val. accuracy, epoch {last.epoch}", words.percent(last.val_accuracy))
 
 
 def _published_lane(reference: Reference) -> None:

@@ -1,4 +1,4 @@
-"""Before a race: what it is, what it would run here, and Start."""
+"""Before a race: who races, and Start."""
 
 from __future__ import annotations
 
@@ -8,73 +8,159 @@ import streamlit as st
 
 from cnnlab import datasets, race, words
 from cnnlab.models import Layer, parameters
-from cnnlab.published import REFERENCES, Reference
-from cnnlab.race import Opponent
-from cnnlab.spec import PRESETS, ExperimentSpec, LabError, SpecError, Status
+from cnnlab.published import REFERENCES
+from cnnlab.race import BUDGET_SECONDS, LEG_SECONDS, WAYS, Here
+from cnnlab.spec import (
+    MOST_ROUNDS,
+    PRESETS,
+    ExperimentSpec,
+    LabError,
+    Lane,
+    RacePlan,
+    SpecError,
+    Status,
+    change,
+)
 from cnnlab.ui import lab, link, rights, tables
-from cnnlab.ui.race.entrants import AGAINST, RUNS, card_of, withdraw
+from cnnlab.ui.race import lanes as race_lanes
+from cnnlab.ui.race import own
+from cnnlab.ui.race.entrants import AGAINST, OF_A_RACE, RACE, card_of
 from cnnlab.ui.train import estimates
 
-RECORDED = 50
+OWN, RECORDED = "own", "recorded"
+FURTHER = {OWN: "Lanes of my own", RECORDED: "One lane against a recorded run"}
+MOST_RECORDED = 50
 """Finished runs that are offered as opponents, the newest first."""
 
 
 def offer() -> None:
-    """What a race is, what it would run here, and Start."""
-    known = lab.hardware() is not None
-    st.markdown(_lede(alone=known and not _accelerators()))
-    spec, layers = _recipe()
-    chosen = _choose_opponent()
-    devices, opponent = _sides(chosen)
-    if not known:
+    """What is raced, what would run here, and Start."""
+    here = _here()
+    if here is None:
         st.info("Looking for devices, which takes some seconds.", icon=":material/hourglass_empty:")
-    elif opponent:
-        _say_recorded(opponent, spec)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        repeats = st.number_input(
-            "Runs on each device",
-            1,
-            race.MOST_REPEATS,
-            1,
-            key="race-repeats",
-            width=200,
-            help="Interleaved, A B A B. With more than one the verdict has a spread.",
-        )
-        ready = st.button(
-            "Start the race",
-            key="race-start",
-            icon=":material/flag:",
-            type="primary",
-            **rights.limits(disabled=not known),
-        )
+    way = _choose_way(here or Here((), 1))
+    spec, layers = _recipe()
+    against = _choose_opponent() if way == RECORDED else ""
+    entered = _lanes(way, spec, here or Here((), 1), against) if layers else ()
+    if entered:
+        _show_lanes(entered, against)
+    plan = _plan(entered)
     if layers:
         estimates.say_data(spec.dataset, "race")
-        estimates.say_times(spec, layers, devices, runs=int(repeats))
-    if ready:
-        _start(spec, devices, int(repeats), chosen if opponent else "")
+    ready = st.button(
+        "Start the race",
+        key="race-start",
+        icon=":material/flag:",
+        type="primary",
+        **rights.limits(disabled=here is None or plan is None),
+    )
+    if ready and plan:
+        _start(plan, datasets.run_name(spec, "Race"), against)
+    if here and not here.accelerators and way != RECORDED:
+        _beside()
 
 
-def _lede(alone: bool) -> str:
-    """What a race is, where the CPU is alone and where it is not."""
-    if alone:
-        return (
-            "The network runs on the CPU here; beside it stands a run on record or a published one."
+def _here() -> Here | None:
+    found = lab.hardware()
+    if found is None:
+        return None
+    keys = tuple(card.key for card in found.accelerators)
+    return Here(keys, max(int(found.cpu.usable_cores), 1))
+
+
+def _choose_way(here: Here) -> str:
+    """Which of the usual races, or one's own; one that cannot be run here is not offered."""
+    options = {key: way.title for key, way in WAYS.items() if way.missing(here) is None} | FURTHER
+    asked = RECORDED if st.query_params.get(AGAINST) else race.usual_way(here)
+    chosen = st.pills(
+        "What to race",
+        list(options),
+        default=asked,
+        required=True,
+        format_func=options.__getitem__,
+        key="race-way",
+    )
+    if chosen in WAYS:
+        st.caption(WAYS[chosen].shows)
+    return chosen or asked
+
+
+def _lanes(way: str, spec: ExperimentSpec, here: Here, against: str) -> tuple[Lane, ...]:
+    """Who drives; nobody, and why, where it cannot be."""
+    try:
+        if way == OWN:
+            return own.lanes(spec, here)
+        if way == RECORDED:
+            kind = race.kind(race.opponent_named(against, card_of))
+            device = here.accelerators[0] if kind == "cpu" and here.accelerators else "cpu"
+            return race.titled([change(spec, device=device, gpu_off="none")])
+        return race.lanes_of(way, spec, here)
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+        return ()
+
+
+def _show_lanes(entered: Sequence[Lane], against: str) -> None:
+    columns = st.columns(len(entered) + bool(against))
+    for column, lane in zip(columns, entered, strict=False):
+        with column, st.container(border=True, height="stretch"):
+            st.subheader(tables.plain(lane.title), anchor=False)
+            st.caption(tables.plain(lab.device_labels().get(lane.spec.device, lane.spec.device)))
+    if against:
+        with columns[-1], st.container(border=True, height="stretch"):
+            race_lanes.recorded(race.opponent_named(against, card_of))
+
+
+def _plan(entered: Sequence[Lane]) -> RacePlan | None:
+    """Short pairs until the ratio is sure, or so many whole trainings."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        whole = st.toggle(
+            "Train to the end",
+            key="race-whole",
+            help="Whole trainings also show what accuracy each lane comes to.",
         )
-    return (
-        "The same network, from the same weights, over the same batches: once on the CPU, once on "
-        "the accelerator, one after the other, so that neither disturbs the other."
+        amount = _rounds() if whole else _budget()
+    if not entered:
+        return None
+    if whole:
+        return RacePlan(lanes=tuple(entered), rounds=int(amount))
+    return RacePlan(lanes=tuple(entered), leg_seconds=LEG_SECONDS, budget_seconds=amount)
+
+
+def _rounds() -> float:
+    return st.number_input(
+        "Trainings of each lane",
+        1,
+        MOST_ROUNDS,
+        1,
+        key="race-rounds",
+        width=200,
+        help="In turns, A B B A. With more than one the ratio has a spread.",
     )
 
 
-def _accelerators() -> dict[str, str]:
-    """The accelerators here, each under its name."""
-    return {key: name for key, name in lab.device_labels().items() if key not in ("auto", "cpu")}
+def _budget() -> float:
+    seconds = st.number_input(
+        "Budget (s)",
+        10,
+        3600,
+        int(BUDGET_SECONDS),
+        10,
+        key="race-budget",
+        width=140,
+        help="When it is spent no further pair begins.",
+    )
+    st.caption(
+        f"Runs of {words.duration(LEG_SECONDS)} in turns, A B B A: at least {race.LEAST_PAIRS} "
+        f"pairs, and as many as it takes until the ratio is known to ±{words.percent(race.WIDTH)} "
+        "or the budget is spent."
+    )
+    return float(seconds)
 
 
 def _choose_opponent() -> str:
-    """Who races the CPU: an accelerator here, a published run, or one of the history."""
+    """A published run, or one of the history."""
     options = {
-        **_accelerators(),
         **{key: f"Published: {item.title}" for key, item in REFERENCES.items()},
         **{
             run.run_id: f"Recorded: {run.name}, {run.device.name} ({run.run_id})"
@@ -82,46 +168,31 @@ def _choose_opponent() -> str:
             if run.status is Status.FINISHED and run.device and run.epochs_done
         },
     }
-    names = list(options)[: len(_accelerators()) + len(REFERENCES) + RECORDED]
+    names = list(options)[: len(REFERENCES) + MOST_RECORDED]
     asked = st.query_params.get(AGAINST)
-    usual = names[0]  # an accelerator, else the published run on one
     return st.selectbox(
         "Opponent",
         names,
-        index=names.index(asked if asked in names else usual),
+        index=names.index(asked) if asked in names else 0,
         format_func=lambda name: options.get(name, name),
         key="race-opponent",
         help="What was published or recorded before is not measured again: it stands beside.",
     )
 
 
-def _sides(chosen: str) -> tuple[list[str], Opponent | None]:
-    """What is driven here, and who stands beside it from a record."""
-    if chosen in _accelerators():
-        return ["cpu", chosen], None
-    opponent = race.opponent_named(chosen, card_of)
-    return race.driven(list(_accelerators()), opponent), opponent
-
-
-def _say_recorded(opponent: Opponent, spec: ExperimentSpec) -> None:
-    none = "" if _accelerators() else "There is no accelerator here. "
-    said = tables.plain(race.described(opponent))
-    if isinstance(opponent, Reference):
-        theirs, title = PRESETS["article"].spec, PRESETS["article"].title
-    else:
-        theirs, title = opponent.spec, f"“{opponent.name}”"
-    other = ""
-    if theirs.model != spec.model:
-        other = (
-            " It trained another network: race with the recipe of "
-            f"{tables.plain(title)} to have the same one in both lanes."
-        )
-    st.info(f"{none}The opponent stands beside: {said}.{other}", icon=":material/info:")
+def _beside() -> None:
+    """What was recorded elsewhere, for whom no accelerator is here."""
+    st.markdown("##### On record: what a GPU came to")
+    st.caption("No accelerator is here. These are the published runs of the article's recipe.")
+    keys = ("article-cpu-20", "article-gpu-20")
+    for column, key in zip(st.columns(len(keys)), keys, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            race_lanes.recorded(REFERENCES[key])
 
 
 def _recipe() -> tuple[ExperimentSpec, list[Layer]]:
     """The spec of the link, or of the preset that is chosen; its layers, none if it cannot work."""
-    given = {n: text for n, text in st.query_params.items() if n not in (RUNS, AGAINST)}
+    given = {n: text for n, text in st.query_params.items() if n not in OF_A_RACE}
     spec = _linked(given) if given else _preset()
     layers: list[Layer] = []
     try:
@@ -161,17 +232,11 @@ def _preset() -> ExperimentSpec:
     return PRESETS[name or "tiny"].spec
 
 
-def _start(spec: ExperimentSpec, devices: Sequence[str], repeats: int, against: str) -> None:
-    """Queue all runs, or none."""
-    name = datasets.run_name(spec, "Race")
-    runs: list[str] = []
+def _start(plan: RacePlan, name: str, against: str) -> None:
     try:
-        for entry in race.entries(spec, devices, repeats):
-            runs.append(lab.start(entry, name))
+        race_id = lab.start_race(plan, name)
     except LabError as error:
-        withdraw(runs)
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
-    found = {RUNS: ",".join(runs)} | ({AGAINST: against} if against else {})
-    st.query_params.from_dict(found)
+    st.query_params.from_dict({RACE: race_id} | ({AGAINST: against} if against else {}))
     st.rerun()

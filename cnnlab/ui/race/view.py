@@ -1,128 +1,154 @@
-"""A race on a page: to the start, two lanes while it runs, the verdict."""
+"""A race on a page: the lanes while it runs, the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from cnnlab import race
-from cnnlab.race import Opponent
-from cnnlab.spec import LabError, RunCard, Status
+from cnnlab import charts, race, words
+from cnnlab.race import Result
+from cnnlab.runner import RaceSnapshot
+from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import link, live, rights, tables
 from cnnlab.ui.race import curves as race_curves
-from cnnlab.ui.race import lanes
-from cnnlab.ui.race.entrants import AGAINST, RUNS, card_of, withdraw
+from cnnlab.ui.race import entrants, lanes
+from cnnlab.ui.race.entrants import RUNS, Race
 from cnnlab.ui.run import details
-from cnnlab.ui.run.state import RunState, read
 
 REFRESH_SECONDS = 1.0
+MOST_LINKS = 8
 
 
-def show(run_ids: Sequence[str]) -> None:
+def show() -> None:
     """The race as it stands: lanes, and when all runs are over, the verdict and the replay."""
     try:
-        cards = [card_of(run_id) for run_id in run_ids]
-        opponent = _opponent(cards)
+        shown = entrants.read()
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/search_off:")
         _another()
         return
-    if all(card.status.over for card in cards):
-        _decided([read(card) for card in cards], opponent)
+    if shown.over:
+        _decided(shown)
     else:
-        live.every(REFRESH_SECONDS, _underway, cards, opponent)
+        live.every(REFRESH_SECONDS, _underway)
 
 
-def _opponent(cards: Sequence[RunCard]) -> Opponent | None:
-    """Who stands beside the runs: as the link says, else what was published."""
-    if len({race.kind(card) for card in cards}) > 1:
-        return None
-    if asked := st.query_params.get(AGAINST):
-        return race.opponent_named(asked, card_of)
-    return race.opponent_for([card.device.used if card.device else "cpu" for card in cards])
-
-
-def _underway(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
-    states = [read(card) for card in cards]
-    if all(state.card.status.over for state in states):
+def _underway() -> None:
+    shown = entrants.read()
+    if shown.over:
         st.rerun()  # the whole page, once: the race is decided
-    lanes.show(states, opponent)
-    race_curves.show(states, opponent)
-    ids = [card.run_id for card in cards]
+    if shown.underway:
+        st.progress(*_progress(shown.underway))
+    lanes.show(shown)
+    if shown.underway and shown.underway.gains:
+        _gains(shown.underway)
     st.button(
         "Stop the race",
         key="race-stop",
         icon=":material/stop_circle:",
-        on_click=withdraw,
-        args=(ids,),
+        on_click=entrants.break_off,
+        args=(shown,),
         **rights.limits(),
     )
 
 
-def _decided(states: Sequence[RunState], opponent: Opponent | None) -> None:
-    if race_curves.replay(states, opponent):
+def _progress(now: RaceSnapshot) -> tuple[float, str]:
+    """Share of the race that is done at most, and where it stands in words."""
+    plan = now.plan
+    if not now.begun:
+        return 0.0, "The race waits for what runs before it."
+    if plan.rounds:
+        share = len(now.run_ids) / (plan.rounds * len(plan.lanes))
+        return min(share, 1.0), f"Round {now.rounds} of {plan.rounds}"
+    spent, most = words.duration(round(now.seconds)), words.duration(plan.budget_seconds)
+    until = f"until the ratio is known to {words.percent(race.WIDTH)}, or {most} are spent"
+    said = f"Round {now.rounds}: {spent} so far; {race.LEAST_PAIRS} rounds at least, {until}"
+    return min(now.seconds / plan.budget_seconds, 1.0), said
+
+
+def _gains(now: RaceSnapshot) -> None:
+    titles = [lane.title for lane in now.plan.lanes]
+    with st.container(horizontal=True):
+        for lane, gain in now.gains.items():
+            spread = "" if gain.width is None else f"give or take {words.percent(gain.width)}"
+            st.metric(
+                f"{titles[lane]} against {titles[0]}, so far",
+                f"{words.number(gain.ratio)} times as fast",
+                spread or None,
+                delta_color="off",
+                delta_arrow="off",
+            )
+
+
+# --- decided --------------------------------------------------------------------------------
+
+
+def _decided(shown: Race) -> None:
+    if race_curves.replay(shown):
         return  # the verdict comes when the room has seen it
-    cards = [state.card for state in states]
-    _verdict(cards, opponent)
-    lanes.show(states, opponent)
-    race_curves.show(states, opponent)
-    race_curves.reached(states, opponent)
-    st.subheader("Where the time went", anchor=False)
-    named = _named(states, opponent)
-    details.ledger(*named)
-    _links(named)
+    result = race.judge(shown.cards, shown.opponent)
+    _verdict(result, shown)
+    lanes.show(shown)
+    _pairs(shown)
+    race_curves.show(shown)
+    race_curves.reached(shown)
+    if whole := [state.card for state in race_curves.first_runs(shown).values()]:
+        st.subheader("Where the time went", anchor=False)
+        details.ledger(*whole)
+    _links(shown)
 
 
-def _named(states: Sequence[RunState], opponent: Opponent | None) -> list[RunCard]:
-    """The cards under the names that their lanes have on this page."""
-    entrants = race_curves.entrants(states, opponent)
-    return [state.card.model_copy(update={"name": name}) for name, state in entrants.items()]
-
-
-def _verdict(cards: Sequence[RunCard], opponent: Opponent | None) -> None:
-    result = race.judge(cards, opponent)
-    if any(card.status is not Status.FINISHED for card in cards):
-        st.warning(tables.plain(result.verdict), icon=":material/balance:")
-        return
+def _verdict(result: Result, shown: Race) -> None:
     st.header(tables.plain(result.heading), anchor=False)
     if result.where:
         st.markdown(tables.plain(result.where))
-    if result.reasons:
-        reasons = "".join(f"\n- {tables.plain(reason)}" for reason in result.reasons)
-        st.caption(f"Why no number is claimed:\n{reasons}")
-    if result.same_start and (len(cards) > 1 or isinstance(opponent, RunCard)):
-        digest = next(card.model.weights_sha256 for card in cards if card.model) or ""
+    for caveat in result.caveats:
+        st.caption(f":material/info: {tables.plain(caveat)}")
+    if result.same_start and len(shown.cards) > 1:
+        digest = next(card.model.weights_sha256 for card in shown.cards if card.model) or ""
         st.caption(f"Every run began from the same weights (SHA-256 {digest[:12]}…).")
-    if marks := " ".join(filter(None, map(tables.disturbed, cards))):
-        st.warning(f"Times were disturbed. {tables.plain(marks)}", icon=":material/blur_on:")
+
+
+def _pairs(shown: Race) -> None:
+    """Each pair's ratio, the spread of them all, and within what nobody is ahead."""
+    found = shown.lanes
+    frame = race.pairs_frame(found)
+    if len(frame) > 1:
+        spec = charts.pairs_spec(found[0].title, len(found) - 1, race.LEVEL)
+        alt = charts.alt_text("race_pairs")
+        st.vega_lite_chart(charts.packed(frame), spec, key="race-pairs", alt=alt)
 
 
 # --- and then -------------------------------------------------------------------------------
 
 
-def _links(cards: Sequence[RunCard]) -> None:
+def _links(shown: Race) -> None:
+    firsts = race_curves.first_runs(shown)
     with st.container(horizontal=True):
-        for card in cards:
+        for name, state in firsts.items():
             st.page_link(
                 "pages/history.py",
-                label=tables.plain(card.name),
+                label=tables.plain(name),
                 icon=":material/link:",
-                query_params={"run": card.run_id},
+                query_params={"run": state.card.run_id},
             )
         st.page_link(
             "pages/compare.py",
             label="Compare in detail",
             icon=":material/compare_arrows:",
-            query_params={RUNS: ",".join(card.run_id for card in cards)},
+            query_params={RUNS: ",".join(state.card.run_id for state in firsts.values())},
         )
-        st.page_link(
-            "pages/race.py",
-            label="Race this recipe again",
-            icon=":material/replay:",
-            query_params=link.encode(cards[0].spec),
-        )
+        if shown.cards:
+            _again(shown.cards[0])
         _another()
+
+
+def _again(card: RunCard) -> None:
+    st.page_link(
+        "pages/race.py",
+        label="Race this recipe again",
+        icon=":material/replay:",
+        query_params=link.encode(card.spec),
+    )
 
 
 def _another() -> None:

@@ -10,7 +10,19 @@ from streamlit.testing.v1 import AppTest
 from cnnlab.charts import alt_text
 from cnnlab.devices import Accelerator, Cpu, Hardware
 from cnnlab.history import History
-from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, Status
+from cnnlab.race import Gain
+from cnnlab.runner import RaceSnapshot
+from cnnlab.spec import (
+    PRESETS,
+    Epoch,
+    EpochEnded,
+    ExperimentSpec,
+    Lane,
+    Part,
+    RacePlan,
+    Status,
+    change,
+)
 from tests.example_runs import CARD, CPU, TINY, add_run
 from tests.quiet_lab import QuietLab, figures, own_history, page, said
 
@@ -51,119 +63,194 @@ def test_nothing_starts_before_the_devices_are_known(quiet_lab: QuietLab) -> Non
     assert button(app, "Start the race").disabled
 
 
-def test_before_the_start_it_says_what_a_race_is_and_who_stands_in() -> None:
+def test_without_an_accelerator_it_opens_with_a_race_that_can_be_run_here() -> None:
     app = page("race")
-    assert "once on the CPU" not in said(app)
-    assert "runs on the CPU here; beside it stands a run on record or a published" in said(app)
-    assert "published, not measured here" in said(app, "info")
+    assert {"stock engine", "fast engine"} <= {item.value for item in app.subheader}
+    assert not button(app, "Start the race").disabled
+    assert "CPU against GPU" not in app.get("button_group")[0].options
     assert "14,468 parameters" in said(app)
+    assert "at least 3 pairs" in said(app, "caption")
 
 
-def test_before_the_start_it_says_what_must_be_fetched_and_how_long_it_may_take(
-    history: History,
-) -> None:
-    app = page("race", preset="article")
-    assert "downloads 169 MB once first" in said(app, "caption")
-    assert "nothing like it was measured here yet" in said(app, "caption")
-    links = [item.proto.page for item in app.get("page_link")]
-    assert "hardware" in links
-    add_run(history)
+def test_without_an_accelerator_what_is_on_record_stands_beside() -> None:
     app = page("race")
-    assert "about 35 s, judging by one earlier run" in said(app, "caption")
-    app.number_input[0].set_value(2).run()
-    assert "about 1 min 10 s for 2 runs, judging by" in said(app, "caption")
-    assert "hardware" not in [item.proto.page for item in app.get("page_link")]
+    assert "GeForce RTX 3060" in said(app, "subheader")
+    assert figures(app)["Whole training"]
+    assert "No accelerator is here" in said(app, "caption")
 
 
-def test_start_queues_a_run_for_each_device_and_puts_them_in_the_address(
-    history: History, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def submit(self: QuietLab, spec, *, name: str, session: str) -> str:
-        return history.create(spec, name=name, session=session)
-
-    monkeypatch.setattr(QuietLab, "submit", submit)
+def test_with_an_accelerator_it_opens_with_that_against_the_cpu(quiet_lab: QuietLab) -> None:
+    quiet_lab.found |= {"accelerators": [CARD_HERE.model_dump(mode="json")]}
     app = page("race")
-    app.number_input[0].set_value(2)
+    assert {"CPU", "GPU"} <= {item.value for item in app.subheader}
+    assert "RTX 3060" not in said(app, "subheader")
+    assert "from the same weights, over the same batches" in said(app, "caption")
+
+
+def test_before_the_start_it_says_what_must_be_fetched() -> None:
+    assert "downloads 169 MB once first" in said(page("race", preset="article"), "caption")
+
+
+def test_start_queues_the_race_and_puts_it_in_the_address(quiet_lab: QuietLab) -> None:
+    app = page("race")
     button(app, "Start the race").click().run()
-    queued = history.summaries()
-    assert [run.spec.device for run in queued] == ["cpu", "cpu"]  # no accelerator is played here
-    named = app.query_params["runs"]
-    assert sorted(named.split(",")) == sorted(run.run_id for run in queued)
+    (race,) = quiet_lab.raced
+    assert [lane.spec.engine for lane in race.plan.lanes] == ["stock", "fast"]
+    assert race.plan.leg_seconds == 3
+    assert race.plan.budget_seconds == 90
+    assert app.query_params["race"] == "a-race"
+    assert "waits for what runs before it" in app.get("progress")[0].proto.text
 
 
-def test_a_queue_that_takes_not_all_runs_takes_none(
-    history: History, quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def submit(self: QuietLab, spec, *, name: str, session: str) -> str:
-        if history.summaries():
-            raise LabError("100 runs are waiting already; withdraw some first.")
-        return history.create(spec, name=name, session=session)
-
-    monkeypatch.setattr(QuietLab, "submit", submit)
+def test_a_race_may_train_to_the_end_so_many_times(quiet_lab: QuietLab) -> None:
     app = page("race")
-    app.number_input[0].set_value(2)
+    app.toggle(key="race-whole").set_value(True).run()
+    app.number_input(key="race-rounds").set_value(4).run()
     button(app, "Start the race").click().run()
-    assert "withdraw some first" in said(app, "error")
-    assert quiet_lab.stopped == [run.run_id for run in history.summaries()]
-    assert "runs" not in app.query_params
+    assert quiet_lab.raced[0].plan.rounds == 4
+    assert quiet_lab.raced[0].plan.leg_seconds is None
 
 
-def test_a_link_brings_its_recipe_and_its_opponent(history: History) -> None:
+@pytest.mark.parametrize(
+    ("field", "titles"),
+    [
+        ("batch_size", ["batch 32", "batch 128"]),
+        ("network", ["Tiny", "Article"]),
+        ("optimizer", ["Adam", "AdamW"]),
+        ("threads", ["1 thread", "2 threads"]),
+        ("precision", ["float32", "bfloat16"]),
+    ],
+)
+def test_lanes_of_ones_own_differ_in_a_field_that_is_chosen(
+    quiet_lab: QuietLab, field: str, titles: list[str]
+) -> None:
+    app = page("race")
+    app.get("button_group")[0].set_value("own").run()
+    app.selectbox(key="race-field").set_value(field).run()
+    assert not app.exception
+    button(app, "Start the race").click().run()
+    assert [lane.title for lane in quiet_lab.raced[0].plan.lanes] == titles
+
+
+def test_one_lane_alone_is_no_race() -> None:
+    app = page("race")
+    app.get("button_group")[0].set_value("own").run()
+    app.multiselect[0].set_value(app.multiselect[0].value[:1]).run()
+    assert button(app, "Start the race").disabled
+    assert "two lanes at least" in said(app, "caption")
+
+
+def test_a_link_brings_its_recipe_and_its_opponent(history: History, quiet_lab: QuietLab) -> None:
     recorded = add_run(history, device=CARD, name="yesterday")
     app = page("race", preset="dense", epochs="3", against=recorded)
     assert "266,610 parameters, 3 epochs" in said(app)
-    assert not app.get("button_group")  # no presets beside a recipe of its own
-    assert "“yesterday” on Example GPU, recorded on" in said(app, "info")
+    assert "“yesterday” on Example GPU, recorded on" in said(app, "caption")
+    button(app, "Start the race").click().run()
+    (lane,) = quiet_lab.raced[0].plan.lanes
+    assert (lane.title, lane.spec.device) == ("CPU", "cpu")
+    assert app.query_params["against"] == recorded
 
 
-def test_an_accelerator_here_is_the_opponent_unless_another_is_chosen(quiet_lab: QuietLab) -> None:
-    quiet_lab.found |= {"accelerators": [CARD_HERE.model_dump(mode="json")]}
-    app = page("race")
-    assert app.selectbox[0].value == "cuda:0"
-    assert not app.info
-    assert "from the same weights, over the same batches: once on the CPU" in said(app)
-    app.selectbox[0].set_value("article-gpu-20").run()
-    assert "published, not measured here" in said(app, "info")
-    assert "no accelerator" not in said(app, "info")
+# --- on the way -----------------------------------------------------------------------------
+
+PLAN = RacePlan(
+    lanes=tuple(
+        Lane(title=f"{name} engine", spec=change(TINY, engine=name)) for name in ("stock", "fast")
+    ),
+    leg_seconds=3.0,
+)
+
+
+def part(lane: int, turn: int, cut_seconds: float | None = 3.0) -> Part:
+    return Part(
+        kind="race",
+        group_id="r",
+        group="Race",
+        lane=lane,
+        lane_title=PLAN.lanes[lane].title,
+        turn=turn,
+        cut_seconds=cut_seconds,
+    )
+
+
+def test_a_race_on_the_way_shows_its_lanes_its_budget_and_its_ratio_so_far(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    add_run(history, step_ms=4.0, part=part(0, 0))
+    run_id = history.create(PLAN.lanes[1].spec, name="lane", session="today", part=part(1, 0))
+    row = Epoch(
+        epoch=1, loss=1, accuracy=0.1, val_loss=1, val_accuracy=0.25, seconds=1, step_ms_mean=1
+    )
+    quiet_lab.add(run_id, TINY).apply(EpochEnded(row=row))
+    gains = {1: Gain(ratio=1.8, low=1.7, high=1.9, pairs=2)}
+    quiet_lab.raced = [RaceSnapshot("r", "Race", PLAN, True, (run_id,), 2, gains, 30.0)]
+    app = page("race", race="r")
+    texts = [item.proto.text for item in app.get("progress")]
+    assert "30 s so far" in texts[0]
+    assert "1 min 30 s are spent" in texts[0]
+    assert any("epoch 2 of 5" in text for text in texts)
+    assert figures(app)["fast engine against stock engine, so far"] == "1.8 times as fast"
+    assert not app.header
+    button(app, "Stop the race").click().run()
+    assert quiet_lab.races_ended == ["r"]
+
+
+# --- decided --------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def decided(history: History) -> str:
-    """A race that is over, as the address names it."""
-    return ",".join(
-        add_run(history, device=device, step_ms=step_ms)
-        for device, step_ms in ((CPU, 120.0), (CARD, 8.0), (CPU, 120.0), (CARD, 7.5))
-    )
+    """A race of short pairs that is over; its id."""
+    for turn, times in enumerate(((4.0, 2.0), (4.1, 2.0), (3.9, 2.0))):
+        for lane, step_ms in enumerate(times):
+            add_run(history, spec=PLAN.lanes[lane].spec, step_ms=step_ms, part=part(lane, turn))
+    return "r"
 
 
-def test_a_decided_race_has_one_sentence_two_lanes_and_a_ledger(decided: str) -> None:
-    app = page("race", runs=decided)
+def test_a_decided_race_has_one_sentence_its_lanes_and_its_pairs(decided: str) -> None:
+    app = page("race", race=decided)
     (verdict,) = app.header
-    assert verdict.value == (
-        "The GPU is 15.5 times as fast (median of 2 pairs; lowest to highest 15 to 16)\\: "
-        "0.871 s an epoch against 13.5 s."
-    )
-    assert "On the CPU, training took" in said(app, "markdown")
+    assert verdict.value.startswith("Fast engine is 2 times as fast as stock engine (")
+    assert verdict.value.endswith("3 pairs)\\: 2 ms a step against 4 ms.")
     assert "began from the same weights (SHA-256 aaaaaaaaaaaa…)" in said(app, "caption")
-    assert "Example CPU" in said(app, "subheader")
-    assert "Example GPU" in said(app, "subheader")
-    assert [item.proto.alt for item in app.get("vega_lite_chart")] == [
-        alt_text("overlay_accuracy"),
-        alt_text("ledger"),
-    ]
+    assert {"stock engine", "fast engine"} <= {item.value for item in app.subheader}
+    drawn = [item.proto.alt for item in app.get("vega_lite_chart")]
+    assert drawn == [alt_text(name) for name in ("race_pairs", "overlay_accuracy", "ledger")]
 
 
-def test_the_reader_chooses_an_accuracy_and_sees_when_each_lane_had_it(decided: str) -> None:
-    app = page("race", runs=decided)
+def test_a_race_of_one_spec_against_itself_ends_with_a_verdict_too(history: History) -> None:
+    for turn in range(3):
+        for lane in range(2):
+            add_run(history, step_ms=2.0 + 0.01 * turn, part=part(lane, turn))
+    assert said(page("race", race="r"), "header").startswith("Nobody is ahead\\:")
+
+
+def older(history: History, *runs: tuple[Any, float], spec: ExperimentSpec = TINY) -> str:
+    """A race from before races had ids, as its address names it."""
+    return ",".join(
+        add_run(history, device=device, step_ms=step_ms, spec=spec) for device, step_ms in runs
+    )
+
+
+def test_an_older_race_is_still_told_by_its_runs(history: History) -> None:
+    runs = older(history, (CPU, 120.0), (CARD, 8.0), (CPU, 120.0), (CARD, 7.5))
+    app = page("race", runs=runs)
+    assert said(app, "header").startswith("GPU is 15.5 times as fast as CPU (")
+    assert "CPU\\: training took" in said(app, "markdown")
+    assert "Example GPU" in said(app, "caption")
+
+
+def test_the_reader_chooses_an_accuracy_and_sees_when_each_lane_had_it(history: History) -> None:
+    app = page("race", runs=older(history, (CPU, 120.0), (CARD, 8.0), (CPU, 120.0), (CARD, 7.5)))
     assert app.slider[0].value == 12  # the highest that both reached
     assert figures(app)["CPU reached it after"] == "40.4 s"
     app.slider[0].set_value(8.0).run()
     assert figures(app)["CPU reached it after"] == "27 s"
-    assert figures(app)["Accelerator reached it after"] == "1.74 s"
+    assert figures(app)["GPU reached it after"] == "1.74 s"
 
 
-def test_the_replay_draws_a_clock_and_ends(decided: str) -> None:
-    app = page("race", runs=decided)
+def test_the_replay_draws_a_clock_and_ends(history: History) -> None:
+    app = page("race", runs=older(history, (CPU, 120.0), (CARD, 8.0)))
     button(app, "Replay").click().run()
     assert not app.exception
     assert figures(app)["Race clock"]
@@ -174,19 +261,19 @@ def test_the_replay_draws_a_clock_and_ends(decided: str) -> None:
     assert button(app, "Replay")
 
 
-def test_one_replay_does_not_start_that_of_another_race(decided: str) -> None:
-    app = page("race", runs=decided)
+def test_one_replay_does_not_start_that_of_another_race(history: History, decided: str) -> None:
+    app = page("race", runs=older(history, (CPU, 120.0), (CARD, 8.0)))
     button(app, "Replay").click().run()
-    app.query_params["runs"] = decided.split(",")[0]
+    app.query_params.clear()
+    app.query_params["race"] = decided
     app.run()
     assert "Race clock" not in figures(app)
 
 
-def test_a_recorded_opponent_has_the_other_lane_and_may_lose(history: History) -> None:
+def test_a_recorded_opponent_stands_beside_and_may_win(history: History) -> None:
     recorded = add_run(history, device=CARD, step_ms=8.0, name="yesterday")
     app = page("race", runs=add_run(history, device=CPU, step_ms=120.0), against=recorded)
-    assert "The GPU is 15 times as fast" in said(app, "header")
-    assert "recorded on" not in said(app, "header")
+    assert "“yesterday” is 15 times as fast" in said(app, "header")
     assert "recorded on" in said(app, "caption")
     assert "Example GPU" in said(app, "subheader")
     assert figures(app)["Recorded reached it after"]
@@ -194,65 +281,48 @@ def test_a_recorded_opponent_has_the_other_lane_and_may_lose(history: History) -
     assert "Recorded: val. accuracy" in figures(app)
 
 
-def test_an_unfinished_run_gives_no_verdict(history: History) -> None:
-    runs = [
-        add_run(history, device=CPU),
-        add_run(history, device=CARD, status=Status.FAILED),
-    ]
-    app = page("race", runs=",".join(runs))
-    assert "failed\\: The data set is gone" in said(app, "warning")
-    assert not app.header
+def test_a_lane_that_failed_is_told_with_its_sentence(history: History) -> None:
+    add_run(history, part=part(0, 0))
+    add_run(history, status=Status.FAILED, part=part(1, 0))
+    app = page("race", race="r")
+    assert "Only stock engine came through" in said(app, "header")
+    assert "The data set is gone" in said(app, "header")
 
 
 def test_one_lane_stands_beside_the_published_run(history: History) -> None:
-    app = page("race", runs=add_run(history, device=CPU))
+    app = page("race", runs=add_run(history, device=CPU), against="article-gpu-20")
     assert said(app, "header") == "An epoch took 1.35 s here, 20 s to 22 s in the published run."
     assert "GeForce RTX 3060" in said(app, "subheader")
-    assert "- not as published\\: data set, examples used, network" in said(app, "caption")
+    assert "Not as published\\: data set, examples used, network" in said(app, "caption")
     assert "Replay" not in [item.label for item in app.button]  # its lane would run alone
 
 
 def test_beside_the_published_run_of_the_same_recipe_there_is_something_to_replay(
     history: History,
 ) -> None:
-    app = page("race", runs=add_run(history, spec=PRESETS["article"].spec))
+    run_id = add_run(history, spec=PRESETS["article"].spec)
+    app = page("race", runs=run_id, against="article-gpu-20")
     button(app, "Replay").click().run()
     assert {"CPU: val. accuracy", "Published: val. accuracy"} <= figures(app).keys()
 
 
 def test_a_race_of_seconds_is_replayed_in_slow_motion(history: History) -> None:
-    runs = [add_run(history, device=device, step_ms=12.0) for device in (CPU, CARD)]
-    app = page("race", runs=",".join(runs))
+    app = page("race", runs=older(history, (CPU, 12.0), (CARD, 12.0)))
     button(app, "Replay").click().run()
     assert "times as slow as the race was" in said(app, "caption")
 
 
-def test_a_stopped_race_withdraws_what_waits_before_what_runs(
+def test_an_older_race_that_is_stopped_withdraws_what_waits_before_what_runs(
     history: History, quiet_lab: QuietLab
 ) -> None:
     runs = [history.create(TINY, name="lane", session="today") for _ in range(2)]
     quiet_lab.add(runs[0], TINY)
     quiet_lab.waiting = [runs[1]]
     app = page("race", runs=",".join(runs))
-    assert any("waits for its turn" in item.proto.text for item in app.get("progress"))
     button(app, "Stop the race").click().run()
     assert quiet_lab.stopped == [runs[1], runs[0]]
 
 
-def test_a_race_on_the_way_shows_how_far_each_lane_is(
-    history: History, quiet_lab: QuietLab
-) -> None:
-    run_id = history.create(TINY, name="lane", session="today")
-    row = Epoch(
-        epoch=1, loss=1, accuracy=0.1, val_loss=1, val_accuracy=0.25, seconds=1, step_ms_mean=1
-    )
-    quiet_lab.add(run_id, TINY).apply(EpochEnded(row=row))
-    app = page("race", runs=run_id)
-    assert not app.header
-    assert any(
-        "epoch 1 of 5, validation accuracy 25 %" in item.proto.text for item in app.get("progress")
-    )
-
-
-def test_an_unknown_run_is_said_in_a_sentence() -> None:
+def test_an_unknown_race_or_run_is_said_in_a_sentence() -> None:
     assert "nowhere" in said(page("race", runs="nowhere"), "error")
+    assert "There is no race 'gone' here" in said(page("race", race="gone"), "error")

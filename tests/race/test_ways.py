@@ -1,0 +1,102 @@
+"""Who races whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnlab.race import WAYS, Here, lanes_of, own_lanes, titled, usual_way
+from cnnlab.spec import PRESETS, LabError, SpecError, change
+from tests.example_runs import TINY
+from tests.race.examples import leg
+
+CPU_ALONE, WITH_CARD = Here((), 4), Here(("cuda:0",), 4)
+
+
+def nobody(run_id: str):
+    raise LabError(f"There is no run {run_id}.")
+
+
+def titles(*texts: str) -> list[str]:
+    return [lane.title for lane in own_lanes(texts, TINY, nobody)]
+
+
+@pytest.mark.parametrize(
+    ("way", "names", "field", "values"),
+    [
+        ("engines", ["stock engine", "fast engine"], "engine", ["stock", "fast"]),
+        ("threads", ["1 thread", "4 threads"], "threads", [1, 4]),
+        ("precision", ["float32", "bfloat16"], "precision", ["float32", "mixed_bfloat16"]),
+        ("devices", ["CPU", "GPU"], "device", ["cpu", "cuda:0"]),
+    ],
+)
+def test_the_usual_races_differ_in_one_thing_and_are_called_by_it(way, names, field, values):
+    lanes = lanes_of(way, TINY, WITH_CARD)
+    assert [lane.title for lane in lanes] == names
+    assert [getattr(lane.spec, field) for lane in lanes] == values
+    same = [change(lane.spec, **{field: values[0]}) for lane in lanes]
+    assert same[0] == same[1]
+
+
+def test_without_an_accelerator_the_usual_race_is_one_that_can_be_run() -> None:
+    assert usual_way(WITH_CARD) == "devices"
+    assert WAYS[usual_way(CPU_ALONE)].missing(CPU_ALONE) is None
+    with pytest.raises(LabError, match="There is no accelerator here"):
+        lanes_of("devices", TINY, CPU_ALONE)
+    with pytest.raises(LabError, match="one core only"):
+        lanes_of("threads", TINY, Here((), 1))
+
+
+def test_a_recipe_against_itself_has_two_names_all_the_same() -> None:
+    assert [lane.title for lane in lanes_of("itself", TINY, CPU_ALONE)] == ["A", "B"]
+
+
+def test_lanes_of_ones_own_differ_in_whatever_is_written() -> None:
+    assert titles("batch_size=32", "batch_size=128,optimizer=sgd") == [
+        "batch 32, Adam",
+        "batch 128, SGD",
+    ]
+    assert titles("network=tiny", "network=dense") == ["Tiny", "Dense"]
+    assert titles("model.dropout=0", "model.dropout=0.5") == ["dropout 0.0", "dropout 0.5"]
+    assert titles("threads=1", "threads=null") == ["1 thread", "threads as it chooses"]
+
+
+def test_a_network_keeps_the_data_and_the_rest_of_the_recipe() -> None:
+    first, second = own_lanes(["network=tiny", "network=dense"], TINY, nobody)
+    assert second.spec == change(TINY, model=PRESETS["dense"].spec.model.model_dump())
+    assert first.spec == TINY
+
+
+def test_a_lane_may_be_a_run_of_the_history() -> None:
+    spec = change(TINY, batch_size=256)
+    lanes = own_lanes(["engine=fast", "abc"], TINY, lambda run_id: leg(0, 0, 1.0, spec))
+    assert [lane.spec.batch_size for lane in lanes] == [32, 256]
+
+
+@pytest.mark.parametrize(
+    ("texts", "complaint"),
+    [
+        (["engine=fast"], "2 to 4 lanes, but 1 was given"),
+        (["threads=1"] * 5, "2 to 4 lanes, but 5 were given"),
+        (["engine=fast", "engine"], "There is no run engine"),
+        (["engine=fast", "threads=1,stock"], "write it as field=value"),
+        (["network=vgg", "network=tiny"], "no network 'vgg'"),
+    ],
+)
+def test_lanes_that_cannot_be_are_refused_in_a_sentence(texts, complaint):
+    with pytest.raises(LabError, match=complaint):
+        own_lanes(texts, TINY, nobody)
+
+
+def test_a_value_that_cannot_be_is_refused_by_the_spec() -> None:
+    with pytest.raises(SpecError, match="engine"):
+        own_lanes(["engine=fast", "engine=quick"], TINY, nobody)
+
+
+def test_titles_stay_short_and_apart() -> None:
+    many = [
+        change(TINY, dataset="x" * 100, batch_size=size, seed=size, learning_rate=1 / size)
+        for size in (16, 32)
+    ]
+    lanes = titled(many)
+    assert all(len(lane.title) <= 60 for lane in lanes)
+    assert lanes[0].title != lanes[1].title

@@ -1,0 +1,104 @@
+"""Races in the lab: their runs follow each other, are cut short, and make up one race."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cnnlab.devices import worker_environment
+from cnnlab.history import History
+from cnnlab.race import judge
+from cnnlab.runner import Lab
+from cnnlab.spec import PRESETS, Lane, RacePlan, Status, change
+
+LONG = change(PRESETS["tiny"].spec, train_limit=400, epochs=5000)
+WAYS = ("none", "device", "environment", "override")
+
+
+@pytest.fixture
+def history(home: Path) -> Iterator[History]:
+    history = History()
+    yield history
+    history.close()
+
+
+@pytest.fixture
+def lab(history: History) -> Iterator[Lab]:
+    lab = Lab(history, {way: worker_environment(way) for way in WAYS})
+    yield lab
+    lab.close()
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came to pass"
+        time.sleep(0.02)
+
+
+def plan(**facts: object) -> RacePlan:
+    lanes = [Lane(title=name, spec=change(LONG, engine=name)) for name in ("stock", "fast")]
+    return RacePlan(lanes=tuple(lanes), **facts)  # type: ignore[arg-type]
+
+
+def start(lab: Lab, asked: RacePlan) -> str:
+    return lab.submit_race(asked, name="Race", session="test")
+
+
+def test_the_runs_of_a_race_take_turns_are_cut_short_and_belong_together(
+    lab: Lab, history: History
+) -> None:
+    race_id = start(lab, plan(leg_seconds=0.5, rounds=2))
+    until(lambda: lab.running() is not None)
+    between = lab.submit(change(LONG, epochs=1), name="between", session="test")
+    assert lab.races()[0].race_id == race_id
+    assert lab.busy()
+    assert lab.wait_idle(120)
+    assert lab.races() == ()
+    runs = history.summaries(group_id=race_id)[::-1]
+    assert [run.part.lane for run in runs] == [0, 1, 1, 0]
+    assert [run.part.turn for run in runs] == [0, 0, 1, 1]
+    assert {run.status for run in runs} == {Status.FINISHED}
+    for run in runs:
+        assert 0.4 < run.timing.fit_seconds < 30  # of hours
+        assert run.timing.step_ms_median > 0
+        assert run.epochs_done < LONG.epochs
+    after = history.card(between)
+    assert after.status is Status.FINISHED
+    assert after.part is None
+    assert after.created_at < runs[-1].created_at  # it came while the race ran, and waited
+    cards = [history.card(run.run_id) for run in runs]
+    assert judge(cards).speed_up.pairs == 2
+    assert judge(cards).same_start
+
+
+def test_a_race_that_is_stopped_ends_with_the_run_under_way(lab: Lab, history: History) -> None:
+    race_id = start(lab, plan(rounds=3))
+    waiting = start(lab, plan(rounds=3))
+    until(lambda: bool(lab.running() and lab.live(lab.running()).started))
+    snapshot = lab.races()[0]
+    assert snapshot.run_ids == (lab.running(),)
+    lab.stop_race(waiting)
+    lab.stop_race(race_id)
+    assert lab.wait_idle(60)
+    (run,) = history.summaries(group_id=race_id)
+    assert run.status is Status.STOPPED
+    assert history.summaries(group_id=waiting) == []
+
+
+def test_a_lane_that_cannot_work_ends_the_race_with_its_sentence(
+    lab: Lab, history: History
+) -> None:
+    lanes = (
+        Lane(title="A", spec=LONG),
+        Lane(title="B", spec=change(LONG, device="cuda:7")),
+    )
+    race_id = start(lab, RacePlan(lanes=lanes, leg_seconds=0.3))
+    assert lab.wait_idle(90)
+    runs = history.summaries(group_id=race_id)[::-1]
+    assert [run.status for run in runs] == [Status.FINISHED, Status.FAILED]
+    cards = [history.card(run.run_id) for run in runs]
+    assert judge(cards).heading.startswith("Only A came through: B failed: ")
