@@ -100,7 +100,7 @@ def test_noise_takes_more_pairs() -> None:
 
 def test_three_pairs_that_agree_by_chance_are_no_proof() -> None:
     found = gain([1.04, 1.04, 1.04])
-    assert found.low < 1.04 < found.high  # pairs of one spec differ by 2 % as a rule
+    assert found.low < 1.04 < found.high  # pairs of one spec differ by 1.8 % as a rule
     assert found.level
 
 
