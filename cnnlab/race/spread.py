@@ -6,9 +6,9 @@ interval around it is its spread. Two things keep that interval honest:
 - It is looked at after every pair, and the race ends when it is narrow. Ending depends on its width
   alone, never on who leads: for normal noise the mean is independent of the variance, so nobody is
   favoured by when the race ends. What a race ended early does favour is a spread that came out
-  narrow by chance. Therefore the quantile of a 98 % interval is taken for one of 95 %; with noise
-  of up to 3 % a pair it then holds the truth in 97 % of races, of 5 % in 93 %, of 8 % in 94 %
-  (`tests/race/test_spread.py` counts).
+  narrow by chance. Therefore the quantile of a 98 % interval is taken for one of 95 %; of
+  up to 3 % of noise a pair it then holds the truth in 95 % of races or more, of 5 % in 92 %, of 8 %
+  in 93 % (`tests/race/test_spread.py` counts).
 - Three pairs may agree by chance. So their variance is moderated by what pairs of runs of one spec
   differ by as a rule (Smyth, Stat. Appl. Genet. Mol. Biol. 3, 2004: the prior counts as so many
   further degrees of freedom).
