@@ -20,8 +20,9 @@ def pairs(first: str, lanes: int, level: float) -> alt.LayerChart:
         level: within so much of 1 nobody is ahead; shaded.
     """
     title = f"Times as fast as {first}"
+    scale = roomy(type="log")
     base = alt.Chart().encode(
-        x=alt.X("ratio:Q", title=title, scale=roomy(type="log")),
+        x=alt.X("ratio:Q", title=title, scale=scale),
         y=alt.Y("lane:N", title=None, axis=alt.Axis(labelLimit=240)),
         tooltip=[
             alt.Tooltip("lane:N", title="Lane"),
@@ -31,7 +32,7 @@ def pairs(first: str, lanes: int, level: float) -> alt.LayerChart:
             tooltip("high", "To", ".3f"),
         ],
     )
-    ends = {"x": alt.X("low:Q", title=title), "x2": "high:Q"}
+    ends = {"x": alt.X("low:Q", title=title, scale=scale), "x2": "high:Q"}
     band = (
         alt.Chart()
         .transform_aggregate(rows="count()")

@@ -18,7 +18,9 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab import analysis, charts
 from cnnlab.charts.colours import shape_of
+from cnnlab.race import lanes, pairs_frame
 from tests.analysis.pretend import Pretend
+from tests.race.examples import raced
 
 RUN = Pretend(3, 60)
 SERIES, EPOCHS = RUN.series(), RUN.rows()
@@ -41,6 +43,7 @@ LINES = analysis.line_frame(
     ]
 )
 GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
+PAIRS = pairs_frame(lanes(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0])))
 
 # Each chart as a page calls it, and the frame that goes with it.
 CHARTS = {
@@ -65,8 +68,9 @@ CHARTS = {
     },
     "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
+    "race_pairs": (lambda: charts.pairs_spec("A", 1, 0.03), PAIRS),
 }
-ZOOMED = [name for name in CHARTS if name != "ledger"]
+ZOOMED = [name for name in CHARTS if name not in ("ledger", "race_pairs")]
 every_chart = pytest.mark.parametrize("name", list(CHARTS))
 
 
