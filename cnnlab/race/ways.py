@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +20,15 @@ from cnnlab.spec import (
     network_name,
     spoken,
 )
+from cnnlab.spec.fields import assign
 
 LEG_SECONDS = 3.0
 """Of training, in each run of a race of short pairs."""
 BUDGET_SECONDS = 90.0
 LONGEST_TITLE = 60
+_NETWORK = "network="
+_CHANGE = re.compile(r",(?=\s*[\w.]+=)")
+"""Between two changes: a comma, unless it is one within a list such as `model.dense=300,100`."""
 
 
 @dataclass(frozen=True)
@@ -130,33 +134,17 @@ def own_lanes(
 def _own_lane(text: str, spec: ExperimentSpec, card: Callable[[str], RunCard]) -> ExperimentSpec:
     if "=" not in text:
         return card(text).spec
-    changes: dict[str, Any] = {}
-    model = spec.model.model_dump(mode="json")
-    for part in text.split(","):
-        name, sign, value = (piece.strip() for piece in part.partition("="))
-        if not sign:
-            raise LabError(f"The lane {text!r} has {part!r}; write it as field=value.")
-        if name == "network":
-            model = _network(value)
-        elif name.startswith("model."):
-            model[name.removeprefix("model.")] = _plain(value)
-        else:
-            changes[name] = _plain(value)
-    return change(spec, model=model, **changes)
+    changes = [part.strip() for part in _CHANGE.split(text)]
+    networks = [part for part in changes if part.startswith(_NETWORK)]
+    for part in networks:
+        spec = change(spec, model=_network(part.removeprefix(_NETWORK)))
+    return assign(spec, [part for part in changes if part not in networks])
 
 
 def _network(name: str) -> dict[str, Any]:
     if name not in PRESETS:
         raise LabError(f"There is no network {name!r}; choose one of {', '.join(PRESETS)}.")
     return PRESETS[name].spec.model.model_dump(mode="json")
-
-
-def _plain(text: str) -> Any:
-    """A value as JSON has it, else the text itself."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 # --- what they are called -------------------------------------------------------------------

@@ -55,6 +55,10 @@ def test_lanes_of_ones_own_differ_in_whatever_is_written() -> None:
         "batch 32, Adam",
         "batch 128, SGD",
     ]
+    assert titles("model.dense=64,32,threads=1", "model.dense=64,threads=2") == [
+        "1 thread, dense units [64, 32]",
+        "2 threads, dense units [64]",
+    ]
     assert titles("network=tiny", "network=dense") == ["Tiny", "Dense"]
     assert titles("model.dropout=0", "model.dropout=0.5") == ["dropout 0.0", "dropout 0.5"]
     assert titles("threads=1", "threads=null") == ["1 thread", "threads as it chooses"]
@@ -78,7 +82,7 @@ def test_a_lane_may_be_a_run_of_the_history() -> None:
         (["engine=fast"], "2 to 4 lanes, but 1 was given"),
         (["threads=1"] * 5, "2 to 4 lanes, but 5 were given"),
         (["engine=fast", "engine"], "There is no run engine"),
-        (["engine=fast", "threads=1,stock"], "write it as field=value"),
+        (["engine=fast", "threads=1,stock"], "threads is .1,stock."),
         (["network=vgg", "network=tiny"], "no network 'vgg'"),
     ],
 )
