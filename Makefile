@@ -3,7 +3,7 @@ PYTHON ?= python3
 ENV := .venv
 BIN := $(ENV)/bin
 
-.PHONY: run share test check bench clean
+.PHONY: run share test check bench bench-peers clean
 run: $(ENV)/.run
 	$(BIN)/streamlit run app.py
 
@@ -22,8 +22,18 @@ check: $(ENV)/.dev
 bench: $(ENV)/.dev
 	$(BIN)/python -m bench
 
+# The lab against torch by hand and Keras on TensorFlow and JAX; `make bench-peers ONLY=dense,gru`.
+PEERS := bench/peers/.venv-
+bench-peers: $(ENV)/.dev $(PEERS)tensorflow/.made $(PEERS)jax/.made
+	$(BIN)/python -m bench.peers $(if $(ONLY),--only $(ONLY))
+
+$(PEERS)%/.made: bench/peers/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet -r $<
+	touch $@
+
 clean:
-	rm -rf $(ENV)
+	rm -rf $(ENV) bench/peers/.venv-*
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(ENV)

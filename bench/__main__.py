@@ -5,7 +5,7 @@ That page has a table for each place (`measure.place`): a machine's best card, o
 A bench is a module with `main()` that returns a list of results, or one: what `measure.paired`
 returns, in the `unit` it names, with a `name` and the `arms` ("a", and "b", the baseline) in words;
 `notes`, if it has any, are sentences beneath the table. Whatever else it holds stays in its own
-JSON under `bench/results`.
+JSON under `bench/results`. A bench that was disturbed too often gives no figures, and says so.
 """
 
 from __future__ import annotations
@@ -13,21 +13,16 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import bench
-from bench.measure import place
+from bench.measure import Disturbed, machine, place
+from bench.page import PAGE, here, refreshed
 from cnnlab import words
 
-PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
-INTRODUCTION = (
-    "# Benchmarks\n\nEach line is one measurement of two arms in turn, by `make bench`: medians, "
-    "with the quartiles of the ratio.\n\n"
-)
 HEAD = (
-    "| measured | this lab | baseline | baseline / this lab | quartiles | pairs |",
-    "|---|---|---|---|---|---|",
+    "| measured | this lab | baseline | baseline / this lab | quartiles | pairs | left out |",
+    "|---|---|---|---|---|---|---|",
 )
 
 
@@ -52,45 +47,34 @@ def row(result: dict[str, Any]) -> str:
     ]
     return (
         f"| {result['name']} | {sides[0]} | {sides[1]} | {ratio['median']} "
-        f"| {ratio['quartile_low']} to {ratio['quartile_high']} | {result['pairs']} |"
+        f"| {ratio['quartile_low']} to {ratio['quartile_high']} | {result['pairs']} "
+        f"| {result.get('left_out', '-')} |"
     )
 
 
-def table(results: Sequence[dict[str, Any]]) -> str:
-    """All lines, below the machine they were measured on."""
-    machine = results[0]["machine"]
-    cards = [f"{card['name']} (driver {card['driver']}), " for card in machine["cards"]]
-    here = (
-        f"Measured on: {machine['cpu']}, {machine['cores']} cores, {''.join(cards)}"
-        f"{machine['system']}, Python {machine['python']}; "
-        f"load average {machine['load_average']:.1f}."
-    )
-    lines = [here, "", *HEAD, *map(row, results)]
-    for note in (note for result in results for note in result.get("notes", ())):
+def table(results: Sequence[dict[str, Any]], refused: Sequence[str] = ()) -> str:
+    """All lines, below the machine they were measured on, and what could not be measured."""
+    lines = [here(results[0]["machine"] if results else machine()), "", *HEAD, *map(row, results)]
+    for note in (*(note for result in results for note in result.get("notes", ())), *refused):
         lines += ["", note]
     return "\n".join(lines)
-
-
-def refreshed(page: str, text: str, where: str) -> str:
-    """`page` with `text` between the markers of a place, which are added at its end if missing."""
-    marks = f"<!-- bench on {where}: begin -->", f"<!-- bench on {where}: end -->"
-    before, begin, rest = page.partition(marks[0])
-    _, end, after = rest.partition(marks[1])
-    if not begin or not end:
-        before, after = f"{page.rstrip()}\n\n", "\n"
-    return f"{before}{marks[0]}\n{text}\n{marks[1]}{after}"
 
 
 def main() -> None:
     """Run them all."""
     results: list[dict[str, Any]] = []
+    refused: list[str] = []
     for name, measure in benches().items():
         print(f"Measuring {name} …", flush=True)
-        measured = measure()
+        try:
+            measured = measure()
+        except Disturbed as error:
+            refused.append(f"Not measured: {name}. {error}")
+            print(refused[-1], flush=True)
+            continue
         results += measured if isinstance(measured, list) else [measured]
-    text = table(results)
-    page = PAGE.read_text() if PAGE.exists() else INTRODUCTION
-    PAGE.write_text(refreshed(page, text, place()))
+    text = table(results, refused)
+    PAGE.write_text(refreshed(PAGE.read_text(), text, f"bench on {place()}"))
     print(text)
 
 

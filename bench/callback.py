@@ -1,99 +1,78 @@
 """What the lab's clocks cost a step: the callback that times and tells, against none.
 
-Both arms fit the same network with the same engine, in turn, in one process. The baseline's
-callback reads the clock at the two ends of the epoch and does nothing between.
+Both arms are epochs of one model in one process, which is started as the lab starts the one that
+trains: two processes differ by more than the budget. The baseline's callback reads the clock at the
+two ends of the epoch and does nothing between. There are as many pairs as it takes until the median
+is known to a fraction of the budget.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import statistics
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
+from bench.measure import Rounds, best_device, median_interval, result_of, rounds, save
+from bench.peers.contenders import Contender, running
+from bench.peers.works import WORKS, Work, draw
 
-import keras
-
-from bench.engines import ARTICLE_STEPS, DEVICE, KIND, TrainingSeconds, pictures
-from bench.measure import paired, save
-from cnnlab.engines import ENGINES, Job, Start, initial_weights
-from cnnlab.spec import PRESETS, Event, ExperimentSpec, change
-from cnnlab.training import LabCallback
-
-PAIRS = 15
-DENSE_STEPS = 1500
 BUDGET_SHARE = 0.005
+KNOWN_TO_SHARE = 0.0015
+"""Half the width that the interval of the median may have at the end."""
+PAIRS_AT_ONCE, MOST_PAIRS = 20, 160
+STEPS = {"article": 6, "dense": 400}
+"""Of an epoch: enough for its callback's windows, and few enough for many pairs."""
 
 
-def job_of(spec: ExperimentSpec, steps: int) -> tuple[ExperimentSpec, Job]:
-    """A network ready to fit, on noise, with few pictures to validate."""
-    data = pictures(spec, steps)
-    spec = change(spec, validation_split=64 / len(data.labels), threads=1)
-    with keras.device(DEVICE):
-        weights = initial_weights(spec, data.images.shape[1:], data.classes)
-        return spec, ENGINES[spec.engine](spec, data, Start(weights))
+def known(found: Rounds) -> bool:
+    """Whether the median of the cost is known well enough."""
+    low, high = median_interval([each["a"] / each["b"] for each in found.kept])
+    return high - low <= 2 * KNOWN_TO_SHARE
 
 
-def fit(job: Job, callback: keras.callbacks.Callback) -> None:
-    """One epoch with the arm's callback alone."""
-    job.model.train_function = None  # the lab's callback leaves its own there
-    with keras.device(DEVICE):
-        job.model.fit(**job.fit, epochs=1, callbacks=job.callbacks(callback))
+def settled(told: Callable[[], float], plain: Callable[[], float]) -> Rounds:
+    """Pairs until the median is known, or there are `MOST_PAIRS`."""
+    found = Rounds()
+    while len(found.kept) < MOST_PAIRS and not (found.kept and known(found)):
+        found.add(rounds({"a": told, "b": plain}, PAIRS_AT_ONCE))
+    return found
 
 
-def timed(spec: ExperimentSpec, job: Job) -> Callable[[], float]:
-    """An epoch's training (s) with the lab's callback, whose events are written out as a worker's
-    are."""
+def measured(name: str, device: str) -> dict[str, Any]:
+    """Both arms at one work."""
+    work = WORKS[name]
+    work = Work(work.title, work.preset, STEPS[name], work.changes)
+    contender = Contender("the lab's callback", "bench.peers.told")
+    with tempfile.TemporaryDirectory() as folder:
+        draw(work, file := Path(folder) / "work.npz")
+        with running(contender, work, file, device) as epoch:
+            found = settled(lambda: epoch(told=True), lambda: epoch(told=False))
+    return result_of(found) | {
+        "name": f"Step of {work.title}, {device.partition(':')[0]}",
+        "unit": "ms",
+        "arms": {"a": "with the lab's callback", "b": "with none"},
+        "budget": {"share": BUDGET_SHARE},
+        "notes": [note(work.title, [each["a"] / each["b"] - 1 for each in found.kept])],
+    }
 
-    def epoch() -> float:
-        with Path(os.devnull).open("w") as out:
 
-            def emit(event: Event) -> None:
-                print(event.model_dump_json(), file=out, flush=True)
-
-            callback = LabCallback(spec, DEVICE, emit, lambda: False)
-            fit(job, callback)
-        return callback.train_seconds
-
-    return epoch
-
-
-def plain(job: Job) -> Callable[[], float]:
-    """The same without."""
-
-    def epoch() -> float:
-        clock = TrainingSeconds()
-        fit(job, clock)
-        return clock.seconds
-
-    return epoch
+def note(title: str, longer: list[float]) -> str:
+    """The cost in a sentence, and whether it keeps within its budget."""
+    low, high = median_interval(longer)
+    kept = "kept" if high <= BUDGET_SHARE else "broken" if low > BUDGET_SHARE else "not told apart"
+    return (
+        f"The lab's callback makes a step of {title} {statistics.median(longer):+.2%} longer "
+        f"(95 % interval of the median {low:+.2%} to {high:+.2%}, {len(longer)} pairs; "
+        f"budget {BUDGET_SHARE:.1%}: {kept})."
+    )
 
 
 def main() -> list[dict[str, Any]]:
     """Measure, keep and return the results."""
-    results = []
-    for preset, steps in (("article", ARTICLE_STEPS), ("dense", DENSE_STEPS)):
-        arms = [job_of(PRESETS[preset].spec, steps) for _ in range(2)]
-        result = paired(timed(*arms[0]), plain(arms[1][1]), PAIRS)
-        share, most, least = (
-            1 / result["ratio"][name] - 1 for name in ("median", "quartile_low", "quartile_high")
-        )
-        note = (
-            f"The lab's callback makes an epoch of the preset {preset}, {KIND}, {share:+.2%} "
-            f"longer (quartiles {least:+.1%} to {most:+.1%}; budget {BUDGET_SHARE:.1%})."
-        )
-        results.append(
-            result
-            | {
-                "name": f"Epoch of the preset {preset}, batch 32, {KIND}",
-                "unit": "s",
-                "arms": {"a": "with the lab's callback", "b": "with none"},
-                "budget": {"share": BUDGET_SHARE},
-                "notes": [note],
-            }
-        )
+    results = [measured(name, best_device()) for name in STEPS]
     save("callback", results)
     return results
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure import paired, save
+from bench.quiet import unwatched
 
 ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "cifar10-images.tar.xz"
 PAIRS = 5
@@ -50,7 +51,7 @@ def memory(folder: Path) -> dict[str, Any]:
         )
         return card["memory"]["peak_rss_mb"]
 
-    result = paired(lambda: arm("fast"), lambda: arm("stock"), 2)
+    result = paired(lambda: arm("fast"), lambda: arm("stock"), 2, unwatched)
     arms = {"a": "fast", "b": "stock"}
     return result | {"name": "Peak memory, 60,000 pictures, cpu", "unit": "MB", "arms": arms}
 

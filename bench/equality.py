@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 from bench.measure import paired, save
+from bench.quiet import unwatched
 from cnnlab import datasets, devices
 from cnnlab.engines import ENGINES, Pictures, Start, initial_weights, seed_epoch
 from cnnlab.models import split
@@ -120,7 +121,7 @@ def main() -> list[dict[str, Any]]:
         seed = next(seeds["moved"])
         return 100 * float(np.median(apart(train("stock", seed, HALF_A_BIT), seed)))
 
-    result = paired(fast, moved, SEEDS)
+    result = paired(fast, moved, SEEDS, unwatched)
     pairs = ", ".join(f"{ours:.1%} and {theirs:.1%}" for ours, theirs in accuracies)
     result |= {
         "name": f"Median distance of a step's loss from stock's, {STEPS} steps of the article CNN",

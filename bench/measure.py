@@ -1,8 +1,11 @@
-"""Paired measurements: two arms in turn, so that a drifting machine treats both alike."""
+"""Paired measurements: arms in turn, so that a drifting machine treats all alike, and only while
+nothing else takes of the cores that they run on.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import re
@@ -10,15 +13,29 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bench import quiet
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
+
+
+class Disturbed(Exception):
+    """Something else was busy in so many rounds that there is no figure; says in how many."""
+
+
+Arm = Callable[[], float]
+"""Gives one figure, such as its seconds (see `timed`)."""
+BLOCK_SECONDS = 1.0
+"""Shorter rounds are judged together: the system counts processor time in ticks of 10 ms."""
+LEAST_ROUNDS = 3
 CARD_FACTS = ("key", "name", "driver", "compute_capability", "memory_mb", "power_limit_w")
 
 
@@ -54,6 +71,11 @@ def place() -> str:
     return re.sub(r"\W+", "-", cards()[0]["name"]).lower() if cards() else "cpu"
 
 
+def best_device() -> str:
+    """The best card as the lab names it, or `cpu`."""
+    return cards()[0]["key"] if cards() else "cpu"
+
+
 def _cpu_name() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
@@ -84,37 +106,108 @@ def summary(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def paired(a: Callable[[], float], b: Callable[[], float], pairs: int) -> dict[str, Any]:
-    """Run both arms `pairs` times, in turn, after one round that does not count.
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Between which two values the median of all that might be measured lies, 19 times in 20.
 
-    The arm that goes first changes from pair to pair, so that neither always finds warm caches.
+    From the order of the values alone, whatever they are distributed like: those that stand
+    1.96 sqrt(n) / 2 places to either side of the middle.
+    """
+    ordered = sorted(values)
+    reach = 0.98 * math.sqrt(len(ordered))
+    low = max(math.floor(len(ordered) / 2 - reach), 0)
+    return ordered[low], ordered[-1 - low]
+
+
+@dataclass
+class Rounds:
+    """What arms gave, round by round."""
+
+    kept: list[dict[str, float]] = field(default_factory=list)
+    left_out: int = 0
+    """Rounds in which something else took of the cores."""
+    most_taken: float = 0.0
+    """Of a core, in the worst of those."""
+
+    def add(self, more: Rounds) -> None:
+        """Count further rounds in."""
+        self.kept += more.kept
+        self.left_out += more.left_out
+        self.most_taken = max(self.most_taken, more.most_taken)
+
+    def of(self, arm: str) -> list[float]:
+        """The figures of one arm."""
+        return [figures[arm] for figures in self.kept]
+
+    def said(self) -> str:
+        """What became of them, in a sentence."""
+        return (
+            f"{self.left_out} of {self.left_out + len(self.kept)} rounds were left out, because "
+            f"other processes took up to {self.most_taken:.0%} of a core."
+        )
+
+
+def rounds(arms: Mapping[str, Arm], wanted: int, watch: quiet.Watch = quiet.watch) -> Rounds:
+    """Run all arms in turn until there are as many undisturbed rounds as wanted, or as many
+    disturbed ones. The order turns round from one to the next: none always finds warm caches.
 
     Args:
-        a: gives one figure, such as its seconds (see `timed`).
-        b: the baseline, likewise.
+        watch: tells what others take meanwhile.
+
+    Raises:
+        Disturbed: fewer than three rounds are left, or fewer than wanted where that is less.
+    """
+    found, turn = Rounds(), 0
+    while len(found.kept) < wanted and found.left_out < wanted:
+        block: list[dict[str, float]] = []
+        share_taken, began = watch(), time.perf_counter()
+        while len(found.kept) + len(block) < wanted:
+            names = [*arms][:: -1 if turn % 2 else 1]
+            block.append({name: arms[name]() for name in names})
+            turn += 1
+            if time.perf_counter() - began >= BLOCK_SECONDS:
+                break
+        share = share_taken()
+        if share < quiet.NOTABLE_SHARE:
+            found.kept += block
+        else:
+            found.left_out += len(block)
+            found.most_taken = max(found.most_taken, share)
+    if len(found.kept) < min(LEAST_ROUNDS, wanted):
+        raise Disturbed(found.said())
+    return found
+
+
+def paired(a: Arm, b: Arm, pairs: int, watch: quiet.Watch = quiet.watch) -> dict[str, Any]:
+    """Run both arms `pairs` times, in turn, after one round that does not count; `rounds` says
+    which pairs are left out and repeated.
+
+    Args:
+        b: the baseline.
         pairs: two or more.
 
     Returns:
         `a`, `b` and `ratio` (b / a, pair by pair: above 1, a is ahead), each as `summary` has it;
-        `pairs`, the ratios themselves as `ratios`, and the `machine`.
+        `pairs`, the ratios themselves as `ratios`, how many more were `left_out`, and the
+        `machine`.
+
+    Raises:
+        Disturbed: too few pairs are left.
     """
     a()
     b()
-    firsts, seconds = [], []
-    for number in range(pairs):
-        if number % 2:
-            seconds.append(b())
-            firsts.append(a())
-        else:
-            firsts.append(a())
-            seconds.append(b())
-    ratios = [second / first for first, second in zip(firsts, seconds, strict=True)]
+    return result_of(rounds({"a": a, "b": b}, pairs, watch))
+
+
+def result_of(found: Rounds) -> dict[str, Any]:
+    """The rounds of the arms `a` and `b` as `paired` returns them."""
+    ratios = [each["b"] / each["a"] for each in found.kept]
     return {
-        "a": summary(firsts),
-        "b": summary(seconds),
+        "a": summary(found.of("a")),
+        "b": summary(found.of("b")),
         "ratio": summary(ratios),
         "ratios": ratios,
-        "pairs": pairs,
+        "pairs": len(ratios),
+        "left_out": found.left_out,
         "machine": machine(),
     }
 

@@ -7,6 +7,8 @@ import pytest
 
 from bench import __main__ as page
 from bench import measure, refresh, ui_tax
+from bench.page import refreshed
+from bench.quiet import unwatched
 
 
 def test_pairs_alternate_and_the_first_round_does_not_count():
@@ -20,7 +22,7 @@ def test_pairs_alternate_and_the_first_round_does_not_count():
 
         return run
 
-    result = measure.paired(arm("a", 1.0), arm("b", 1.0), 3)
+    result = measure.paired(arm("a", 1.0), arm("b", 1.0), 3, unwatched)
     assert order == ["a", "b", "a", "b", "b", "a", "a", "b"]
     assert result["ratios"] == [4 / 3, 5 / 6, 8 / 7]
     assert result["ratio"]["median"] == 8 / 7
@@ -28,7 +30,7 @@ def test_pairs_alternate_and_the_first_round_does_not_count():
 
 
 def test_a_ratio_above_one_means_the_baseline_is_slower():
-    result = measure.paired(lambda: 2.0, lambda: 10.0, 4)
+    result = measure.paired(lambda: 2.0, lambda: 10.0, 4, unwatched)
     assert result["ratio"]["median"] == 5
     assert result["a"]["median"] == 2
 
@@ -57,7 +59,7 @@ def test_a_card_is_named_with_its_driver_and_what_lasts_of_it(monkeypatch):
     (card,) = measure.machine()["cards"]
     assert (card["name"], card["driver"]) == (CARD["name"], "580.65")
     assert "clock_mhz" not in card
-    result = measure.paired(lambda: 2.0, lambda: 10.0, 2)
+    result = measure.paired(lambda: 2.0, lambda: 10.0, 2, unwatched)
     result |= {"name": "Refresh", "unit": "ms", "arms": {"a": "ours", "b": "usual"}}
     assert ", NVIDIA H100 80GB HBM3 (driver 580.65), " in page.table([result])
 
@@ -86,16 +88,72 @@ def test_the_table_replaces_that_of_its_place_and_leaves_the_rest_of_the_page():
         return f"<!-- bench on {where}: begin -->\n{text}\n<!-- bench on {where}: end -->\n"
 
     old = f"# Title\n\n{table('cpu', 'old')}\nWords.\n"
-    assert page.refreshed(old, "new", "cpu") == f"# Title\n\n{table('cpu', 'new')}\nWords.\n"
-    both = page.refreshed(old, "new", "card")
+    assert refreshed(old, "new", "bench on cpu") == f"# Title\n\n{table('cpu', 'new')}\nWords.\n"
+    both = refreshed(old, "new", "bench on card")
     assert both == f"{old}\n{table('card', 'new')}"
-    assert page.refreshed(both, "newer", "card") == f"{old}\n{table('card', 'newer')}"
+    assert refreshed(both, "newer", "bench on card") == f"{old}\n{table('card', 'newer')}"
 
 
-def test_the_page_has_the_markers_of_the_table_without_a_card():
+def test_the_page_leads_with_the_yardsticks_and_has_the_tables_without_a_card():
     text = page.PAGE.read_text()
-    assert page.refreshed(text, "new", "cpu").count("<!-- bench on") == 2 * text.count(": begin")
-    assert text.count("<!-- bench on cpu: begin -->") == 1
+    parts = ["<!-- yardsticks on cpu: begin -->", "<!-- bench on cpu: begin -->"]
+    assert [text.count(part) for part in parts] == [1, 1]
+    assert text.index(parts[0]) < text.index(parts[1])
+
+
+def taken(*shares):
+    """A watch that tells these shares, one for each block of rounds."""
+    left = iter(shares)
+    return lambda: lambda: next(left)
+
+
+@pytest.fixture
+def blocks_of_one(monkeypatch):
+    monkeypatch.setattr(measure, "BLOCK_SECONDS", 0.0)
+
+
+def test_a_disturbed_pair_is_left_out_counted_and_repeated(blocks_of_one):
+    ticks = count(1)
+    watch = taken(0.0, 0.3, 0.01, 0.9, 0.0)
+    result = measure.paired(lambda: 1.0, lambda: float(next(ticks)), 3, watch)
+    assert result["ratios"] == [2.0, 4.0, 6.0]
+    assert (result["pairs"], result["left_out"]) == (3, 2)
+
+
+def test_too_few_quiet_pairs_give_no_figure(blocks_of_one):
+    watch = taken(0.0, 0.3, 0.5, 0.0, 0.2, 0.4, 0.3)
+    with pytest.raises(measure.Disturbed, match=r"5 of 7 rounds .* up to 50% of a core"):
+        measure.rounds({"a": lambda: 1.0}, 5, watch)
+
+
+def test_short_rounds_are_judged_together(monkeypatch):
+    monkeypatch.setattr(measure, "BLOCK_SECONDS", 60.0)
+    with pytest.raises(measure.Disturbed, match="8 of 8"):
+        measure.rounds({"a": lambda: 1.0}, 8, taken(0.1))
+    assert len(measure.rounds({"a": lambda: 1.0}, 8, taken(0.01)).kept) == 8
+
+
+def test_a_bench_that_was_disturbed_leaves_the_others_their_rows(monkeypatch, tmp_path):
+    def disturbed():
+        raise measure.Disturbed("7 of 7 rounds were left out.")
+
+    def measured():
+        result = measure.paired(lambda: 2.0, lambda: 10.0, 2, unwatched)
+        return result | {"name": "Refresh", "unit": "ms", "arms": {"a": "ours", "b": "usual"}}
+
+    monkeypatch.setattr(page, "benches", lambda: {"first": disturbed, "second": measured})
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "place", lambda: "cpu")
+    page.PAGE.write_text("# Title\n")
+    page.main()
+    assert "| Refresh | 2 ms, ours |" in page.PAGE.read_text()
+    assert "Not measured: first. 7 of 7 rounds were left out." in page.PAGE.read_text()
+
+
+def test_the_interval_of_a_median_is_that_of_the_order_of_values():
+    assert measure.median_interval([*range(20)]) == (5, 14)
+    low, high = measure.median_interval([*range(10_000)])
+    assert (low, high) == (4902, 5097)
 
 
 def test_every_bench_is_found_and_the_helpers_are_none():
@@ -104,10 +162,10 @@ def test_every_bench_is_found_and_the_helpers_are_none():
 
 
 def test_a_row_names_both_arms_with_their_unit():
-    result = measure.paired(lambda: 2.0, lambda: 10.0, 2)
+    result = measure.paired(lambda: 2.0, lambda: 10.0, 2, unwatched)
     result |= {"name": "Refresh", "unit": "ms", "arms": {"a": "ours", "b": "usual"}}
     row = page.row(result)
-    assert row == "| Refresh | 2 ms, ours | 10 ms, usual | 5 | 5 to 5 | 2 |"
+    assert row == "| Refresh | 2 ms, ours | 10 ms, usual | 5 | 5 to 5 | 2 | 0 |"
     assert page.table([result]).splitlines()[-1] == row
     assert page.table([result | {"notes": ["A sentence."]}]).splitlines()[-3:] == [
         row,

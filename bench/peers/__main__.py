@@ -1,0 +1,100 @@
+"""`python -m bench.peers`: hold the lab against its yardsticks, write the table of BENCHMARKS.md.
+
+Every work is measured in one run of all contenders in turn. Its row is written as soon as it is
+there; a row that was not measured this time stays as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.measure import RESULTS, Disturbed, best_device, machine, place, rounds, save, summary
+from bench.page import PAGE, refreshed
+from bench.peers import table
+from bench.peers.contenders import CONTENDERS, Running, Unable, running
+from bench.peers.works import WORKS, Work, draw
+
+ROUNDS = 7
+
+
+def measured(work: Work, folder: Path, device: str) -> dict[str, Any]:
+    """All contenders at one work."""
+    file = folder / "work.npz"
+    draw(work, file)
+    with ExitStack() as open_arms:
+        arms, absent = begin(work, file, device, open_arms)
+        result: dict[str, Any] = {
+            "title": work.title,
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine(),
+            "device": device,
+            "absent": absent,
+        }
+        try:
+            found = rounds(arms, ROUNDS)
+        except (Disturbed, Unable) as error:
+            return result | {"refused": str(error)}
+    return result | compared({name: found.of(name) for name in arms}, found.left_out)
+
+
+def begin(
+    work: Work, file: Path, device: str, open_arms: ExitStack
+) -> tuple[dict[str, Running], dict[str, str]]:
+    """Start every contender that can, one after the other: each finds its best setting alone; and
+    why the others cannot."""
+    arms: dict[str, Running] = {}
+    absent: dict[str, str] = {}
+    for name, contender in CONTENDERS.items():
+        try:
+            arms[name] = open_arms.enter_context(running(contender, work, file, device))
+        except Unable as error:
+            absent[name] = str(error)
+    return arms, absent
+
+
+def compared(step_ms: dict[str, list[float]], left_out: int) -> dict[str, Any]:
+    """Each contender's step, and `fast` over the best of the others, round by round."""
+    others = {name: summary(values)["median"] for name, values in step_ms.items() if name != "fast"}
+    best = min(others, key=others.__getitem__)
+    pairs = zip(step_ms["fast"], step_ms[best], strict=True)
+    return {
+        "step_ms": {name: summary(values) for name, values in step_ms.items()},
+        "best": best,
+        "fast_over_best": summary([ours / theirs for ours, theirs in pairs]),
+        "rounds": step_ms,
+        "left_out": left_out,
+    }
+
+
+@click.command()
+@click.option("--only", help=f"Works, with commas between: {', '.join(WORKS)}.")
+def main(only: str | None) -> None:
+    """Measure all works, or some, and write the table."""
+    chosen = only.split(",") if only else list(WORKS)
+    if unknown := set(chosen) - set(WORKS):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: choose of {', '.join(WORKS)}.")
+    kept = RESULTS / place() / "peers.json"
+    results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    device = best_device()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CNNLAB_HOME"] = f"{folder}/home"
+        for name in chosen:
+            print(f"Measuring {WORKS[name].title} …", file=sys.stderr, flush=True)
+            results[name] = measured(WORKS[name], Path(folder), device)
+            save("peers", results)
+            text = table.table([results[each] for each in WORKS if each in results])
+            PAGE.write_text(refreshed(PAGE.read_text(), text, f"yardsticks on {place()}"))
+            print(table.row(results[name]), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The table that BENCHMARKS.md leads with: work by contender."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.page import here
+from bench.peers.contenders import CONTENDERS
+from cnnlab import words
+
+
+def row(result: dict[str, Any]) -> str:
+    """One work: ms of a step by contender, the best of them in bold."""
+    if refused := result.get("refused"):
+        return f"| {result['title']} |{' - |' * len(CONTENDERS)} not measured | - | {refused} |"
+    steps = result["step_ms"]
+    least = min(steps, key=lambda name: steps[name]["median"])
+    cells = [_cell(steps.get(name), name == least) for name in CONTENDERS]
+    ratio = {key: f"{value:.2f}" for key, value in result["fast_over_best"].items()}
+    spread = f"{ratio['median']} ({ratio['quartile_low']} to {ratio['quartile_high']})"
+    counted = f"{len(result['rounds']['fast'])} | {result['left_out']}"
+    return f"| {result['title']} | {' | '.join(cells)} | {spread} | {counted} |"
+
+
+def _cell(step_ms: dict[str, float] | None, best: bool) -> str:
+    if step_ms is None:
+        return "-"
+    said = words.number(step_ms["median"])
+    return f"**{said}**" if best else said
+
+
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """All works, below the machine they were measured on, and why cells are empty."""
+    titles = [contender.title for contender in CONTENDERS.values()]
+    head = ["work, ms a step", *titles, "`fast` / best of the others", "rounds", "left out"]
+    lines = [here(results[-1]["machine"]), "", f"| {' | '.join(head)} |"]
+    lines += ["|---" * len(head) + "|", *map(row, results)]
+    reasons: dict[str, list[str]] = {}
+    for result in results:
+        for name, why in result["absent"].items():
+            reasons.setdefault(f"{CONTENDERS[name].title}: {why}.", []).append(result["title"])
+    for why, where in reasons.items():
+        lines += ["", f"{why} ({'; '.join(where)})"]
+    days = sorted({result["measured_at"][:10] for result in results})
+    return "\n".join([*lines, "", f"Measured on {' and '.join(days)}."])

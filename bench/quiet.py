@@ -1,0 +1,106 @@
+"""Whether a measurement had its cores to itself: what others took of them meanwhile.
+
+Two things are read before and after. How long our threads stood ready to run and did not (the
+run-queue delay in Linux's `schedstat`), and how much processor time the machine spent on others. A
+core was taken from us for no longer than the smaller of the two: threads of ours that wait for each
+other are nobody's disturbance, nor is a neighbour on cores that we do not use. Time that a
+hypervisor gave to other guests comes on top.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+Watch = Callable[[], Callable[[], float]]
+"""Begins to watch; what it returns ends that, and gives the share of the time that was taken."""
+
+Thread = tuple[int, int]
+"""Ids of a process and of a thread of it."""
+
+NOTABLE_SHARE = 0.05
+"""From here on what was measured is left out: seconds taken of a core for each second. The system
+counts processor time in ticks of 10 ms, so that a second errs by two or three hundredths."""
+SHORTEST_SECONDS = 0.2
+"""Of less time they tell nothing."""
+SEEN_SHARE = 0.8
+"""Threads that have ended are not seen any more. Where less than this share of our own time was
+seen, it is assumed that others took of our cores as much as of any."""
+
+
+class Reading(NamedTuple):
+    """Clocks and counters at one moment, in seconds."""
+
+    clock: float
+    busy: float
+    """Processor time of all that runs on the machine."""
+    stolen: float
+    own: float
+    """Processor time of this process and of all that it started, ended or not."""
+    threads: dict[Thread, tuple[float, float]]
+    """Of each of our threads: how long it ran, how long it waited for a core."""
+
+
+def read() -> Reading:
+    """Read them all: some milliseconds, before and after what is measured."""
+    times = psutil.cpu_times()
+    kinds = ("user", "nice", "system", "irq", "softirq")
+    ours = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return Reading(
+        clock=time.perf_counter(),
+        busy=sum(getattr(times, kind, 0.0) for kind in kinds),
+        stolen=getattr(times, "steal", 0.0),
+        own=sum(map(_used, ours)),
+        threads={key: value for process in ours for key, value in _threads(process.pid)},
+    )
+
+
+def _used(process: psutil.Process) -> float:
+    """Processor time of a process and of its children that have ended."""
+    with contextlib.suppress(psutil.Error):  # it has just ended: its parent counts it now
+        return sum(process.cpu_times()[:4])
+    return 0.0
+
+
+def _threads(pid: int) -> Iterator[tuple[Thread, tuple[float, float]]]:
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat") if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError):  # it has just ended
+            ran, waited, _ = file.read_text().split()
+            yield (pid, int(file.parent.name)), (int(ran) / 1e9, int(waited) / 1e9)
+
+
+def share_taken(before: Reading, after: Reading, cores: int) -> float:
+    """Seconds of a core that others took from us, for each second between two readings."""
+    passed = after.clock - before.clock
+    if passed < SHORTEST_SECONDS:
+        return 0.0
+    own = after.own - before.own
+    others = max(after.busy - before.busy - own, 0.0)
+    seen, waited = (
+        sum(
+            now[kind] - before.threads.get(thread, (0, 0))[kind]
+            for thread, now in after.threads.items()
+        )
+        for kind in (0, 1)
+    )
+    if seen < SEEN_SHARE * own:
+        waited = others * min(own / passed / cores, 1.0)
+    return (min(waited, others) + after.stolen - before.stolen) / passed
+
+
+def watch() -> Callable[[], float]:
+    """Watch this process and all that it starts, on all cores."""
+    before, cores = read(), os.cpu_count() or 1
+    return lambda: share_taken(before, read(), cores)
+
+
+def unwatched() -> Callable[[], float]:
+    """For figures that load does not change, such as bytes."""
+    return lambda: 0.0
