@@ -161,7 +161,7 @@ BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
     "step_times": lambda: one_run.step_times(charts.ACCELERATOR),
     "step_histogram": lambda: one_run.step_histogram(charts.ACCELERATOR),
     "throughput": lambda: one_run.throughput(charts.ACCELERATOR),
-    "memory": one_run.memory,
+    "memory": lambda: one_run.memory(charts.ACCELERATOR),
 }
 
 
