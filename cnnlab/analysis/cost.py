@@ -10,12 +10,13 @@ every element of a sequence, so its calls grow with the sequence.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class Setting:
     engine: str
     precision: str
     threads: int | None
+    """CPU threads that were used, whatever was asked for; null where nobody noted it."""
     tf32: str
 
 
@@ -61,6 +63,8 @@ class Sample:
     setting: Setting
     work: Work
     step_ms: float
+    chosen: bool = False
+    """Its threads were the engine's choice: the spec asked for none."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class CellRun(Protocol):
     @property
     def device(self) -> DeviceFacts | None: ...
     @property
+    def environment(self) -> Mapping[str, Any] | None: ...
+    @property
     def timing(self) -> Timing: ...
     @property
     def sweep(self) -> Place | None: ...
@@ -115,7 +121,8 @@ def _sample(run: CellRun) -> Sample | None:
     if run.status is not Status.FINISHED or step_ms is None:
         return None
     work = work_of(run.spec, run.dataset.image_shape, run.dataset.classes)
-    return Sample(setting_of(run.spec, run.device.used), work, step_ms)
+    setting = setting_of(run.spec, run.device.used, threads_used(run))
+    return Sample(setting, work, step_ms, chosen=run.spec.threads is None)
 
 
 @lru_cache(maxsize=4096)
@@ -124,10 +131,46 @@ def work_of(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> Work:
     return Work(*step_counts(spec, layer_table(spec.model, shape, classes)))
 
 
-def setting_of(spec: ExperimentSpec, device: str) -> Setting:
-    """The setting of a spec on the device that it uses."""
+def setting_of(spec: ExperimentSpec, device: str, threads: int | None) -> Setting:
+    """The setting of a spec on the device and with the CPU threads that it uses."""
     tf32 = spec.tf32 if device.startswith("cuda") else "default"  # of no account elsewhere
-    return Setting(device, spec.model.family, spec.engine, spec.precision, spec.threads, tf32)
+    return Setting(device, spec.model.family, spec.engine, spec.precision, threads, tf32)
+
+
+class Threaded(Protocol):
+    """A run that says how many CPU threads it had."""
+
+    @property
+    def spec(self) -> ExperimentSpec: ...
+    @property
+    def environment(self) -> Mapping[str, Any] | None: ...
+
+
+def threads_used(run: Threaded) -> int | None:
+    """CPU threads of a run's steps; those that its spec asked for where nobody noted them."""
+    noted: int | None = (run.environment or {}).get("threads")
+    return noted or run.spec.threads
+
+
+def samples_like(
+    spec: ExperimentSpec, device: str, work: Work, found: Iterable[Sample]
+) -> tuple[Sample, ...]:
+    """The cells of the setting that a spec will have on a device.
+
+    Left to itself an engine takes as many threads as suit the size of a step. So the threads of a
+    spec that asks for none are those of the cell, among those that asked for none either, whose
+    step is nearest in size.
+    """
+    wanted = setting_of(spec, device, spec.threads)
+    alike = [one for one in found if replace(one.setting, threads=spec.threads) == wanted]
+    threads = spec.threads
+    if threads is None:
+        free = [one for one in alike if one.chosen]
+        nearest = min(
+            free, key=lambda one: abs(math.log(one.work.flops / work.flops)), default=None
+        )
+        threads = nearest.setting.threads if nearest else None
+    return tuple(one for one in alike if one.setting.threads == threads)
 
 
 def fit_all(samples: Iterable[Sample]) -> dict[Setting, CostModel]:

@@ -84,13 +84,12 @@ def _by_cells(
     device: str,
     runs: Sequence[EarlierRun],
 ) -> Estimate | None:
-    setting = cost.setting_of(spec, device)
     here = cost.samples(run for run in runs if run.origin is None)
-    found = tuple(sample for sample in here if sample.setting == setting)
-    model = _model(found)
+    work = cost.Work(*step_counts(spec, list(layers)))
+    model = _model(cost.samples_like(spec, device, work, here))
     if model is None or spec.compile or model.error > WORST_ERROR:
         return None
-    step_ms = model.predict(cost.Work(*step_counts(spec, list(layers))))
+    step_ms = model.predict(work)
     train, validation = split(spec, images)
     steps = math.ceil(train / spec.batch_size) + FORWARD_SHARE * validation / spec.batch_size
     basis = f"{model.cells} measured cells, give or take {words.percent(model.error)}"
@@ -99,7 +98,7 @@ def _by_cells(
 
 # --- by earlier runs ------------------------------------------------------------------------
 
-_SAME = ("engine", "precision", "tf32", "compile", "threads")
+_SAME = ("engine", "precision", "tf32", "compile")
 
 
 def _by_runs(
@@ -112,24 +111,25 @@ def _by_runs(
     """By the rate in FLOP/s of those most like it.
 
     A training step takes about three times the FLOPs of a forward pass, validation one. The rate
-    is that of up to three finished runs of the same family and device and alike in `_SAME`, whose
-    networks are nearest in FLOPs, within a factor of ten: small networks reach only a small part
-    of a device's speed.
+    is that of up to three finished runs of the same family and device, alike in `_SAME` and with as
+    many threads, whose networks are nearest in FLOPs, within a factor of ten: small networks reach
+    only a small part of a device's speed.
     """
     flops = flops_per_image(list(layers))
-    rates = sorted(
-        (abs(run.model.flops_per_image - flops), _rate(run))
-        for run in runs
+    near = sorted(
+        (abs(run.model.flops_per_image - flops), number, run)
+        for number, run in enumerate(runs)
         if run.model
         and flops / 10 <= run.model.flops_per_image <= flops * 10
         and _alike(run, spec, device)
-    )[:3]
+    )
+    rates = [_rate(run) for run in _as_many_threads(spec, [run for _, _, run in near])[:3]]
     if not rates:
         return None
     train, validation = split(spec, images)
     work = spec.epochs * flops * (3 * train + validation)
     basis = "one earlier run" if len(rates) == 1 else f"{len(rates)} earlier runs"
-    return Estimate(work / statistics.median(rate for _, rate in rates), basis)
+    return Estimate(work / statistics.median(rates), basis)
 
 
 def _alike(run: EarlierRun, spec: ExperimentSpec, device: str) -> bool:
@@ -143,6 +143,16 @@ def _alike(run: EarlierRun, spec: ExperimentSpec, device: str) -> bool:
         and all(getattr(run.spec, name) == getattr(spec, name) for name in _SAME)
         and bool(run.timing.images_per_second)
     )
+
+
+def _as_many_threads(spec: ExperimentSpec, near: Sequence[EarlierRun]) -> list[EarlierRun]:
+    """The runs that used as many threads as the spec will, as far as can be known before.
+
+    That is what it asks for, or else what the nearest run that asked for none was given.
+    """
+    free = (cost.threads_used(run) for run in near if run.spec.threads is None)
+    threads = spec.threads or next(free, None)
+    return [run for run in near if cost.threads_used(run) == threads]
 
 
 def _rate(run: EarlierRun) -> float:

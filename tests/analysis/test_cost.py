@@ -1,5 +1,7 @@
 """The cost model finds the coefficients behind cells, none below zero, and says how wrong it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,36 @@ def test_half_precision_moves_half_the_outputs():
     spec = change(PRESETS["dense"].spec, optimizer="sgd")
     full, half = counts(spec)[2], counts(change(spec, precision="mixed_bfloat16"))[2]
     assert full - half == 32 * 1978 * 2 * 4
+
+
+# --- threads --------------------------------------------------------------------------------
+
+
+def threaded(threads, ms, chosen=True):
+    """Cells whose steps took so long with so many threads; large steps where there were many."""
+    setting = replace(CPU, threads=threads)
+    scale = 1.0 if threads == 1 else 1e4
+    found = samples(lambda work: ms, setting)
+    works = (replace(one.work, flops=one.work.flops * scale) for one in found)
+    return [replace(one, work=work, chosen=chosen) for one, work in zip(found, works, strict=True)]
+
+
+def test_cells_of_one_thread_and_of_many_are_not_mixed_though_both_were_asked_for_nothing():
+    mixed = [*threaded(1, 1.0), *threaded(8, 50.0)]
+    spec = PRESETS["dense"].spec
+    small, large = Work(5, 1e8, 1e6), Work(5, 5e13, 1e6)
+    assert {one.step_ms for one in cost.samples_like(spec, "cpu", small, mixed)} == {1.0}
+    assert {one.step_ms for one in cost.samples_like(spec, "cpu", large, mixed)} == {50.0}
+
+
+def test_threads_that_are_asked_for_are_those_of_the_cells_whoever_chose_them():
+    mixed = [*threaded(1, 1.0), *threaded(8, 50.0)]
+    spec = change(PRESETS["dense"].spec, threads=8)
+    found = cost.samples_like(spec, "cpu", Work(5, 1e8, 1e6), mixed)
+    assert {one.step_ms for one in found} == {50.0}
+    assert not cost.samples_like(change(spec, threads=2), "cpu", Work(5, 1e8, 1e6), mixed)
+
+
+def test_cells_whose_threads_were_asked_for_do_not_say_what_an_engine_chooses():
+    asked = threaded(8, 50.0, chosen=False)
+    assert not cost.samples_like(PRESETS["dense"].spec, "cpu", Work(5, 1e8, 1e6), asked)

@@ -103,6 +103,20 @@ def test_an_earlier_run_counts_for_recipes_with_its_own_choices(quiet_lab):
         assert durations.estimate(spec, layers, 50_000, "cpu", runs) is None
 
 
+def test_an_earlier_run_counts_only_with_as_many_threads_as_it_used(quiet_lab):
+    add_run(lab.history(), device=CPU)  # two threads, which nobody asked for
+    layers = layer_table(PRESETS["tiny"].spec.model, (32, 32, 3), 100)
+
+    def known(**asked):
+        spec = change(PRESETS["tiny"].spec, **asked)
+        runs = lab.history().summaries()
+        return durations.estimate(spec, layers, 50_000, "cpu", runs) is not None
+
+    assert known()
+    assert known(threads=2)
+    assert not known(threads=1)
+
+
 def test_without_cells_earlier_runs_are_the_basis(quiet_lab):
     add_run(lab.history(), device=CPU)
     spec = PRESETS["tiny"].spec
