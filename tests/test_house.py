@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {"spec", "words", "analysis", "charts", "published"},
     "published": {"spec"},
     "race": {"spec", "words", "analysis", "published"},
+    "ladder": {"spec", "words", "datasets", "analysis"},
     "progress": {"spec", "words"},
 }
 PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress"}

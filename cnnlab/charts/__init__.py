@@ -29,6 +29,7 @@ from cnnlab.charts.dress import (
     with_data,
 )
 from cnnlab.charts.grid import SELECTED, ratio_spec, times_spec
+from cnnlab.charts.ladder import rungs_spec, waterfall_spec
 from cnnlab.charts.one_run import (
     curve_spec,
     gap_spec,
@@ -75,10 +76,12 @@ __all__ = [
     "ratio_spec",
     "run_colours",
     "run_places",
+    "rungs_spec",
     "spec_of",
     "step_histogram_spec",
     "step_times_spec",
     "throughput_spec",
     "times_spec",
+    "waterfall_spec",
     "with_data",
 ]

@@ -10,30 +10,45 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from cnnlab import analysis, words
+from cnnlab import analysis, ladder, words
 from cnnlab.analysis.grades import Grade
 from cnnlab.analysis.ranking import NAMES, UNITS
-from cnnlab.commands.shared import emit_json, open_history, out
+from cnnlab.commands import ladder as ladder_command
+from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, out
 from cnnlab.report.story import kind_of, labels, verdicts
-from cnnlab.spec import LabError, RunCard, label
+from cnnlab.spec import LabError, RunCard, Status, label
 
+SCHEMA = "cnnlab.compare/1"
 SPEEDS = ("fit_seconds", "step_ms_mean", "step_ms_median", "step_ms_p95", "images_per_second")
 
 
 @click.command(short_help="Hold runs against each other.")
-@click.argument("run_ids", nargs=-1, required=True)
+@click.argument("run_ids", nargs=-1)
+@click.option(
+    "--ladder",
+    "climbing",
+    is_flag=True,
+    help="Train short runs between two, one change at a time; without ids, the built-in example.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-def compare(run_ids: tuple[str, ...], as_json: bool) -> int:
+def compare(run_ids: tuple[str, ...], climbing: bool, as_json: bool) -> int:
     """Hold runs against each other: the first one of the CPU, if any, against each other one, and
     all by speed, time to an accuracy, accuracy, memory and energy."""
     with open_history() as history:
         cards = [history.card(run_id, steps=False) for run_id in run_ids]
+    if climbing:
+        return _climb(cards, as_json)
     if len({card.run_id for card in cards}) < max(len(cards), 2):
         raise LabError("A comparison needs two runs or more, each named once by its id.")
     cards.sort(key=lambda card: kind_of(card) != "cpu")
     if as_json:
         emit_json(document(cards))
-        return 0
+    else:
+        _say(cards)
+    return 0
+
+
+def _say(cards: Sequence[RunCard]) -> None:
     for said in verdicts(cards):
         click.echo(said)
     standing = analysis.rank(cards, labels(cards))
@@ -45,7 +60,25 @@ def compare(run_ids: tuple[str, ...], as_json: bool) -> int:
     for line in filter(None, (standing.left_out, *notes)):
         out.print(line, markup=False, soft_wrap=True)
     out.print(_differences(cards))
-    return 0
+
+
+def _climb(ends: Sequence[RunCard], as_json: bool) -> int:
+    """Train what lies between, and say what each change brought."""
+    rungs = ladder_command.climb(ends)
+    found = ladder.climb(rungs)
+    if as_json:
+        whole = document(ends) if ends else {"schema": SCHEMA}
+        emit_json(whole | {"ladder": ladder_command.document(rungs, found)})
+    elif found:
+        click.echo(ladder.sentence(found))
+        if ends:
+            click.echo(f"As recorded: {analysis.verdict(*ends)}")
+        out.print(ladder_command.table(rungs, found))
+    for card in rungs:
+        if not card.epochs:
+            err.print(f"Error: {card.run_id} {card.status}: {card.error}", markup=False)
+    stopped = any(card.status is Status.STOPPED for card in rungs)
+    return INTERRUPTED if stopped else 0 if found and not found.lost else 1
 
 
 def document(cards: Sequence[RunCard]) -> dict[str, Any]:
@@ -53,7 +86,7 @@ def document(cards: Sequence[RunCard]) -> dict[str, Any]:
     first, *others = cards
     frame = analysis.differences(cards)
     return {
-        "schema": "cnnlab.compare/1",
+        "schema": SCHEMA,
         "runs": [card.run_id for card in cards],
         "results": {card.run_id: _result(card) for card in cards},
         "pairs": [_pair(first, other) for other in others],

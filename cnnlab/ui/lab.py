@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from cnnlab import checkpoints, datasets
+from cnnlab import checkpoints, datasets, ladder
 from cnnlab.devices import Accelerator, Hardware, worker_environment
 from cnnlab.devices.cpu import cpu_name as read_cpu_name
 from cnnlab.history import History
@@ -125,6 +125,19 @@ def start_race(plan: RacePlan, name: str) -> str:
 def stop_race(race_id: str) -> None:
     """Let no further run of a race begin, and stop the one under way."""
     lab().stop_race(race_id)
+
+
+@presenters_only
+def climb(specs: Sequence[ExperimentSpec]) -> list[str]:
+    """Check the rungs of a ladder and queue them all; the ids of their runs.
+
+    Raises:
+        LabError: as `start`; nothing is queued where one of them cannot work.
+    """
+    for spec in specs:
+        check(spec)
+    named = zip(specs, ladder.names(specs), strict=True)
+    return [lab().submit(spec, name=name, session=session_name()) for spec, name in named]
 
 
 @presenters_only

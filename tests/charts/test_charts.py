@@ -16,10 +16,11 @@ from PIL import Image
 from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
-from cnnlab import analysis, charts
+from cnnlab import analysis, charts, ladder
 from cnnlab.charts.colours import shape_of
 from cnnlab.race import lanes, pairs_frame
 from tests.analysis.pretend import Pretend
+from tests.analysis.twelve_runs import run
 from tests.race.examples import raced
 
 RUN = Pretend(3, 60)
@@ -42,6 +43,8 @@ LINES = analysis.line_frame(
         for split in ("training", "validation")
     ]
 )
+RUNGS = [run(str(place), seconds, 0.4) for place, seconds in enumerate((40.0, 50.0, 10.0))]
+LADDER = ladder.frame(RUNGS, ladder.climb(RUNGS)).assign(change=["start", "a", "b"])
 GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
 PAIRS = pairs_frame(lanes(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0])))
 
@@ -69,8 +72,10 @@ CHARTS = {
     "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
     "race_pairs": (lambda: charts.pairs_spec("A", 1, 0.03), PAIRS),
+    "waterfall": (lambda: charts.waterfall_spec(3), LADDER),
+    "rungs": (lambda: charts.rungs_spec(3), LADDER),
 }
-ZOOMED = [name for name in CHARTS if name not in ("ledger", "race_pairs")]
+ZOOMED = [name for name in CHARTS if name not in ("ledger", "race_pairs", "waterfall", "rungs")]
 every_chart = pytest.mark.parametrize("name", list(CHARTS))
 
 

@@ -15,7 +15,7 @@ from cnnlab.__main__ import main
 from cnnlab.commands.cards import FORMATS
 from cnnlab.history import History
 from cnnlab.report.cards import read_file
-from cnnlab.spec import PRESETS, Status, change
+from cnnlab.spec import PRESETS, ExperimentSpec, Status, change
 from tests.example_runs import CARD, CPU, add_run
 
 Command = Callable[..., tuple[int, str, str]]
@@ -220,6 +220,57 @@ def test_runs_that_did_other_work_have_no_ratio_and_say_why(cnnlab, ids):
     assert pair["speed"]["ratio"] is pair["accuracy"]["difference"] is None
     assert "data set is shapes against mnist" in pair["speed"]["why"]
     assert "“odd” did other work" in found["left_out"]
+
+
+class Climbing:
+    """A lab whose runs are over as soon as they are queued: the fast engine takes half as long."""
+
+    def __init__(self, history: History, environments: object) -> None:
+        self.history = history
+
+    def submit(self, spec: ExperimentSpec, *, name: str, session: str) -> str:
+        step_ms = (10.0 if spec.engine == "fast" else 20.0) * (32 / spec.batch_size)
+        fields = {"spec": spec, "name": name, "session": session, "epochs": spec.epochs}
+        device = CARD if spec.device.startswith("cuda") else CPU
+        return add_run(self.history, step_ms=step_ms, device=device, **fields)
+
+    def wait_idle(self, seconds: float) -> bool:
+        return True
+
+    def live(self, run_id: str) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_ladder_trains_what_lies_between_and_its_factors_multiply(cnnlab, home, monkeypatch):
+    monkeypatch.setattr("cnnlab.commands.ladder.Lab", Climbing)
+    typed = change(PRESETS["tiny"].spec, engine="stock")
+    ends = [
+        add_run(History(), name="typed", spec=typed, step_ms=20.0),
+        add_run(History(), name="best", spec=change(typed, engine="fast", batch_size=64)),
+    ]
+    code, said, _ = cnnlab("compare", *ends, "--ladder", "--json")
+    found = json.loads(said)
+    assert (code, found["runs"]) == (0, ends)
+    steps = found["ladder"]["steps"]
+    assert [step["change"] for step in steps] == ["engine: stock to fast", "batch size: 32 to 64"]
+    assert [step["factor"] for step in steps] == pytest.approx([2, 2])
+    assert found["ladder"]["product"] == pytest.approx(found["ladder"]["whole"]["factor"])
+    assert len(found["ladder"]["runs"]) == 3
+    code, said, _ = cnnlab("compare", *ends, "--ladder")
+    assert said.startswith("All changes together: 4 times as fast")
+    assert "engine: stock to fast" in said
+    assert {run.session for run in History().summaries()} == {"today", "ladder"}
+
+
+def test_a_ladder_wants_two_runs_or_none_and_the_same_data(cnnlab, ids):
+    assert "name two, or none" in cnnlab("compare", ids[0], "--ladder")[2]
+    other = add_run(History(), spec=change(PRESETS["tiny"].spec, dataset="mnist"))
+    code, _, complaint = cnnlab("compare", ids[0], other, "--ladder")
+    assert code == 2
+    assert "did other work" in complaint
 
 
 @pytest.mark.parametrize("pick", [lambda ids: ids[:1], lambda ids: [ids[0], ids[0][:11]]])

@@ -15,6 +15,7 @@ from cnnlab.ui import tables
 from cnnlab.ui.lab import session_name
 
 RUNS, CHIPS, FIND = "runs", "compare.chips", "compare.find"
+LADDER = "ladder"  # in the address: the runs are rungs, in their order
 MOST_RUNS = 500  # at once: beyond, a browser's address grows too long
 MOST_OFFERED = 500  # of the newest runs, by the chips; the search finds all
 
@@ -91,6 +92,7 @@ def _chips_changed() -> None:
 
 def put(run_ids: Sequence[str]) -> None:
     """Compare these runs."""
+    st.query_params.pop(LADDER, None)
     if run_ids:
         st.query_params[RUNS] = ",".join(list(run_ids)[:MOST_RUNS])
     else:

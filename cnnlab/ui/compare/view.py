@@ -16,6 +16,7 @@ from cnnlab.spec import RunCard, label
 from cnnlab.ui import live, tables
 from cnnlab.ui.compare import charts as compare_charts
 from cnnlab.ui.compare import files as compare_files
+from cnnlab.ui.compare import ladder
 from cnnlab.ui.compare import speed as compare_speed
 from cnnlab.ui.lab import history
 from cnnlab.ui.run import details
@@ -38,6 +39,7 @@ def empty(*, any_runs: bool) -> None:
             st.write("Choose some above, or tick them in the history.")
             st.page_link("pages/history.py", label="History", icon=":material/history:")
         st.page_link("pages/train.py", label="Train a run", icon=":material/play_arrow:")
+        ladder.offer_example()
     compare_charts.learnt_by_heart([], [])
 
 
@@ -55,7 +57,12 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
         st.rerun()
     names = tables.labels(cards)
     with st.container():
-        compare_speed.verdict(cards, names)
+        if ladder.asked() and len(cards) > 1:
+            ladder.show(cards)
+        else:
+            compare_speed.verdict(cards, names)
+            if len(cards) == 2:
+                ladder.offer(*cards)
     with st.container():
         compare_charts.curves(cards, names)
     with st.container():

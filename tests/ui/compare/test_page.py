@@ -192,6 +192,43 @@ def test_a_history_of_one_kind_of_device_has_no_pairs(history: History) -> None:
     assert not any("Every pair" in item.label for item in page("compare").expander)
 
 
+# --- the ladder -----------------------------------------------------------------------------
+
+
+def test_one_click_queues_the_runs_between_and_the_waterfall_grows(history: History) -> None:
+    slow = add_run(history, name="Slow", spec=change(TINY, engine="stock"), step_ms=20.0)
+    fast = add_run(history, name="Fast", spec=change(TINY, batch_size=64), step_ms=5.0)
+    app = compare(slow, fast)
+    button(app, "Climb from one to the other").click().run()
+    assert not app.exception
+    rungs = asked(app)
+    assert [history.card(rung).name for rung in rungs] == [
+        "Rung 0: start",
+        "Rung 1: engine: stock to fast",
+        "Rung 2: batch size: 32 to 64",
+    ]
+    assert "3 rungs are not trained yet" in said(app, "caption")
+    done = [
+        add_run(history, name=f"Rung {place}", spec=history.card(rung).spec, step_ms=ms)
+        for place, (rung, ms) in enumerate(zip(rungs, (20.0, 10.0, 5.0), strict=True))
+    ]
+    app = page("compare", runs=",".join(done), ladder="1")
+    assert "All changes together: 4 times as fast" in heard(app, "header")
+    assert any("Waterfall" in text for text in charts(app))
+
+
+def test_a_visitor_may_not_climb(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlab.ui.rights.may_act", lambda: False)
+    one = add_run(history, spec=change(TINY, engine="stock"))
+    app = compare(one, add_run(history, spec=change(TINY, batch_size=64)))
+    assert button(app, "Climb from one to the other").disabled
+
+
+def test_no_ladder_is_offered_where_one_thing_differs(history: History) -> None:
+    app = compare(add_run(history), add_run(history, spec=change(TINY, batch_size=64)))
+    assert not [item for item in app.button if item.label.startswith("Climb")]
+
+
 # --- curves ---------------------------------------------------------------------------------
 
 

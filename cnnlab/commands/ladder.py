@@ -1,0 +1,122 @@
+"""`compare --ladder`: the short runs between two, trained one after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from rich.progress import Progress
+from rich.table import Table
+
+from cnnlab import analysis, ladder, words
+from cnnlab.commands.shared import err, open_to_time, stop_on_signal
+from cnnlab.devices import Hardware, worker_environment
+from cnnlab.history import History
+from cnnlab.runner import Lab
+from cnnlab.spec import ExperimentSpec, GpuOff, LabError, RunCard
+
+POLL_SECONDS = 0.2
+HELLO_SECONDS = 120.0
+SESSION = "ladder"
+
+
+def climb(cards: Sequence[RunCard]) -> list[RunCard]:
+    """Train the rungs between two runs, or those of the built-in example where none are given.
+
+    Raises:
+        LabError: there is no ladder between them, or more or fewer than two were given.
+    """
+    if len(cards) not in (0, 2):
+        raise LabError("A ladder leads from one run to another: name two, or none for the example.")
+    with open_to_time() as history, stop_on_signal() as stop:
+        ways: tuple[GpuOff, ...] = get_args(GpuOff)
+        lab = Lab(history, {way: worker_environment(way) for way in ways})
+        try:
+            specs = ladder.between(*cards) if cards else _example(lab, stop)
+            return _train(lab, history, specs, stop)
+        finally:
+            lab.close()
+
+
+def _example(lab: Lab, stop: threading.Event) -> list[ExperimentSpec]:
+    """The built-in ladder, once the first worker has looked at the machine."""
+    waited = 0.0
+    while (found := lab.hardware()) is None:
+        if stop.wait(POLL_SECONDS) or waited > HELLO_SECONDS:
+            raise LabError("The training process did not start; the log above says why.")
+        waited += POLL_SECONDS
+    here = Hardware.model_validate(found)
+    keys = [card.key for card in here.accelerators]
+    return ladder.example(keys, here.cpu.instruction_sets)
+
+
+def _train(
+    lab: Lab, history: History, specs: Sequence[ExperimentSpec], stop: threading.Event
+) -> list[RunCard]:
+    names = ladder.names(specs)
+    runs = [
+        lab.submit(spec, name=name, session=SESSION)
+        for spec, name in zip(specs, names, strict=True)
+    ]
+    with Progress(console=err) as bar:
+        tasks = {
+            run_id: bar.add_task(f"{run_id} {name}", total=ladder.EPOCHS)
+            for run_id, name in zip(runs, names, strict=True)
+        }
+        idle = False
+        while not idle:
+            idle = lab.wait_idle(POLL_SECONDS)
+            for run_id in runs:
+                if live := lab.live(run_id):
+                    bar.update(tasks[run_id], completed=len(live.epochs))
+                if stop.is_set():
+                    lab.stop(run_id)
+    return [history.card(run_id, steps=False) for run_id in runs]
+
+
+def table(cards: Sequence[RunCard], found: ladder.Ladder) -> Table:
+    """The waterfall as a table: the factors multiply to what the last line says."""
+    shown = Table("change", "times as fast", "lowest to highest", "all so far", "val_accuracy")
+    frame = ladder.frame(cards, found)
+    steps = [None, *(step.verdict.speed for step in found.steps)]
+    for row, speed in zip(frame.to_dict("records"), steps, strict=True):
+        shown.add_row(
+            str(row["change"]),
+            words.number(speed.ratio) if speed else "",
+            f"{words.number(speed.low)} to {words.number(speed.high)}" if speed else "",
+            words.number(row["end"]),
+            words.percent(row["accuracy"]),
+        )
+    return shown
+
+
+def document(cards: Sequence[RunCard], found: ladder.Ladder | None) -> dict[str, Any]:
+    """What `compare --ladder --json` prints of the ladder."""
+    return {
+        "runs": [card.run_id for card in cards],
+        "steps": [_step(step) for step in found.steps] if found else [],
+        "product": found.product if found else None,
+        "whole": _factor(found.whole) if found else None,
+        "lost": list(found.lost) if found else [card.error for card in cards],
+        "sentence": ladder.sentence(found) if found else "No two rungs were measured.",
+    }
+
+
+def _step(step: ladder.Step) -> dict[str, Any]:
+    return {"change": step.title, "runs": list(step.runs), **_factor(step.verdict)}
+
+
+def _factor(found: analysis.Verdict) -> dict[str, Any]:
+    speed, accuracy = found.speed, found.accuracy
+    return {
+        "factor": speed.ratio,
+        "low": speed.low,
+        "high": speed.high,
+        "grade": speed.grade.value,
+        "accuracy": {
+            "difference": accuracy.difference,
+            "low": accuracy.low,
+            "high": accuracy.high,
+        },
+    }
