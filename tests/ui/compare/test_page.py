@@ -15,7 +15,7 @@ from cnnlab.report.story import verdicts
 from cnnlab.spec import Status, change
 from tests.example_runs import CARD, CPU, TINY, add_run
 from tests.example_sweeps import add_sweep
-from tests.quiet_lab import own_history, page, said
+from tests.quiet_lab import QuietLab, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -195,7 +195,11 @@ def test_a_history_of_one_kind_of_device_has_no_pairs(history: History) -> None:
 # --- the ladder -----------------------------------------------------------------------------
 
 
-def test_one_click_queues_the_runs_between_and_the_waterfall_grows(history: History) -> None:
+def test_one_click_queues_the_runs_between_and_the_waterfall_grows(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Queued, and trained by nobody.
+    monkeypatch.setattr(QuietLab, "submit", lambda _, spec, **facts: history.create(spec, **facts))
     slow = add_run(history, name="Slow", spec=change(TINY, engine="stock"), step_ms=20.0)
     fast = add_run(history, name="Fast", spec=change(TINY, batch_size=64), step_ms=5.0)
     app = compare(slow, fast)
