@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cnnlab.spec import (
+    DatasetFacts,
     Epoch,
     Steps,
     warmup_steps,
@@ -267,18 +268,29 @@ def step_histogram(series: Series) -> pd.DataFrame:
     )
 
 
-def throughput(series: Series, batch_size: int, points: int = SMOOTH_POINTS) -> pd.DataFrame:
+def images_of(series: Series, dataset: DatasetFacts | None, batch_size: int) -> Floats:
+    """How many pictures each step trained on; a full batch where the data set is not known."""
+    if dataset is None:
+        return np.full(len(series), float(batch_size))
+    return dataset.images_in_step(series.step.astype(np.int64), batch_size).astype(np.float64)
+
+
+def throughput(series: Series, images: Floats | float, points: int = SMOOTH_POINTS) -> pd.DataFrame:
     """Columns seconds (since the fit began) and images_per_second, averaged over equal steps.
 
-    An epoch's last batch may hold fewer pictures than `batch_size`; that is neglected.
+    Args:
+        images: pictures of each step, see `images_of`; or one number for all of them.
     """
     count = len(series)
     size = max(8, _bucket(count, points))  # single steps are the step chart's matter
     starts = np.arange(0, count, size)
-    totals = np.add.reduceat(series.ms, starts) / 1e3 if count else np.zeros(0)
+    each = np.broadcast_to(np.asarray(images, dtype=np.float64), (count,))
+    trained, totals = (
+        np.add.reduceat(column, starts) if count else np.zeros(0) for column in (each, series.ms)
+    )
     ends = np.minimum(starts + size, count)
     with np.errstate(divide="ignore"):
-        rate = (ends - starts) * batch_size / totals
+        rate = trained * 1e3 / totals
     known = np.flatnonzero(~np.isnan(series.seconds))
     clock = np.interp(ends, np.append(0, known + 1), np.append(0.0, series.seconds[known]))
     return pd.DataFrame(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
 
 from cnnlab.spec.base import Frozen, Number
 from cnnlab.spec.experiment import GpuOff
 from cnnlab.spec.understood import Understood
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Status(StrEnum):
@@ -27,6 +30,8 @@ class Status(StrEnum):
         """Nothing more will happen to this run."""
         return self not in (Status.QUEUED, Status.RUNNING)
 
+
+IntOrArray = TypeVar("IntOrArray", int, "np.ndarray")
 
 Kind = Literal["pictures", "series"]
 """What a data set holds: pictures of 8 bits, or sequences of real numbers, scaled already."""
@@ -57,6 +62,15 @@ class DatasetFacts(Frozen):
     """Null in older cards, and where nothing was read."""
     warnings: tuple[str, ...] = ()
     """What makes its validation figures mean little, a sentence each, with the cure."""
+
+    def images_in_step(self, step: IntOrArray, batch_size: int) -> IntOrArray:
+        """How many pictures the given step of a run trains on, counted from 1 over all epochs.
+
+        The last of an epoch holds what is left, which may be far less than a batch.
+        """
+        steps = -(-self.train_images // batch_size)
+        missing = steps * batch_size - self.train_images
+        return batch_size - (step % steps == 0) * missing
 
 
 class DeviceFacts(Frozen):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from cnnlab.spec import ExperimentSpec, Timing, warmup_steps
+from cnnlab.spec import ExperimentSpec, RunStarted, Timing, warmup_steps
 from cnnlab.training.callback import LabCallback
 
 
@@ -41,13 +41,13 @@ def timing_of(
     spec: ExperimentSpec,
     callback: LabCallback,
     ledger: Ledger,
-    flops_per_image: int,
+    started: RunStarted,
     peak: dict[str, Any],
 ) -> Timing:
     """The ledger of a run: its parts add up to `total_seconds`.
 
     Args:
-        peak: the fields of the matrix product that the steps are held against; none if unknown.
+        peak: the fields of what the steps are held against; none if unknown.
     """
     step_ms = np.asarray(callback.step_ms)
     warm = warmup_steps(len(step_ms))
@@ -60,6 +60,8 @@ def timing_of(
         "train_seconds": max(callback.train_seconds - warmup_seconds, 0.0),
         "validation_seconds": callback.validation_seconds,
     }
+    steps = np.arange(warm, len(step_ms)) + callback.bookmark.steps_before + 1
+    images = started.dataset.images_in_step(steps, spec.batch_size)
     total = ledger.total
     return Timing(
         **parts,
@@ -67,23 +69,30 @@ def timing_of(
         other_seconds=total - sum(parts.values()),
         total_seconds=total,
         **peak,
-        **_step_statistics(step_ms[warm:], callback.wait_ms[warm:], spec, flops_per_image),
+        **_step_statistics(step_ms[warm:], images, started.model.flops_per_image),
+        **_waiting(callback.wait_ms[warm:]),
     )
 
 
 def _step_statistics(
-    steady_ms: np.ndarray, wait_ms: list[float], spec: ExperimentSpec, flops_per_image: int
+    steady_ms: np.ndarray, images: np.ndarray, flops_per_image: int
 ) -> dict[str, float]:
-    """What the steps after warm-up took, and what they achieved."""
+    """What the steps after warm-up took, and what they achieved.
+
+    Args:
+        images: how many pictures each of them trained on: the last of an epoch holds fewer.
+    """
     if not len(steady_ms):
         return {}
-    mean, median = float(steady_ms.mean()), float(np.median(steady_ms))
     return {
-        "step_ms_mean": mean,
-        "step_ms_median": median,
+        "step_ms_mean": float(steady_ms.mean()),
+        "step_ms_median": float(np.median(steady_ms)),
         "step_ms_p95": float(np.percentile(steady_ms, 95)),
-        "images_per_second": spec.batch_size * 1e3 / mean,
-        "data_wait_ms_mean": float(np.mean(wait_ms)),
+        "images_per_second": float(images.sum()) * 1e3 / float(steady_ms.sum()),
         # Backward takes about twice what forward takes (models.flops_per_image).
-        "gflops": 3 * flops_per_image * spec.batch_size / median / 1e6,
+        "gflops": float(np.median(3 * flops_per_image * images / steady_ms)) / 1e6,
     }
+
+
+def _waiting(wait_ms: list[float]) -> dict[str, float]:
+    return {"data_wait_ms_mean": float(np.mean(wait_ms))} if wait_ms else {}

@@ -82,7 +82,7 @@ def train(
         bookmark = Bookmark(about, started.steps_per_epoch, save, resume)
         ledger.close("build")
         callback = LabCallback(spec, device, emit, stop, bookmark)
-        ended = _fit(callback, job, started.model.flops_per_image, ledger)
+        ended = _fit(callback, job, started, ledger)
         emit(ended)
         return ended
 
@@ -185,7 +185,7 @@ def first_word(
     )
 
 
-def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) -> RunEnded:
+def _fit(callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger) -> RunEnded:
     spec, device = callback.spec, callback.device
     devices.reset_peak(device)
     meter, sampler = devices.EnergyMeter(), devices.LoadSampler(helpers=spec.compile)
@@ -212,7 +212,7 @@ def _fit(callback: LabCallback, job: Job, flops_per_image: int, ledger: Ledger) 
     peak = _matmul_peak(spec, device) if status is Status.FINISHED else {}
     return RunEnded(
         status=status,
-        timing=timing_of(spec, callback, ledger, flops_per_image, peak),
+        timing=timing_of(spec, callback, ledger, started, peak),
         memory=memory,
         energy=energy,
         disturbances=disturbances,
