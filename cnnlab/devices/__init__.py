@@ -18,9 +18,9 @@ from cnnlab.devices.cpu import Cpu
 from cnnlab.devices.energy import EnergyMeter
 from cnnlab.devices.hardware import Hardware, describe, device_name, environment
 from cnnlab.devices.load import LoadSampler
+from cnnlab.devices.peak import Peak, matmul_peak, peak_beside
 from cnnlab.devices.sensors import (
     device_mb,
-    matmul_peak,
     peak_device_mb,
     peak_rss_mb,
     reset_peak,
@@ -37,6 +37,7 @@ __all__ = [
     "Hardware",
     "LoadSampler",
     "OffSwitch",
+    "Peak",
     "arithmetic",
     "describe",
     "device_mb",
@@ -44,6 +45,7 @@ __all__ = [
     "environment",
     "matmul_peak",
     "measure_ceilings",
+    "peak_beside",
     "peak_device_mb",
     "peak_rss_mb",
     "reset_peak",

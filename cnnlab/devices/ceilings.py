@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnnlab.devices import tf32
-from cnnlab.devices.sensors import conv_peak, matmul_peak
+from cnnlab.devices.peak import conv_peak, matmul_peak
 from cnnlab.spec import Bandwidth, Ceilings, Precision
 
 log = logging.getLogger(__name__)
@@ -50,11 +50,11 @@ def _ceilings(device: str, precision: Precision, family: str) -> Ceilings:
     import torch
 
     lower: Precision = "mixed_bfloat16"
-    reduced = [peak(device, lower, family) for peak in (matmul_peak, conv_peak)]
+    reduced = matmul_peak(device, lower, family), conv_peak(device, lower)
     return Ceilings(
         arithmetic=tf32.arithmetic(device, precision, family),
         matmul_gflops=matmul_peak(device, precision, family),
-        conv_gflops=conv_peak(device, precision, family),
+        conv_gflops=conv_peak(device, precision),
         bfloat16_gflops=max(reduced),
         bandwidths=tuple(Bandwidth(mb=mb, gb_per_second=bandwidth(device, mb)) for mb in SIZES_MB),
         call_us=call_us(device),

@@ -47,11 +47,11 @@ class Cpu(Frozen):
     memory_mb: float
     """MB (10^6 bytes), or the control group's limit where that is lower."""
     threads: int | None = None
-    """torch's default number of threads inside one operation; null where torch was not asked."""
+    """Threads inside one operation of torch by default; null where torch was not asked."""
 
 
 def describe_cpu(threads: int | None = None) -> Cpu:
-    """Read the processor; `threads` is torch's default, known only to who has loaded torch."""
+    """Read the processor; `threads` is the default, known only to who has loaded torch."""
     import psutil
 
     logical = psutil.cpu_count() or 1
@@ -148,6 +148,21 @@ def usable_cores(logical: int) -> float:
     allowed = float(len(os.sched_getaffinity(0)) if sys.platform == "linux" else logical)
     quotas = (_quota(folder) for folder in _cgroup_folders("cpu"))
     return min([allowed, *(quota for quota in quotas if quota)])
+
+
+def default_threads() -> int:
+    """Threads of a step where nobody says how many: torch's own number, but no more than this
+    process has cores.
+
+    Torch heeds affinity and knows nothing of quotas: in a container with two of 64 cores it starts
+    64 threads, which wait for each other and for their share of time. Of a fraction of a core
+    nothing is gained, so 2.5 are two. To be asked before anybody sets torch's threads.
+    """
+    import psutil
+    import torch
+
+    usable = usable_cores(psutil.cpu_count() or 1)
+    return max(min(torch.get_num_threads(), int(usable)), 1)
 
 
 def _quota(folder: Path) -> float | None:

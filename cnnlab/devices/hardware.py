@@ -11,7 +11,7 @@ from typing import Any
 
 from cnnlab.devices import cards, tf32
 from cnnlab.devices.cards import Accelerator
-from cnnlab.devices.cpu import Cpu, cpu_name, describe_cpu, text_of
+from cnnlab.devices.cpu import Cpu, cpu_name, default_threads, describe_cpu, text_of
 from cnnlab.spec import Frozen
 from cnnlab.version import VERSION
 
@@ -32,10 +32,8 @@ class Hardware(Frozen):
 
 def describe() -> Hardware:
     """Describe the machine as this process sees it. Loads torch: not for the pages' process."""
-    import torch
-
     return Hardware(
-        cpu=describe_cpu(threads=torch.get_num_threads()),
+        cpu=describe_cpu(threads=default_threads()),
         accelerators=cards.accelerators(),
         versions=versions(),
         platform=platform.platform(),
@@ -81,6 +79,8 @@ def environment(device: str) -> dict[str, Any]:
     Plain JSON values; null where a fact cannot be read. Call it when training is about to start:
     threads, TF32 settings and load are those of the moment.
     """
+    import torch
+
     hardware = describe()
     cpu = hardware.cpu
     facts: dict[str, Any] = {
@@ -91,7 +91,7 @@ def environment(device: str) -> dict[str, Any]:
         "cpu_instruction_sets": list(cpu.instruction_sets),
         "cpu_governor": text_of(GOVERNOR),
         "memory_mb": cpu.memory_mb,
-        "threads": cpu.threads,
+        "threads": torch.get_num_threads(),
         "platform": hardware.platform,
         "power_source": _power_source(),
         # To the two decimals that the kernel's own file has.

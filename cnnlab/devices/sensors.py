@@ -1,15 +1,12 @@
-"""Memory of the process and of the device, and how fast the device multiplies matrices."""
+"""Memory of the process and of the device."""
 
 from __future__ import annotations
 
 import re
 import sys
-import time
 from typing import Any
 
-from cnnlab.devices import tf32
 from cnnlab.devices.cpu import PROC, text_of
-from cnnlab.spec import Precision
 
 MB = 1e6
 
@@ -74,77 +71,3 @@ def _with_peak(device: str) -> Any:
 
     kind = device.partition(":")[0]
     return getattr(torch, kind) if kind in ("cuda", "xpu") else None
-
-
-def matmul_peak(
-    device: str, precision: Precision, family: str = "dense", seconds: float = 0.3
-) -> float:
-    """GFLOP/s of a large matrix product: what the device can do at best, to hold a model against.
-
-    The fastest of the products that fit into about `seconds`, 2 n^3 operations each, so that a
-    passing disturbance does not count. torch's present threads and TF32 settings apply.
-
-    Args:
-        family: of the model. On a card torch lets convolutions and recurrent layers use TF32 and
-            matrix products not: these are then taken as the model's layers are, or the model
-            might outdo them.
-
-    Raises:
-        RuntimeError: the device has no room for the matrices, two of up to 268 MB each.
-    """
-    with tf32.products_as(family):
-        return _matmul_peak(device, precision, seconds)
-
-
-def _matmul_peak(device: str, precision: Precision, seconds: float) -> float:
-    import torch
-
-    dtypes = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}
-    dtype = dtypes.get(precision, torch.float32)
-    # Random numbers, because cards run faster on constant ones; a generator of its own, because
-    # a run's seed must not notice the probe.
-    generator = torch.Generator(device).manual_seed(0)
-    size, fastest = 256, 0.0
-    while size < 8192 and fastest < seconds / 30:  # large enough to keep every core busy
-        size *= 2
-        matrix = torch.rand(size, size, dtype=dtype, device=device, generator=generator)
-        _product_seconds(matrix)  # the first of a size also picks and loads the kernel
-        fastest = _product_seconds(matrix)
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        fastest = min(fastest, _product_seconds(matrix))
-    return 2 * size**3 / fastest / 1e9
-
-
-def _product_seconds(matrix: Any) -> float:
-    begun = time.perf_counter()
-    (matrix @ matrix)[0, 0].item()  # reading one number waits for the product, on every device
-    return time.perf_counter() - begun
-
-
-def conv_peak(
-    device: str, precision: Precision, family: str = "cnn", seconds: float = 0.3
-) -> float:
-    """GFLOP/s of a large convolution, forward, in the layout that kernels like best."""
-    import torch
-
-    dtypes = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}
-    dtype = dtypes.get(precision, torch.float32)
-    generator = torch.Generator(device).manual_seed(0)
-    pictures, weights = (
-        torch.rand(shape, dtype=dtype, device=device, generator=generator).to(
-            memory_format=torch.channels_last
-        )
-        for shape in ((32, 256, 34, 34), (256, 256, 3, 3))
-    )
-
-    def convolution() -> float:
-        begun = time.perf_counter()
-        torch.nn.functional.conv2d(pictures, weights)[0, 0, 0, 0].item()
-        return time.perf_counter() - begun
-
-    with torch.no_grad():
-        fastest, until = convolution(), time.perf_counter() + seconds
-        while time.perf_counter() < until:
-            fastest = min(fastest, convolution())
-    return 2 * 32 * (256 * 3 * 32) ** 2 / fastest / 1e9

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import torch
 
+from cnnlab.devices.cpu import default_threads
 from cnnlab.models import build_model
 from cnnlab.spec import ExperimentSpec, LabError
 
@@ -141,13 +142,14 @@ def _put(variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
 # about as long waiting for each other as they save, and many times as long where they must share
 # their cores with anything else, such as the browser that watches.
 SMALL_STEP_FLOPS = 150e6
-DEFAULT_THREADS = torch.get_num_threads()
+DEFAULT_THREADS = default_threads()
 
 
 def threads_for(spec: ExperimentSpec, flops_per_image: int) -> int:
     """CPU threads of a step: as the spec says, else one for a small step of the fast engine.
 
-    Every other step has as many as torch takes by itself, as on the published path.
+    Every other step has as many as torch takes by itself, as on the published path, unless a quota
+    leaves this process fewer cores.
     """
     step = 3 * flops_per_image * spec.batch_size  # forward, and backward at twice the cost
     small = spec.engine == "fast" and step < SMALL_STEP_FLOPS

@@ -104,12 +104,18 @@ class Timing(Frozen):
     data_wait_ms_mean: Number | None = None
     """Part of a step in which the host waits for, or makes, the next batch."""
     gflops: Number | None = None
-    """10^9 floating-point operations per second in the median step: three forward passes' worth."""
+    """10^9 floating-point operations per second in the median step, see `ModelFacts`."""
+    peak_gflops: Number | None = None
+    """The most that this device was ever seen to do in the run's arithmetic, on as many threads:
+    never less than `gflops`. Null in older cards, which have the matrix product alone."""
+    peak_operation: str | None = None
+    """What did it: `matrix product`, `convolution`, or a `training step`."""
     matmul_peak_gflops: Number | None = None
-    """What one large matrix product reaches here, on the same device and in the same precision."""
+    """What one large matrix product reaches here, on the same device and in the same precision;
+    convolutions, and so a step, may well do more."""
     matmul_peak_arithmetic: str | None = None
-    """That precision: `float32`, `TF32`, `bfloat16` or `float16`. Null where the peak is, and in
-    older cards, whose peak in float32 is without TF32 whatever the network was computed in."""
+    """The arithmetic of both peaks: `float32`, `TF32`, `bfloat16` or `float16`. Null where they
+    are, and in older cards, whose peak in float32 is without TF32 whatever the network was."""
     resumed_after: tuple[int, ...] = ()
     """Epochs after which the run broke off and was resumed. If any, the seconds of the whole run
     are not known (null), and the figures of its steps are those of its last part."""

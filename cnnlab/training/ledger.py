@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import psutil
@@ -42,13 +41,8 @@ def timing_of(
     callback: LabCallback,
     ledger: Ledger,
     started: RunStarted,
-    peak: dict[str, Any],
 ) -> Timing:
-    """The ledger of a run: its parts add up to `total_seconds`.
-
-    Args:
-        peak: the fields of what the steps are held against; none if unknown.
-    """
+    """The ledger of a run: its parts add up to `total_seconds`."""
     step_ms = np.asarray(callback.step_ms)
     warm = warmup_steps(len(step_ms))
     warmup_seconds = float(step_ms[:warm].sum()) / 1e3
@@ -68,7 +62,6 @@ def timing_of(
         fit_seconds=ledger.seconds["fit"] - callback.bookmark.seconds,
         other_seconds=total - sum(parts.values()),
         total_seconds=total,
-        **peak,
         **_step_statistics(step_ms[warm:], images, started.model.flops_per_image),
         **_waiting(callback.wait_ms[warm:]),
     )

@@ -204,7 +204,7 @@ def _fit(callback: MeasuringCallback, job: Job, started: RunStarted, ledger: Led
     finally:
         disturbances = sampler.stop()
     ledger.close("fit")
-    timing = timing_of(spec, callback, ledger, started, {})
+    timing = timing_of(spec, callback, ledger, started)
     return RunEnded(
         status=status,
         timing=timing.model_copy(update={"step_ms_spread": spread(callback.steady_ms())}),

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 import keras
 import numpy as np
@@ -208,28 +207,41 @@ def _fit(callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger) -
     memory = Memory(
         peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
     )
-    # Whoever stops a run wants it to end; one that finished can spare a third of a second.
-    peak = _matmul_peak(spec, device) if status is Status.FINISHED else {}
+    timing = timing_of(spec, callback, ledger, started)
+    if status is Status.FINISHED:  # whoever stops a run wants it to end
+        timing = _held_against_peak(timing, spec, device)
     return RunEnded(
         status=status,
-        timing=timing_of(spec, callback, ledger, started, peak),
+        timing=timing,
         memory=memory,
         energy=energy,
         disturbances=disturbances,
     )
 
 
-def _matmul_peak(spec: ExperimentSpec, device: str) -> dict[str, Any]:
-    """Its fields of `Timing`; none where the device, which the model still fills, has no room for
-    the matrices: a run that is done must not fail for a figure that is only held against it.
+def _held_against_peak(timing: Timing, spec: ExperimentSpec, device: str) -> Timing:
+    """With what the device does at best; without where the device, which the model still fills, has
+    no room to try, or the disk none to keep it: a run that is done must not fail for a figure that
+    is only held against it.
     """
-    like = device, spec.precision, spec.model.family
+    if timing.gflops is None:
+        return timing
+    began = time.perf_counter()
     try:
-        gflops = devices.matmul_peak(*like)
-    except RuntimeError:  # torch's want of memory is one, on every device
-        log.exception("no large matrix product can be taken, so the peak is not known")
-        return {}
-    return {"matmul_peak_gflops": gflops, "matmul_peak_arithmetic": devices.arithmetic(*like)}
+        peak = devices.peak_beside(timing.gflops, device, spec.precision, spec.model.family)
+    except (RuntimeError, OSError):  # torch's want of memory is a RuntimeError, on every device
+        log.exception("what the device does at best cannot be measured, so it is not known")
+        return timing
+    spent = time.perf_counter() - began
+    fields = {
+        "other_seconds": (timing.other_seconds or 0.0) + spent,
+        "total_seconds": (timing.total_seconds or 0.0) + spent,
+        "peak_gflops": peak.gflops,
+        "peak_operation": peak.operation,
+        "matmul_peak_gflops": peak.matmul_gflops,
+        "matmul_peak_arithmetic": peak.arithmetic,
+    }
+    return timing.model_copy(update=fields)
 
 
 def first_steps(device: str = "cpu") -> None:
