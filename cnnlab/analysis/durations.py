@@ -11,8 +11,14 @@ from typing import Protocol
 
 from cnnlab import words
 from cnnlab.analysis import cost
-from cnnlab.analysis.pace import FORWARD_SHARE
-from cnnlab.models import Layer, flops_per_image, layer_table, split, step_counts
+from cnnlab.models import (
+    Layer,
+    flops_per_image,
+    layer_table,
+    split,
+    step_counts,
+    training_flops_per_image,
+)
 from cnnlab.spec import ExperimentSpec, ModelFacts, RunCard, Status
 
 WORST_ERROR = 0.5
@@ -91,7 +97,8 @@ def _by_cells(
         return None
     step_ms = model.predict(work)
     train, validation = split(spec, images)
-    steps = math.ceil(train / spec.batch_size) + FORWARD_SHARE * validation / spec.batch_size
+    forward_steps = validation / spec.batch_size / _training_passes(layers)
+    steps = math.ceil(train / spec.batch_size) + forward_steps
     basis = f"{model.cells} measured cells, give or take {words.percent(model.error)}"
     return Estimate(spec.epochs * steps * step_ms / 1e3, basis)
 
@@ -110,12 +117,11 @@ def _by_runs(
 ) -> Estimate | None:
     """By the rate in FLOP/s of those most like it.
 
-    A training step takes about three times the FLOPs of a forward pass, validation one. The rate
-    is that of up to three finished runs of the same family and device, alike in `_SAME` and with as
-    many threads, whose networks are nearest in FLOPs, within a factor of ten: small networks reach
-    only a small part of a device's speed.
+    It is that of up to three finished runs of the same family and device, alike in `_SAME` and with
+    as many threads, whose networks are nearest in FLOPs, within a factor of ten: small networks
+    reach only a small part of a device's speed.
     """
-    flops = flops_per_image(list(layers))
+    flops, passes = flops_per_image(list(layers)), _training_passes(layers)
     near = sorted(
         (abs(run.model.flops_per_image - flops), number, run)
         for number, run in enumerate(runs)
@@ -123,11 +129,12 @@ def _by_runs(
         and flops / 10 <= run.model.flops_per_image <= flops * 10
         and _alike(run, spec, device)
     )
-    rates = [_rate(run) for run in _as_many_threads(spec, [run for _, _, run in near])[:3]]
+    like = _as_many_threads(spec, [run for _, _, run in near])
+    rates = [_rate(run, passes) for run in like[:3]]
     if not rates:
         return None
     train, validation = split(spec, images)
-    work = spec.epochs * flops * (3 * train + validation)
+    work = spec.epochs * flops * (passes * train + validation)
     basis = "one earlier run" if len(rates) == 1 else f"{len(rates)} earlier runs"
     return Estimate(work / statistics.median(rates), basis)
 
@@ -155,8 +162,18 @@ def _as_many_threads(spec: ExperimentSpec, near: Sequence[EarlierRun]) -> list[E
     return [run for run in near if cost.threads_used(run) == threads]
 
 
-def _rate(run: EarlierRun) -> float:
-    """FLOP/s of training, from the measured images per second."""
+def _training_passes(layers: Sequence[Layer]) -> float:
+    """How many forward passes' worth of FLOPs a training step takes; validation takes one."""
+    return training_flops_per_image(list(layers)) / flops_per_image(list(layers))
+
+
+def _rate(run: EarlierRun, passes: float) -> float:
+    """FLOP/s of training, from the measured images per second.
+
+    Args:
+        passes: of the network to judge, for runs that do not say what theirs took.
+    """
     assert run.model
     assert run.timing.images_per_second
-    return run.timing.images_per_second * 3 * run.model.flops_per_image
+    training = run.model.training_flops_per_image or passes * run.model.flops_per_image
+    return run.timing.images_per_second * training

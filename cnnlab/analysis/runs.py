@@ -178,7 +178,7 @@ def speed_up(cpu_run: RunCard, accelerator_run: RunCard) -> SpeedUp | None:
 def epoch_seconds(epochs: Sequence[Epoch], *, warm: bool) -> float:
     """Median seconds of an epoch; `warm` leaves the first out, else it is the only one taken."""
     rows = epochs[1:] if warm else epochs[:1]
-    return median(row.seconds for row in rows)
+    return median(row.timed_seconds for row in rows)
 
 
 def ledger(cards: Sequence[RunCard]) -> pd.DataFrame:

@@ -150,7 +150,7 @@ def paces_of(*cards: RunCard) -> list[Pace | None]:
 def _by_epochs(card: RunCard, warm: bool) -> Pace | None:
     rows = card.epochs[1:] if warm else card.epochs[:1]
     pictures = card.dataset.train_images if card.dataset else card.spec.train_limit or 1
-    seconds = np.array([row.seconds for row in rows]) / pictures
+    seconds = np.array([row.timed_seconds for row in rows]) / pictures
     if not len(rows) or not np.isfinite(seconds).all() or not (seconds > 0).all():
         return None
     least, most = np.quantile(seconds, ENDS)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import time
 from typing import Any, Literal, get_args
 
 from cnnlab.spec import Frozen
 
+log = logging.getLogger(__name__)
+
 Kind = Literal["cuda", "mps", "xpu"]
+
+
+NOTABLE_USE_PERCENT = 5
+"""Of a card's processors: a desktop that draws nothing new uses less."""
 
 
 class Accelerator(Frozen):
@@ -51,6 +60,7 @@ class Card:
             pynvml.nvmlInit()
             self._handle = _handle(uuid)
             self.driver: str = pynvml.nvmlSystemGetDriverVersion()
+            self._asked = int(time.time() * 1e6)  # NVML stamps its samples in microseconds
         except pynvml.NVMLError as error:
             raise Unreadable(f"NVML answers: {error}") from error
 
@@ -89,6 +99,38 @@ class Card:
         )
         return bool(reasons & slow)
 
+    def others(self) -> frozenset[int] | None:
+        """Numbers of the other processes that hold a compute context on the card; null where this
+        one, which holds one, is not among those listed: in a container they may go by other names.
+
+        Raises:
+            Unreadable: the driver does not list them.
+        """
+        here = {process.pid for process in self.ask("ComputeRunningProcesses")}
+        return frozenset(here - {os.getpid()}) if os.getpid() in here else None
+
+    def used_by_others(self) -> bool | None:
+        """Whether other processes computed or drew on the card since this was last asked; null
+        where that cannot be told. Where a driver tells no process's use, as of a slice of a card
+        (MIG), one that holds a context is taken to use it.
+
+        Raises:
+            Unreadable: the driver does not list processes.
+        """
+        import pynvml
+
+        others = self.others()
+        if others is None:
+            return None
+        try:
+            samples = self.ask("ProcessUtilization", self._asked)
+        except Unreadable as error:
+            nothing_new = isinstance(error.__cause__, pynvml.NVMLError_NotFound)
+            return False if nothing_new else bool(others)
+        self._asked = max([self._asked, *(sample.timeStamp for sample in samples)])
+        theirs = (sample.smUtil for sample in samples if sample.pid != os.getpid())
+        return max(theirs, default=0) >= NOTABLE_USE_PERCENT
+
 
 def _handle(uuid: str) -> Any:
     """NVML's handle of the card, or of the slice of a card (MIG), with torch's UUID."""
@@ -98,6 +140,20 @@ def _handle(uuid: str) -> Any:
         return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
     except pynvml.NVMLError_NotFound:
         return pynvml.nvmlDeviceGetHandleByUUID(f"MIG-{uuid}")
+
+
+def shared(device: str) -> bool | None:
+    """Whether other processes hold a context on an NVIDIA card; null where that is not known, and
+    of other devices.
+    """
+    if not device.startswith("cuda"):
+        return None
+    try:
+        others = Card(device).others()
+    except Unreadable:
+        log.warning("who else uses %s cannot be read", device, exc_info=True)
+        return None
+    return None if others is None else bool(others)
 
 
 def count(kind: str) -> int:

@@ -146,7 +146,7 @@ def macos_flags(sysctl: str) -> set[str]:
 def usable_cores(logical: int) -> float:
     """Cores left by the scheduler's affinity mask and by control group quotas (v1 and v2)."""
     allowed = float(len(os.sched_getaffinity(0)) if sys.platform == "linux" else logical)
-    quotas = (_quota(folder) for folder in _cgroup_folders("cpu"))
+    quotas = (_quota(folder) for folder in cgroup_folders("cpu"))
     return min([allowed, *(quota for quota in quotas if quota)])
 
 
@@ -180,7 +180,7 @@ def memory_mb() -> float:
     import psutil
 
     limits = [psutil.virtual_memory().total]
-    for folder in _cgroup_folders("memory"):
+    for folder in cgroup_folders("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
             text = text_of(folder / name)
             if text and text.isdigit():
@@ -188,7 +188,7 @@ def memory_mb() -> float:
     return min(limits) / 1e6
 
 
-def _cgroup_folders(controller: str) -> list[Path]:
+def cgroup_folders(controller: str) -> list[Path]:
     """This process's control group and its ancestors: a limit on any of them binds.
 
     Inside a container the path in /proc may be the host's, of which only the root is mounted:

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cnnlab.devices.cards import Card, Unreadable
 from cnnlab.spec import Energy
@@ -18,6 +18,7 @@ class Source(Protocol):
     """Something that adds up joules whenever it is polled."""
 
     name: str
+    scope: Literal["package", "card"]
     interval: float
     """Seconds between polls, at most."""
     joules: float
@@ -34,9 +35,14 @@ class EnergyMeter:
         self._failure: Unreadable | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._host: EnergyMeter | None = None
+        """Beside a card: what feeds it."""
 
     def start(self, device: str) -> None:
         """Begin to measure `device`; where that is impossible, `stop` will say why."""
+        if device != "cpu":
+            self._host = EnergyMeter()
+            self._host.start("cpu")
         try:
             self._source = source_for(device)
         except Unreadable as error:
@@ -57,7 +63,8 @@ class EnergyMeter:
         if self._thread is not None:
             self._thread.join()
             self._poll()  # here, so that the last moments count
-        return self._result()
+        host = self._host.stop().joules if self._host else None
+        return self._result().model_copy(update={"host_joules": host})
 
     def _run(self) -> None:
         assert self._source is not None
@@ -81,7 +88,9 @@ class EnergyMeter:
                 source="not measurable: the run ended before the counter moved "
                 f"({self._source.name})"
             )
-        return Energy(joules=self._source.joules, source=self._source.name)
+        return Energy(
+            joules=self._source.joules, source=self._source.name, scope=self._source.scope
+        )
 
 
 def source_for(device: str) -> Source:
@@ -106,6 +115,7 @@ class NvmlCounter:
     """NVML's energy counter: millijoules of the whole card since the driver was loaded."""
 
     name = "NVML energy counter: the whole card, without CPU and memory of the host"
+    scope: Literal["package", "card"] = "card"
     interval = 60.0
 
     def __init__(self, card: Card) -> None:
@@ -124,6 +134,7 @@ class NvmlPower:
     """NVML's power reading, sampled ten times a second and joined by straight lines."""
 
     name = "NVML power, sampled: the whole card, without CPU and memory of the host"
+    scope: Literal["package", "card"] = "card"
     interval = 0.1
 
     def __init__(self, card: Card) -> None:
@@ -150,6 +161,7 @@ class Rapl:
     """
 
     name = "RAPL: the whole CPU package and everything that ran on it, without memory"
+    scope: Literal["package", "card"] = "package"
     interval = 10.0
 
     def __init__(self) -> None:

@@ -92,13 +92,22 @@ def environment(device: str) -> dict[str, Any]:
         "cpu_governor": text_of(GOVERNOR),
         "memory_mb": cpu.memory_mb,
         "threads": torch.get_num_threads(),
+        "openmp_wait": _openmp_wait(),
         "platform": hardware.platform,
         "power_source": _power_source(),
         # To the two decimals that the kernel's own file has.
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
     used = next((card for card in hardware.accelerators if card.key == device), None)
-    return facts | hardware.versions | tf32.facts() | _accelerator_facts(used)
+    shared = {"card_shared": cards.shared(device)}
+    return facts | hardware.versions | tf32.facts() | _accelerator_facts(used) | shared
+
+
+def _openmp_wait() -> str:
+    """How the threads of a step wait for each other, by what decides it (`choice.WAITING`)."""
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    chosen = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    return ", ".join(chosen) or "as OpenMP has it"
 
 
 def _accelerator_facts(used: Accelerator | None) -> dict[str, Any]:

@@ -1,30 +1,25 @@
-"""What else went on while a run was timed: other processes, throttling, a machine asleep."""
+"""What took a run's own cores, quota, clock or card while it was timed, as a share of its time.
+
+One rule for all: the seconds in which something held the run up, over the seconds it was watched.
+What other processes do elsewhere on a large machine is no disturbance, however much it is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from pathlib import Path
 from typing import NamedTuple
 
-from cnnlab.devices.cards import Card, Unreadable
-from cnnlab.devices.cpu import text_of
+from cnnlab.devices.card_watch import CardWatch
+from cnnlab.devices.waits import Waits, heat_events, heat_seconds, quota_seconds
 from cnnlab.spec import Disturbances
-
-CPUS = Path("/sys/devices/system/cpu")
 
 # Systems count CPU time in ticks of 10 ms: over a second, two cores err by hundredths of a core.
 SPAN_SECONDS = 1.0
 SHORTEST_SECONDS = 0.2
-# From here on others' load is called a disturbance: well above those errors and above what an idle
-# desktop does by itself; on a large machine, which has cores to spare, a twentieth of its cores.
-OTHER_CORES = 0.25
-OTHER_SHARE_OF_MACHINE = 0.05
-# Shorter than this share of a run, a disturbance cannot move a median and hardly a mean.
-NOTABLE_SHARE_OF_RUN = 0.05
-# Time the hypervisor gave to other guests; an idle host takes well under a hundredth.
-NOTABLE_STOLEN_SHARE = 0.02
+NOTABLE_SHARE = 0.02
+"""Of the time: a lead of three in a hundred is to be told from none."""
 # The sampler wakes late by some milliseconds, by tenths of a second on a full machine.
 PAUSE_SECONDS = 2.0
 # A paused process uses no CPU; one whose sampler merely waited for the interpreter lock does.
@@ -32,7 +27,7 @@ PAUSED_OWN_CORES = 0.1
 
 
 class Reading(NamedTuple):
-    """Clocks and counters at one moment, in seconds."""
+    """Clocks and counters at one moment, in seconds; null where the system does not tell."""
 
     clock: float
     calendar: float
@@ -42,10 +37,19 @@ class Reading(NamedTuple):
     own: float
     """CPU time of this process, all its threads, and of the processes it started."""
     stolen: float | None
+    """What the hypervisor gave to other guests, of all cores that had work."""
+    waited: float | None = None
+    """What threads of this process waited for a core."""
+    quota: float | None = None
+    """What a used-up quota kept them from running."""
+    heat: float | None = None
+    """How long the hottest core was slowed down."""
+    heat_events: int | None = None
+    """How often any core was."""
 
 
 def read(helpers: bool = False) -> Reading:
-    """Read the counters: well under a millisecond on a small machine.
+    """Read what is cheap to read: well under a millisecond on a small machine.
 
     Args:
         helpers: whether this process starts others that work for it; to find them takes longer.
@@ -64,6 +68,9 @@ def read(helpers: bool = False) -> Reading:
         busy=busy,
         own=time.process_time() + (_helpers_seconds() if helpers else 0.0),
         stolen=getattr(times, "steal", None),
+        quota=quota_seconds(),
+        heat=heat_seconds(),
+        heat_events=heat_events(),
     )
 
 
@@ -89,21 +96,31 @@ def others(before: Reading, after: Reading) -> float:
 class Tally:
     """Adds readings up; knows no thread and no clock of its own."""
 
-    def __init__(self, first: Reading, cores: int, interval: float) -> None:
-        self.threshold = max(OTHER_CORES, OTHER_SHARE_OF_MACHINE * cores)
+    def __init__(self, first: Reading, cores: int, interval: float, threads: int) -> None:
+        """
+        Args:
+            cores: of the machine.
+            threads: of a step, each of which wants a core of its own.
+        """
         self.paused = 0.0
-        self._cores = cores
-        self._interval = interval
+        self._cores, self._threads, self._interval = cores, threads, interval
         self._first = self._last = self._span = first
         self._peak: float | None = None
-        self._disturbed_seconds = self._disturbed_cpu = 0.0
+        self._taken = self._stolen = self._hot = 0.0
 
     def add(self, reading: Reading) -> None:
         """Take the next reading; a span of about a second is judged when it is full."""
         self.paused += self._pause(reading)
+        if _between(self._last.heat_events, reading.heat_events):
+            self._hot += reading.clock - self._last.clock
         self._last = reading
         if reading.clock - self._span.clock >= SPAN_SECONDS:
             self._judge()
+
+    @property
+    def seconds(self) -> float:
+        """How long was watched."""
+        return self._last.clock - self._first.clock
 
     def _pause(self, reading: Reading) -> float:
         """Seconds since the last reading in which the machine slept or the process was halted."""
@@ -116,61 +133,114 @@ class Tally:
         return late if late > PAUSE_SECONDS and idle else 0.0
 
     def _judge(self) -> None:
-        load, seconds = others(self._span, self._last), self._last.clock - self._span.clock
+        before, after = self._span, self._last
+        seconds, load = after.clock - before.clock, others(before, after)
         self._peak = max(load, self._peak or 0.0)
-        if load > self.threshold:
-            self._disturbed_seconds += seconds
-            self._disturbed_cpu += load * seconds
-        self._span = self._last
+        self._taken += min(self._waited(before, after, load), load * seconds)
+        if before.stolen is not None and after.stolen is not None and after.busy > before.busy:
+            # Of what the hypervisor took from all that ran here, the part of this process.
+            ours = min((after.own - before.own) / (after.busy - before.busy), 1.0)
+            self._stolen += ours * max(after.stolen - before.stolen, 0.0)
+        self._span = after
 
-    def result(self, throttled: bool | None, own_cost: float) -> Disturbances:
-        """Sum up. Loads are null for a run too short for the system's ticks."""
-        seconds = self._last.clock - self._first.clock
-        long_enough = seconds >= SHORTEST_SECONDS
+    def _waited(self, before: Reading, after: Reading, load: float) -> float:
+        """Seconds that threads waited for a core in a span.
+
+        They wait for each other too, where there are more of them than cores: what others took is
+        no more than what others ran. Where the system does not tell, others are taken to have run
+        on our cores as far as theirs and ours together are more than there are.
+        """
+        if before.waited is not None and after.waited is not None:
+            return after.waited - before.waited
+        return max(load + self._threads - self._cores, 0.0) * (after.clock - before.clock)
+
+    def result(self, card: CardWatch, own_cost: float, left_out: bool = False) -> Disturbances:
+        """Sum up. What is counted in the system's ticks is null for a run too short for them.
+
+        Args:
+            card: what was seen of the run's card.
+            left_out: the steps that waited for cores are not in the figures to be compared.
+        """
+        long_enough = self.seconds >= SHORTEST_SECONDS
         if long_enough and self._last.clock - self._span.clock >= SHORTEST_SECONDS:
             self._judge()
-        share = self._disturbed_seconds / seconds if long_enough else None
-        stolen = self._stolen(seconds) if long_enough else None
+        shares = self._shares(card, long_enough)
+        hot = _between(self._first.heat_events, self._last.heat_events)
+        slowed = None if hot is None else hot > 0
         return Disturbances(
-            seconds=seconds,
+            seconds=self.seconds,
             cores=self._cores,
             other_load_mean=others(self._first, self._last) if long_enough else None,
             other_load_peak=self._peak,
-            other_load_share=share,
-            stolen_mean=stolen,
-            throttled=throttled,
+            stolen_mean=self._stolen_cores() if long_enough else None,
+            # A no is given only by the device that the run was on.
+            throttled=(slowed or card.slowed) if card.there else slowed,
             paused_seconds=self.paused,
             own_cost_seconds=own_cost,
-            marks=self._marks(share, stolen, throttled),
+            **shares,
+            **self._said(shares, left_out),
         )
 
-    def _stolen(self, seconds: float) -> float | None:
-        if self._first.stolen is None or self._last.stolen is None:
-            return None
-        return max(self._last.stolen - self._first.stolen, 0.0) / seconds
+    def _shares(self, card: CardWatch, long_enough: bool) -> dict[str, float | None]:
+        """The share of the time of each of `CAUSES`; null where it is not known."""
+        heat, known = self._share(self._heat()), self._last.stolen is not None
+        return {
+            "other_load_share": self._share(self._taken) if long_enough else None,
+            "quota_share": self._share(_between(self._first.quota, self._last.quota)),
+            "stolen_share": self._share(self._stolen) if long_enough and known else None,
+            "throttled_share": _larger(heat, card.slowed_share) if card.there else heat,
+            "card_shared_share": card.shared_share,
+        }
 
-    def _marks(
-        self, share: float | None, stolen: float | None, throttled: bool | None
-    ) -> tuple[str, ...]:
-        marks = []
-        if share is not None and share >= NOTABLE_SHARE_OF_RUN:
-            load = self._disturbed_cpu / self._disturbed_seconds
-            marks.append(
-                f"Other processes used {load:.1f} of {self._cores} cores "
-                f"for {share * 100:.0f} % of the run."
-            )
-        if stolen is not None and stolen >= NOTABLE_STOLEN_SHARE * self._cores:
-            marks.append(
-                f"The hypervisor gave {stolen:.1f} of {self._cores} cores to other guests."
-            )
-        if throttled:
-            marks.append("The hardware slowed its clock down, against heat or for want of power.")
+    def _heat(self) -> float | None:
+        """Seconds of a lower clock; without a counter of them, of looks that found it lowered."""
+        if self._last.heat is not None:
+            return _between(self._first.heat, self._last.heat)
+        return None if self._last.heat_events is None else self._hot
+
+    def _stolen_cores(self) -> float | None:
+        stolen = _between(self._first.stolen, self._last.stolen)
+        return None if stolen is None else max(stolen, 0.0) / self.seconds
+
+    def _share(self, seconds: float | None) -> float | None:
+        # Of several threads that wait at once the step waits only once.
+        if seconds is None or not self.seconds:
+            return None
+        return min(max(seconds / self.seconds, 0.0), 1.0)
+
+    def _said(self, shares: dict[str, float | None], left_out: bool) -> dict[str, tuple[str, ...]]:
+        said = {
+            cause: CAUSES[cause].format(f"{share * 100:.0f} % of the time")
+            for cause, share in shares.items()
+            if share is not None and share >= NOTABLE_SHARE
+        }
+        waited = said.pop("other_load_share", None) if left_out else None
         if self.paused:
-            marks.append(
+            said["paused"] = (
                 f"The machine or the process stood still for {self.paused:.0f} s "
                 "(asleep, suspended or stopped)."
             )
-        return tuple(marks)
+        notes = (f"{waited} What is compared leaves those steps out.",) if waited else ()
+        return {"marks": tuple(said.values()), "notes": notes}
+
+
+CAUSES = {
+    "other_load_share": "Other processes took its cores for {}.",
+    "quota_share": "Its quota of processor time was used up for {}.",
+    "stolen_share": "The hypervisor gave its cores to other guests for {}.",
+    "throttled_share": "The hardware slowed its clock down, hot or short of power, for {}.",
+    "card_shared_share": "Other processes used its card for {}.",
+}
+"""What may hold a run up, by the field of `Disturbances` that has its share; how it is said."""
+
+
+def _larger(cpu: float | None, card: float | None) -> float | None:
+    """A share of both; where the card does not tell, the CPU vouches for nothing but a yes."""
+    return cpu or None if card is None else max(cpu or 0.0, card)
+
+
+def _between(first: float | None, last: float | None) -> float | None:
+    return None if first is None or last is None else last - first
 
 
 class LoadSampler:
@@ -185,29 +255,30 @@ class LoadSampler:
         self._interval = interval
         self._helpers = helpers
         self._stop = threading.Event()
-        self._on_card = False
-        self._card: Card | None = None
-        self._card_slowed: bool | None = None
         self._cost = 0.0
         self._thread: threading.Thread | None = None
+        self.waits = Waits()
+        """What threads waited so far, for who wants to know it of single steps."""
 
-    def start(self, device: str = "cpu") -> None:
-        """Begin to watch the machine and, if the run is on an NVIDIA card, the card too."""
+    def start(self, device: str = "cpu", threads: int = 1) -> None:
+        """Begin to watch the machine and, if the run is on an NVIDIA card, the card too.
+
+        Args:
+            threads: of a step on the CPU.
+        """
         import psutil
 
-        self._on_card = device.startswith("cuda")
-        if self._on_card:
-            try:
-                self._card = Card(device)
-            except Unreadable:  # said by `throttled` being null; the run itself needs no sensor
-                self._card = None
-        self._cpu_throttles = cpu_throttles()
-        self._tally = Tally(read(self._helpers), psutil.cpu_count() or 1, self._interval)
+        self._card = CardWatch(device)
+        cores = psutil.cpu_count() or 1
+        self._tally = Tally(self._read(), cores, self._interval, threads)
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._thread.start()
 
-    def stop(self) -> Disturbances:
+    def stop(self, left_out: bool = False) -> Disturbances:
         """Stop watching and say what was seen.
+
+        Args:
+            left_out: as `Tally.result` has it.
 
         Raises:
             RuntimeError: it was never started.
@@ -216,33 +287,16 @@ class LoadSampler:
             raise RuntimeError("LoadSampler.stop was called before start")
         self._stop.set()
         self._thread.join()
-        self._tally.add(read(self._helpers))
-        return self._tally.result(self._throttled(), self._cost)
+        self._tally.add(self._read())
+        self.waits.close()
+        return self._tally.result(self._card, self._cost, left_out)
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
-            self._tally.add(read(self._helpers))
-            self._watch_card()
+            self._tally.add(self._read())
+            self._card.look()
             self._cost = time.thread_time()
 
-    def _watch_card(self) -> None:
-        if self._card is None:
-            return
-        try:
-            self._card_slowed = self._card.slowed() or bool(self._card_slowed)
-        except Unreadable:  # it will not answer later either: only a yes still stands
-            self._card = None
-            self._card_slowed = self._card_slowed or None
-
-    def _throttled(self) -> bool | None:
-        """Whether the run was slowed; a no is given only by the device that it ran on."""
-        now = cpu_throttles()
-        cpu = None if now is None or self._cpu_throttles is None else now > self._cpu_throttles
-        return cpu or self._card_slowed if self._on_card else cpu
-
-
-def cpu_throttles() -> int | None:
-    """How often cores and packages slowed down against heat since boot (Intel on Linux)."""
-    files = CPUS.glob("cpu[0-9]*/thermal_throttle/*_throttle_count")
-    counts = [text for file in files if (text := text_of(file))]
-    return sum(map(int, counts)) if counts else None
+    def _read(self) -> Reading:
+        self.waits.look()
+        return read(self._helpers)._replace(waited=self.waits.seconds)

@@ -145,12 +145,12 @@ SMALL_STEP_FLOPS = 150e6
 DEFAULT_THREADS = default_threads()
 
 
-def threads_for(spec: ExperimentSpec, flops_per_image: int) -> int:
+def threads_for(spec: ExperimentSpec, training_flops_per_image: int) -> int:
     """CPU threads of a step: as the spec says, else one for a small step of the fast engine.
 
     Every other step has as many as torch takes by itself, as on the published path, unless a quota
     leaves this process fewer cores.
     """
-    step = 3 * flops_per_image * spec.batch_size  # forward, and backward at twice the cost
+    step = training_flops_per_image * spec.batch_size
     small = spec.engine == "fast" and step < SMALL_STEP_FLOPS
     return spec.threads or (1 if small else DEFAULT_THREADS)

@@ -120,6 +120,7 @@ epochs = Table(
     Column("val_loss", NanAsNull),
     Column("val_accuracy", NanAsNull),
     Column("seconds", NanAsNull),
+    Column("quiet_seconds", Double),
     Column("step_ms_mean", NanAsNull),
 )
 

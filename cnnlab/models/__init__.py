@@ -10,6 +10,7 @@ from cnnlab.models.layers import (
     layer_table,
     parameters,
     split,
+    training_flops_per_image,
 )
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "parameters",
     "split",
     "step_counts",
+    "training_flops_per_image",
     "update_bytes",
 ]

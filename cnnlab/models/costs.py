@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from cnnlab.models.layers import Layer, flops_per_image, parameters
+from cnnlab.models.layers import Layer, parameters, training_flops_per_image
 from cnnlab.spec import ExperimentSpec
 
 _OPTIMIZER_STATES = {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 0}
@@ -43,7 +43,7 @@ def step_counts(spec: ExperimentSpec, layers: list[Layer]) -> tuple[int, int, in
     calls = 0
     for before, layer in pairwise(layers):
         calls += _CELL_CALLS.get(layer.kind, 0) * before.output_shape[0] or 1
-    flops = 3 * flops_per_image(layers) * spec.batch_size
+    flops = training_flops_per_image(layers) * spec.batch_size
     weights = parameters(layers) * 4 * (5 + 2 * states)
     outputs = sum(layer.size for layer in layers) * spec.batch_size * bytes_each * 4
     return calls, flops, weights + outputs

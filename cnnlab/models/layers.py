@@ -30,7 +30,8 @@ class Layer:
 
     `output_shape` is without the batch, channels last; `flops` are floating-point operations of
     one forward pass over one picture, two for each multiply-add of a kernel (biases, activations
-    and pooling are left out, as is usual: they are under 1 % here).
+    and pooling are left out, as is usual: they are under 1 % here); `backward_flops` are those of
+    its gradients: of its weights, and of its input where a layer before it learns.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Layer:
     output_shape: Shape
     parameters: int = 0
     flops: int = 0
+    backward_flops: int = 0
     held: int = 0
     """Values that training keeps for one picture beside the output, until the backward pass."""
 
@@ -62,19 +64,27 @@ class _Walk:
         shape: Shape,
         parameters: int = 0,
         flops: int = 0,
+        backward_flops: int = 0,
         held: int = 0,
     ) -> None:
-        self.layers.append(Layer(kind, detail, shape, parameters, flops, held))
+        self.layers.append(Layer(kind, detail, shape, parameters, flops, backward_flops, held))
         self.shape = shape
+
+    def backward(self, flops: int) -> int:
+        """Operations of a kernel's gradients: each product of the forward pass has one for the
+        weights and one for the input, which the first layer that learns need not hand on.
+        """
+        return 2 * flops if any(layer.parameters for layer in self.layers) else flops
 
     def refuse(self, where: str, value: int, allowed: str) -> None:
         self.problems.append(Problem(field=where, value=str(value), allowed=allowed))
 
     def dense(self, units: int, activation: str, batch_norm: bool = False) -> None:
         inputs = self.shape[-1]
-        self.add(
-            "Dense", f"{units} {activation}", (units,), (inputs + 1) * units, 2 * inputs * units
-        )
+        flops = 2 * inputs * units
+        weights = (inputs + 1) * units
+        detail = f"{units} {activation}"
+        self.add("Dense", detail, (units,), weights, flops, self.backward(flops))
         if batch_norm:
             self.add("BatchNormalization", "", self.shape, 4 * units)
 
@@ -112,7 +122,8 @@ def _walk_conv(model: CnnModel, walk: _Walk, filters: int, kernel: int, where: s
     weights = kernel * kernel * channels * filters
     detail = f"{filters} {kernel}x{kernel} {model.activation}"
     shape = (height, width, filters)
-    walk.add("Conv2D", detail, shape, weights + filters, 2 * weights * height * width)
+    flops = 2 * weights * height * width
+    walk.add("Conv2D", detail, shape, weights + filters, flops, walk.backward(flops))
     if model.batch_norm:
         walk.add("BatchNormalization", "", walk.shape, 4 * filters)
 
@@ -156,14 +167,16 @@ def _walk_rnn(model: RnnModel, walk: _Walk) -> None:
     for index, units in enumerate(model.recurrent):
         inputs = walk.shape[-1]
         last = index == len(model.recurrent) - 1
-        weights = gates * units * (inputs + units)
         shape = (units,) if last else (steps, units)
+        read, recur = 2 * gates * units * inputs, 2 * gates * units * units  # for one step
         walk.add(
             CELL_NAMES[model.cell],
             f"{units}",
             shape,
-            parameters=weights + gates * biases * units,
-            flops=2 * weights * steps,
+            parameters=gates * units * (inputs + units + biases),
+            flops=(read + recur) * steps,
+            # The state before the first step is nought and learns nothing.
+            backward_flops=walk.backward(read * steps) + recur * (2 * steps - 1),
             held=steps * units * (gates + 1),  # every gate and the state, at every step
         )
     walk.hidden(model.dense, model.activation, model.dropout)
@@ -202,8 +215,15 @@ def parameters(layers: list[Layer]) -> int:
 
 
 def flops_per_image(layers: list[Layer]) -> int:
-    """Floating-point operations of one forward pass; a training step takes about three times."""
+    """Floating-point operations of one forward pass."""
     return sum(layer.flops for layer in layers)
+
+
+def training_flops_per_image(layers: list[Layer]) -> int:
+    """Those of one training step for each of its pictures, forward and backward: three forward
+    passes' worth less the gradient of the picture itself, which nobody needs.
+    """
+    return sum(layer.flops + layer.backward_flops for layer in layers)
 
 
 def split(spec: ExperimentSpec, images: int) -> tuple[int, int]:

@@ -43,6 +43,10 @@ class ModelFacts(Frozen):
     parameters: int
     flops_per_image: int
     """Floating-point operations of one forward pass over one picture."""
+    training_flops_per_image: int | None = None
+    """Of one training step, forward and backward, for each of its pictures. Null in older cards,
+    whose `gflops` count three forward passes: more than was done, for the first layer that learns
+    hands no gradient on."""
     weights_sha256: str | None = None
     """Hash of the initial weights: equal hashes mean the same start."""
 
@@ -140,6 +144,12 @@ class Energy(Frozen):
 
     joules: Number | None = None
     source: str = "not measured"
+    scope: Literal["package", "card"] | None = None
+    """What they are of: a CPU's package, with all that ran on it, or a card without its host. Null
+    where nothing was measured, and in older cards."""
+    host_joules: Number | None = None
+    """Of a run on a card, what the package of its host used meanwhile: only both together stand
+    beside a CPU's. Null where that cannot be measured."""
 
 
 class Disturbances(Frozen):
@@ -156,7 +166,8 @@ class Disturbances(Frozen):
     other_load_peak: float | None
     """The same in their busiest second."""
     other_load_share: float | None
-    """Share of the time, 0 to 1, in which that was above the threshold of a disturbance."""
+    """Share of the time, 0 to 1, for which threads of the run waited for cores that others had. In
+    older cards: in which others kept more than a quarter of a core busy, whichever it was."""
     stolen_mean: float | None
     """Cores that the hypervisor gave to other guests; null on bare metal and outside Linux."""
     throttled: bool | None
@@ -166,6 +177,17 @@ class Disturbances(Frozen):
     """CPU time of the sampler itself: what watching cost the run."""
     marks: tuple[str, ...]
     """Each disturbance worth knowing, as a sentence."""
+    quota_share: float | None = None
+    """Share of the time for which a used-up quota (control group) kept the run's threads waiting.
+    This and the following are null where the system does not tell, and in older cards."""
+    stolen_share: float | None = None
+    """The same for what the hypervisor gave to other guests."""
+    throttled_share: float | None = None
+    """Share of the time in which the run's device, or the CPU that fed it, ran at a lower clock."""
+    card_shared_share: float | None = None
+    """Share of the time in which other processes used the run's card."""
+    notes: tuple[str, ...] = ()
+    """What went on likewise, and is not in the figures that are compared (`quiet_seconds`)."""
 
 
 class Epoch(Frozen):
@@ -179,8 +201,17 @@ class Epoch(Frozen):
     val_accuracy: Number
     seconds: Number
     """Wall time of the epoch, validation included."""
+    quiet_seconds: Number | None = None
+    """What it takes when nothing else wants its cores: the same, with the steps during which a
+    thread of it waited for one counted as the others. Null where the system does not tell, on
+    accelerators, in older cards, and where too few steps were without."""
     step_ms_mean: Number
     """Training seconds of the epoch over its steps, as Keras's progress bar counts."""
+
+    @property
+    def timed_seconds(self) -> float:
+        """What is compared: without what others took of its cores, where that is known."""
+        return self.seconds if self.quiet_seconds is None else self.quiet_seconds
 
 
 def warmup_steps(steps: int) -> int:

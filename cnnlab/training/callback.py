@@ -23,6 +23,7 @@ from cnnlab.spec import (
     Window,
 )
 from cnnlab.training.clocks import clock_for
+from cnnlab.training.quiet import Slices, Waited, quiet_seconds
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +65,27 @@ class LabCallback(keras.callbacks.Callback):
         self.spec, self.device, self.emit, self.stop = spec, device, emit, stop
         self.bookmark = bookmark or Bookmark()
         self.clock = clock_for(device)
+        self.steps, self.test_batches = Slices(), Slices()
         self.began = self.edge = self.epoch_began = self.test_began = time.perf_counter()
         self.epoch = 0
         self.step_ms: list[float] = []
         self.train_seconds = self.validation_seconds = 0.0
         self.wait_ms: list[float] = []
         self.epoch_step = 0
+
+    def tell_apart(self, waited: Waited) -> None:
+        """Tell steps that waited for a core from those that did not.
+
+        Args:
+            waited: seconds that the run's threads waited since it was last asked.
+        """
+        self.steps.waited = self.test_batches.waited = waited
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether every epoch has a figure that others' use of its cores is not in."""
+        rows = self.bookmark.epochs
+        return bool(rows) and all(row.quiet_seconds is not None for row in rows)
 
     def on_train_begin(self, logs: Any = None) -> None:
         # Keras has no hook between a step and the fetching of the next batch that leaves the
@@ -90,6 +106,7 @@ class LabCallback(keras.callbacks.Callback):
         self.epoch_step = len(self.step_ms)
         self.emit(PhaseChanged(phase="training"))
         self.clock.restart()
+        self.steps.restart()
         self.epoch_began = self.edge = self.step_left = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -97,25 +114,31 @@ class LabCallback(keras.callbacks.Callback):
         self.wait_ms.append((now - self.step_left) * 1e3)
         self._poll()
         self.clock.mark()
+        self.steps.mark()
         # The first window closes after one step, so that a chart has something to show.
         if batch and (batch == 1 or now - self.edge >= self.window_seconds):
             self.close_window()
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.clock.mark()
+        self.steps.close()
         self.close_window()
         now = time.perf_counter()
         self.train_seconds += now - self.epoch_began
         self.test_began = now
         self.emit(PhaseChanged(phase="validating"))
+        self.test_batches.restart()
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         self._poll()
+        self.test_batches.mark()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.test_batches.close()
         now = time.perf_counter()
         self.validation_seconds += now - self.test_began
         logs = logs or {}
+        seconds = now - self.epoch_began
         steps = len(self.step_ms) - self.epoch_step
         row = Epoch(
             epoch=self.epoch,
@@ -123,7 +146,8 @@ class LabCallback(keras.callbacks.Callback):
             accuracy=logs["accuracy"],
             val_loss=logs["val_loss"],
             val_accuracy=logs["val_accuracy"],
-            seconds=now - self.epoch_began,
+            seconds=seconds,
+            quiet_seconds=quiet_seconds(seconds, self.steps.done, self.test_batches.done),
             step_ms_mean=(self.test_began - self.epoch_began) * 1e3 / steps,
         )
         if math.isfinite(row.loss):

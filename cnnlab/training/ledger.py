@@ -43,6 +43,8 @@ def timing_of(
     started: RunStarted,
 ) -> Timing:
     """The ledger of a run: its parts add up to `total_seconds`."""
+    training_flops = started.model.training_flops_per_image
+    assert training_flops is not None, "a run that is started here says it"
     step_ms = np.asarray(callback.step_ms)
     warm = warmup_steps(len(step_ms))
     warmup_seconds = float(step_ms[:warm].sum()) / 1e3
@@ -62,7 +64,7 @@ def timing_of(
         fit_seconds=ledger.seconds["fit"] - callback.bookmark.seconds,
         other_seconds=total - sum(parts.values()),
         total_seconds=total,
-        **_step_statistics(step_ms[warm:], images, started.model.flops_per_image),
+        **_step_statistics(step_ms[warm:], images, training_flops),
         **_waiting(callback.wait_ms[warm:]),
     )
 
@@ -74,6 +76,7 @@ def _step_statistics(
 
     Args:
         images: how many pictures each of them trained on: the last of an epoch holds fewer.
+        flops_per_image: of a training step.
     """
     if not len(steady_ms):
         return {}
@@ -82,8 +85,7 @@ def _step_statistics(
         "step_ms_median": float(np.median(steady_ms)),
         "step_ms_p95": float(np.percentile(steady_ms, 95)),
         "images_per_second": float(images.sum()) * 1e3 / float(steady_ms.sum()),
-        # Backward takes about twice what forward takes (models.flops_per_image).
-        "gflops": float(np.median(3 * flops_per_image * images / steady_ms)) / 1e6,
+        "gflops": float(np.median(flops_per_image * images / steady_ms)) / 1e6,
     }
 
 

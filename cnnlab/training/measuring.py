@@ -194,7 +194,7 @@ def _fit(callback: MeasuringCallback, job: Job, started: RunStarted, ledger: Led
     spec, device = callback.spec, callback.device
     devices.reset_peak(device)
     sampler = devices.LoadSampler(helpers=spec.compile)
-    sampler.start(device)
+    sampler.start(device, threads=torch.get_num_threads() if device == "cpu" else 1)
     status = Status.FINISHED
     try:
         fit_a_while(callback, job, started.dataset.train_images)

@@ -155,7 +155,7 @@ def build(
     """
     devices.use_tf32(spec.tf32)
     layers = models.layer_table(spec.model, pictures.images.shape[1:], pictures.classes)
-    torch.set_num_threads(threads_for(spec, models.flops_per_image(layers)))
+    torch.set_num_threads(threads_for(spec, models.training_flops_per_image(layers)))
     weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)
     start = Start(resume.weights, resume.optimizer) if resume else Start(weights)
     return ENGINES[spec.engine](spec, pictures, start), weights
@@ -170,6 +170,7 @@ def first_word(
     model = ModelFacts(
         parameters=job.model.count_params(),
         flops_per_image=models.flops_per_image(layers),
+        training_flops_per_image=models.training_flops_per_image(layers),
         weights_sha256=fingerprint(weights),
     )
     device = DeviceFacts(
@@ -179,16 +180,25 @@ def first_word(
         model=model,
         dataset=facts,
         device=device,
-        environment=devices.environment(used),
+        environment=devices.environment(used) | {"pictures_staged": _staged(job, used)},
         steps_per_epoch=math.ceil(facts.train_images / spec.batch_size),
     )
+
+
+def _staged(job: Job, used: str) -> bool | None:
+    """Whether all pictures lie on the accelerator, so that no batch is copied to it; null where
+    there is none to copy to.
+    """
+    return None if used == "cpu" else getattr(job.fit["x"], "staged", False)
 
 
 def _fit(callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger) -> RunEnded:
     spec, device = callback.spec, callback.device
     devices.reset_peak(device)
     meter, sampler = devices.EnergyMeter(), devices.LoadSampler(helpers=spec.compile)
-    sampler.start(device)
+    sampler.start(device, threads=torch.get_num_threads() if device == "cpu" else 1)
+    if device == "cpu":  # a step on a card goes on while the host waits
+        callback.tell_apart(sampler.waits.quick)
     meter.start(device)
     status = Status.FINISHED
     try:
@@ -202,7 +212,8 @@ def _fit(callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger) -
         status = Status.STOPPED
         callback.break_off()
     finally:
-        energy, disturbances = meter.stop(), sampler.stop()
+        energy = meter.stop()
+        disturbances = sampler.stop(left_out=callback.tells_apart)
     ledger.close("fit")
     memory = Memory(
         peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)

@@ -42,9 +42,10 @@ def label(most):
 def cards(draw):
     """Cards of finished runs, whose facts may all be missing, NaN or infinite."""
     readings = dict.fromkeys(Timing.model_fields, known)
-    readings["matmul_peak_arithmetic"] = st.none() | text
+    readings["matmul_peak_arithmetic"] = readings["peak_operation"] = st.none() | text
     readings["resumed_after"] = st.lists(st.integers(), max_size=2).map(tuple)
     numbers = {name: number for name in Epoch.model_fields if name != "epoch"}
+    numbers["quiet_seconds"] = st.none() | st.floats(0, 1e9)
     count = draw(st.integers(0, 4))
     columns = {
         name: st.lists(known, max_size=4).map(tuple) for name in ("seconds", "loss", "accuracy")

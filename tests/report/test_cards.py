@@ -118,10 +118,11 @@ CARDS = st.builds(
     timing=records(
         Timing,
         matmul_peak_arithmetic=st.none() | text,
+        peak_operation=st.none() | text,
         resumed_after=st.lists(whole, max_size=2).map(tuple),
     ),
     memory=records(Memory),
-    energy=records(Energy, source=text),
+    energy=records(Energy, source=text, scope=st.sampled_from([None, "package", "card"])),
     disturbances=st.none()
     | records(
         Disturbances,
@@ -135,6 +136,7 @@ CARDS = st.builds(
         paused_seconds=finite,
         own_cost_seconds=finite,
         marks=st.lists(text, max_size=2).map(tuple),
+        notes=st.lists(text, max_size=2).map(tuple),
     ),
     epochs=st.lists(st.builds(Epoch, epoch=whole, **FIGURES), max_size=3),
     steps=steps(),

@@ -80,7 +80,8 @@ def test_the_ledger_adds_up_to_the_wall_clock() -> None:
     assert sum(seconds) == pytest.approx(timing.total_seconds)
     assert timing.total_seconds == pytest.approx(wall, rel=0.01, abs=0.02)
     assert 0 <= timing.data_wait_ms_mean < timing.step_ms_mean
-    assert 0 < timing.gflops < timing.matmul_peak_gflops
+    assert 0 < timing.gflops <= timing.peak_gflops
+    assert 0 < timing.matmul_peak_gflops <= timing.peak_gflops
     assert timing.matmul_peak_arithmetic == "float32"
     assert ended.disturbances.seconds == pytest.approx(timing.fit_seconds, abs=0.5)
     inside = timing.warmup_seconds + timing.train_seconds + timing.validation_seconds
@@ -219,17 +220,18 @@ def test_a_want_of_memory_on_apples_gpu_has_its_cure() -> None:
     assert said.startswith("The accelerator ran out of memory: use a smaller batch")
 
 
-def test_a_device_too_full_for_the_matrix_product_ends_no_finished_run(
+def test_a_device_too_full_for_its_peak_ends_no_finished_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(*_: object) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 256.00 MiB.")
 
-    monkeypatch.setattr(devices, "matmul_peak", full)
+    monkeypatch.setattr(devices, "peak_beside", full)
     ended = fit()[-1]
     assert ended.status == Status.FINISHED
     assert ended.timing.gflops
-    assert ended.timing.matmul_peak_gflops is ended.timing.matmul_peak_arithmetic is None
+    assert ended.timing.peak_gflops is ended.timing.matmul_peak_gflops is None
+    assert ended.timing.peak_operation is ended.timing.matmul_peak_arithmetic is None
     assert "Tried to allocate" in caplog.text
 
 
