@@ -131,8 +131,11 @@ def test_steps_and_seconds_of_a_resumed_run_go_on_where_they_were() -> None:
     second = fit(SPEC, resume=Checkpoint(facts, checkpoint.weights, checkpoint.optimizer))
     window = next(event for event in second if isinstance(event, Window))
     assert (window.epoch, window.first_step) == (3, 17)
-    assert window.seconds > sum(row.seconds for row in checkpoint.facts.epochs)
+    before = sum(row.seconds for row in checkpoint.facts.epochs)
+    assert window.seconds > before
     assert rows(first)[-1][0] == 2
+    last_part = [e.row.seconds for e in second if isinstance(e, EpochEnded)]
+    assert second[-1].timing.fit_seconds > before + sum(last_part)
 
 
 def test_a_run_resumed_after_its_last_epoch_only_ends() -> None:

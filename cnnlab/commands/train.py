@@ -156,5 +156,5 @@ def sentence(card: RunCard) -> str:
         f"{card.run_id} {card.status} on {where}: validation accuracy "
         f"{words.percent(last.val_accuracy)} after {len(card.epochs)} epochs in "
         f"{words.duration(card.timing.fit_seconds)}, "
-        f"{words.number(card.timing.step_ms_median)} ms a step."
+        f"median step {words.number(card.timing.step_ms_median)} ms."
     )

@@ -121,14 +121,16 @@ class Timing(Frozen):
     """The arithmetic of both peaks: `float32`, `TF32`, `bfloat16` or `float16`. Null where they
     are, and in older cards, whose peak in float32 is without TF32 whatever the network was."""
     resumed_after: tuple[int, ...] = ()
-    """Epochs after which the run broke off and was resumed. If any, the seconds of the whole run
-    are not known (null), and the figures of its steps are those of its last part."""
+    """Epochs after which the run broke off and was resumed. If any, `fit_seconds` are those of the
+    epochs that were kept and of the last part, other seconds are not known (null), and the figures
+    of its steps are those of its last part."""
 
     def in_parts(self, resumed_after: tuple[int, ...]) -> Timing:
         """This timing of a part as that of a run which was resumed, if it was."""
         if not resumed_after:
             return self
-        whole = [name for name in Timing.model_fields if name.endswith("_seconds")]
+        seconds = {name for name in Timing.model_fields if name.endswith("_seconds")}
+        whole = seconds - {"fit_seconds"}
         return self.model_copy(update={**dict.fromkeys(whole), "resumed_after": resumed_after})
 
 

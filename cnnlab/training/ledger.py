@@ -45,7 +45,7 @@ def timing_of(
     """The ledger of a run: its parts add up to `total_seconds`."""
     training_flops = started.model.training_flops_per_image
     assert training_flops is not None, "a run that is started here says it"
-    step_ms = np.asarray(callback.step_ms)
+    step_ms, bookmark = np.asarray(callback.step_ms), callback.bookmark
     warm = warmup_steps(len(step_ms))
     warmup_seconds = float(step_ms[:warm].sum()) / 1e3
     parts = {
@@ -56,12 +56,12 @@ def timing_of(
         "train_seconds": max(callback.train_seconds - warmup_seconds, 0.0),
         "validation_seconds": callback.validation_seconds,
     }
-    steps = np.arange(warm, len(step_ms)) + callback.bookmark.steps_before + 1
+    steps = np.arange(warm, len(step_ms)) + bookmark.steps_before + 1
     images = started.dataset.images_in_step(steps, spec.batch_size)
     total = ledger.total
     return Timing(
         **parts,
-        fit_seconds=ledger.seconds["fit"] - callback.bookmark.seconds,
+        fit_seconds=ledger.seconds["fit"] - bookmark.seconds + bookmark.seconds_before,
         other_seconds=total - sum(parts.values()),
         total_seconds=total,
         **_step_statistics(step_ms[warm:], images, training_flops),

@@ -16,7 +16,7 @@ from cnnlab import words
 from cnnlab.analysis import DeviceKind, device_kind, flatten, history_frame
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.history import RunSummary
-from cnnlab.spec import RunCard, Status, network_name
+from cnnlab.spec import RunCard, Status, Timing, network_name
 
 # A sign and a word, so that no status is told by colour alone. The first is for tables, which show
 # plain text; the second is Streamlit's icon.
@@ -82,7 +82,7 @@ def outcome(card: RunCard) -> str:
         f"{words.percent(last.val_accuracy)} after {count} {'epoch' if count == 1 else 'epochs'}"
     )
     pace = card.timing.step_ms_median
-    return f"{result}, {words.number(pace)} ms a step." if pace is not None else f"{result}."
+    return f"{result}, median step {words.number(pace)} ms." if pace is not None else f"{result}."
 
 
 def achieved(card: RunCard) -> list[str]:
@@ -91,13 +91,7 @@ def achieved(card: RunCard) -> list[str]:
     said = []
     if timing.gflops is not None:
         said.append(f"The median step ran at {words.number(timing.gflops)} GFLOP/s.")
-        if timing.matmul_peak_gflops:
-            share = words.percent(timing.gflops / timing.matmul_peak_gflops)
-            peak = words.number(timing.matmul_peak_gflops)
-            how = f"{timing.matmul_peak_arithmetic} " if timing.matmul_peak_arithmetic else ""
-            said.append(
-                f"That is {share} of what one large {how}matrix product reaches here, {peak}."
-            )
+        said += _beside_peak(timing.gflops, timing)
     if timing.data_wait_ms_mean is not None and timing.step_ms_mean:
         mean, wait = map(words.number, (timing.step_ms_mean, timing.data_wait_ms_mean))
         share = words.percent(timing.data_wait_ms_mean / timing.step_ms_mean)
@@ -113,8 +107,27 @@ def achieved(card: RunCard) -> list[str]:
         said.append(f"Energy: {energy.source}.")
     if card.disturbances:
         cost = words.duration(card.disturbances.own_cost_seconds)
+        said += card.disturbances.notes
         said.append(f"Watching the machine for disturbances cost {cost} of processor time.")
     return said
+
+
+def _beside_peak(gflops: float, timing: Timing) -> list[str]:
+    """Which share that is of what the device does at best; of an older card, whose peak is that of
+    a matrix product alone, only where that was the more.
+    """
+    arithmetic = f"{timing.matmul_peak_arithmetic} " if timing.matmul_peak_arithmetic else ""
+    if timing.peak_gflops:
+        share, peak = words.percent(gflops / timing.peak_gflops), words.number(timing.peak_gflops)
+        best = f"the most that this device was seen to do in {arithmetic}arithmetic"
+        return [f"That is {share} of {best}, {peak} (a {timing.peak_operation})."]
+    if timing.matmul_peak_gflops and gflops <= timing.matmul_peak_gflops:
+        share = words.percent(gflops / timing.matmul_peak_gflops)
+        peak = words.number(timing.matmul_peak_gflops)
+        return [
+            f"That is {share} of what one large {arithmetic}matrix product reaches here, {peak}."
+        ]
+    return []
 
 
 def disturbed(card: RunCard) -> str:

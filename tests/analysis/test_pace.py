@@ -43,6 +43,22 @@ def test_a_slow_start_does_not_stretch_the_estimate():
     assert left == pytest.approx(run.left(1400), rel=0.2)
 
 
+def test_a_compilation_in_the_first_validation_does_not_stretch_it_either():
+    """A run of 22 s was said to have 2 min 40 s left."""
+    run = Pretend()
+    (first,) = run.rows(1)
+    compiled = first.model_copy(update={"seconds": first.seconds + 600.0})
+    left = analysis.eta_seconds(run.series(1400), [compiled], SPEC, 1329)
+    assert left == pytest.approx(run.left(1400), rel=0.2)
+
+
+def test_by_the_first_steps_alone_nothing_is_said():
+    run = Pretend(first_ms=20_000)
+    said = [analysis.eta_seconds(run.series(steps), (), SPEC, 1329) for steps in range(1, 12)]
+    assert said[0] is said[3] is None
+    assert said[-1] == pytest.approx(run.left(11), rel=0.3)
+
+
 def test_a_hiccup_does_not_move_the_estimate():
     run = Pretend()
     series = run.series(3000)

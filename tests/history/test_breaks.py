@@ -104,12 +104,12 @@ def test_a_resumed_run_forgets_half_an_epoch_and_knows_no_whole_times(history):
     assert card.timing == Timing(resumed_after=(2,))
     history.record(run_id, window(7, 1.0, number=3))
     history.record(run_id, epoch(3))
-    timing = Timing(fit_seconds=1, warmup_seconds=1, step_ms_median=4)
+    timing = Timing(fit_seconds=1, warmup_seconds=1, total_seconds=2, step_ms_median=4)
     energy = Energy(joules=1, source="a")
     history.record(run_id, RunEnded(status=Status.FINISHED, timing=timing, energy=energy))
     card = history.card(run_id)
     assert [row.epoch for row in card.epochs] == [1, 2, 3]
-    assert card.timing == Timing(resumed_after=(2,), step_ms_median=4)
+    assert card.timing == Timing(fit_seconds=1, resumed_after=(2,), step_ms_median=4)
     assert card.energy.joules is None
     assert card.marks == ("It was resumed after epoch 2.",)
 

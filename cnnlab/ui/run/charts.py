@@ -12,7 +12,7 @@ import streamlit as st
 from cnnlab import analysis, charts, words
 from cnnlab.analysis import Axis
 from cnnlab.ui.colours import palette
-from cnnlab.ui.run.figures import rate_title
+from cnnlab.ui.run.figures import images_of, rate_title
 from cnnlab.ui.run.state import RunState, shared
 
 AXES: dict[Axis, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Wall clock"}
@@ -97,9 +97,12 @@ def _step_table(state: RunState) -> pa.Table:
     return table(analysis.step_times(state.series, state.points))
 
 
+def _rate_table(state: RunState) -> pa.Table:
+    return table(analysis.throughput(state.series, images_of(state)))
+
+
 def rate_chart(state: RunState) -> None:
-    batch = state.card.spec.batch_size
-    rate = shared(state.series, "rate", lambda: table(analysis.throughput(state.series, batch)))
+    rate = shared(state.series, "rate", lambda: _rate_table(state))
     spec = charts.throughput_spec(palette().of_run(state.card))
     chart("throughput", rate, spec, state.card.run_id)
 

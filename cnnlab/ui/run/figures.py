@@ -24,9 +24,9 @@ def metrics(state: RunState) -> None:
     rate_help = f"{rate}. {_RATE_HELP}"
     figures = (
         ("Epoch", f"{epoch} of {whole}", "Sparkline: seconds of each epoch."),
-        ("Step", _unit(_step_ms(state), "ms"), _STEP_HELP),
+        ("Median step", _unit(_step_ms(state), "ms"), _STEP_HELP),
         # As short as the tiles are narrow: a title of two lines would stand lower than the rest.
-        (rate.replace(" per second", "/s"), words.number(_rate(state)), rate_help),
+        (f"{rate.replace(' per second', '/s')}, mean", words.number(_rate(state)), rate_help),
         ("Loss", words.number(last_loss), "Mean of the epoch so far."),
         ("Validation", best, "Validation accuracy after the last whole epoch."),
     )
@@ -42,7 +42,7 @@ def metrics(state: RunState) -> None:
 def _sparks(state: RunState) -> list[list[float]]:
     """A line for each metric: epoch times, step times, rates, losses, validation accuracies."""
     series, epochs = state.series, state.card.epochs
-    rate = analysis.throughput(series, state.card.spec.batch_size, SPARK_POINTS)
+    rate = analysis.throughput(series, images_of(state), SPARK_POINTS)
     lines = (
         np.array([row.seconds for row in epochs]),
         _thin(series.ms[warmup_steps(len(series)) :]),
@@ -79,7 +79,13 @@ def _rate(state: RunState) -> float | None:
     if state.card.timing.images_per_second is not None:
         return state.card.timing.images_per_second
     recent = _recent_ms(state)
-    return 1e3 * state.card.spec.batch_size / float(recent.mean()) if recent.any() else None
+    images = images_of(state)[len(state.series) - len(recent) :]
+    return 1e3 * float(images.sum()) / float(recent.sum()) if recent.any() else None
+
+
+def images_of(state: RunState) -> np.ndarray:
+    """How many pictures each step trained on."""
+    return analysis.images_of(state.series, state.card.dataset, state.card.spec.batch_size)
 
 
 def _recent_ms(state: RunState) -> np.ndarray:

@@ -183,9 +183,9 @@ def test_a_finished_run_says_its_result_in_one_sentence(history: History) -> Non
     app = show(add_run(history, epochs=3, step_ms=12.0))
     assert said(app, "success") == (
         "**Finished in 4.04 s on Example CPU\\: validation accuracy 12 % after 3 epochs, "
-        "12 ms a step.**"
+        "median step 12 ms.**"
     )
-    assert figures(app)["Images/s"] == "2,670"
+    assert figures(app)["Images/s, mean"] == "2,670"
 
 
 def test_a_finished_run_links_to_its_spec_and_to_itself(history: History) -> None:
