@@ -82,7 +82,8 @@ def counts(spec, shape=(28, 28, 1)):
 def test_a_dense_step_is_counted():
     calls, flops, size = counts(PRESETS["dense"].spec)
     assert calls == 4  # flatten, two hidden layers, softmax
-    assert flops == 3 * 32 * 2 * (784 * 300 + 300 * 100 + 100 * 10)
+    # Forward and the gradients of weights and inputs; the picture itself needs no gradient.
+    assert flops == 32 * 2 * (2 * 784 * 300 + 3 * 300 * 100 + 3 * 100 * 10)
     weights = 266_610 * 4 * 9  # Adam: 5 passes over weights and gradients, 2 states read, written
     assert size == weights + 32 * (784 + 784 + 300 + 100 + 10) * 4 * 4
 

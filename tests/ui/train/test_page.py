@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab import datasets
+from cnnlab import datasets, models
 from cnnlab.analysis import durations
 from cnnlab.runner import lab as runner
 from cnnlab.spec import (
@@ -449,7 +449,8 @@ def test_an_estimate_rests_on_the_rate_of_a_like_run(the_lab):
     runs = measured([finished("a", spec, flops, rate=1000.0)])
     guess = durations.estimate(spec, layers, 50_000, "cpu", runs)
     assert guess is not None
-    assert guess.seconds == pytest.approx(20 * (42_500 + 7_500 / 3) / 1000)
+    passes = models.training_flops_per_image(layers) / flops
+    assert guess.seconds == pytest.approx(20 * (42_500 + 7_500 / passes) / 1000)
     assert guess.basis == "one earlier run"
 
 
