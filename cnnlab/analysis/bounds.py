@@ -163,7 +163,7 @@ def _layer(
     profile: Profile,
 ) -> LayerBound:
     # The first layer that learns hands no gradient on to its input.
-    flops = layer.flops * (2 if first else 3) * spec.batch_size
+    flops = (layer.flops + layer.backward_flops) * spec.batch_size
     ways = _traffic(before, layer, spec)
     moved = sum(way.bytes for way in ways)
     compute = _computing_ms(flops, layer, profile.ceilings)
