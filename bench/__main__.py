@@ -5,7 +5,8 @@ That page has a table for each place (`measure.place`): a machine's best card, o
 A bench is a module with `main()` that returns a list of results, or one: what `measure.paired`
 returns, in the `unit` it names, with a `name` and the `arms` ("a", and "b", the baseline) in words;
 `notes`, if it has any, are sentences beneath the table. Whatever else it holds stays in its own
-JSON under `bench/results`. A bench that was disturbed too often gives no figures, and says so.
+JSON under `bench/results`. What was disturbed too often has no figures, and says so: a result by
+`measure.attempted`, or the whole of a bench.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import bench
-from bench.measure import Disturbed, machine, place
+from bench.measure import NoFigure, machine, place
 from bench.page import PAGE, here, refreshed
 from cnnlab import words
 
@@ -41,6 +42,8 @@ def benches() -> dict[str, Callable[[], Any]]:
 
 def row(result: dict[str, Any]) -> str:
     """One line of the table."""
+    if refused := result.get("refused"):
+        return f"| {result['name']} | not measured | {refused} | - | - | - | - |"
     unit, ratio = result["unit"], {key: words.number(v) for key, v in result["ratio"].items()}
     sides = [
         f"{words.number(result[arm]['median'])} {unit}, {result['arms'][arm]}" for arm in ("a", "b")
@@ -68,7 +71,7 @@ def main() -> None:
         print(f"Measuring {name} …", flush=True)
         try:
             measured = measure()
-        except Disturbed as error:
+        except NoFigure as error:
             refused.append(f"Not measured: {name}. {error}")
             print(refused[-1], flush=True)
             continue

@@ -12,12 +12,14 @@ import json
 import statistics
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Rounds, best_device, median_interval, result_of, rounds, save
+from bench.measure import Rounds, attempted, best_device, median_interval, result_of, rounds, save
 from bench.peers.contenders import Contender, running
-from bench.peers.works import WORKS, Work, draw
+from bench.peers.works import WORKS, draw
 
 BUDGET_SHARE = 0.005
 KNOWN_TO_SHARE = 0.0015
@@ -43,15 +45,13 @@ def settled(told: Callable[[], float], plain: Callable[[], float]) -> Rounds:
 
 def measured(name: str, device: str) -> dict[str, Any]:
     """Both arms at one work."""
-    work = WORKS[name]
-    work = Work(work.title, work.preset, STEPS[name], work.changes)
+    work = replace(WORKS[name], steps=STEPS[name]).sized(device)
     contender = Contender("the lab's callback", "bench.peers.told")
     with tempfile.TemporaryDirectory() as folder:
         draw(work, file := Path(folder) / "work.npz")
         with running(contender, work, file, device) as epoch:
             found = settled(lambda: epoch(told=True), lambda: epoch(told=False))
     return result_of(found) | {
-        "name": f"Step of {work.title}, {device.partition(':')[0]}",
         "unit": "ms",
         "arms": {"a": "with the lab's callback", "b": "with none"},
         "budget": {"share": BUDGET_SHARE},
@@ -72,7 +72,14 @@ def note(title: str, longer: list[float]) -> str:
 
 def main() -> list[dict[str, Any]]:
     """Measure, keep and return the results."""
-    results = [measured(name, best_device()) for name in STEPS]
+    device = best_device()
+    results = [
+        attempted(
+            f"Step of {WORKS[name].title}, {device.partition(':')[0]}",
+            partial(measured, name, device),
+        )
+        for name in STEPS
+    ]
     save("callback", results)
     return results
 

@@ -27,7 +27,11 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 
 
-class Disturbed(Exception):
+class NoFigure(Exception):
+    """Nothing can be said of what was to be measured; says why."""
+
+
+class Disturbed(NoFigure):
     """Something else was busy in so many rounds that there is no figure; says in how many."""
 
 
@@ -196,6 +200,14 @@ def paired(a: Arm, b: Arm, pairs: int, watch: quiet.Watch = quiet.watch) -> dict
     a()
     b()
     return result_of(rounds({"a": a, "b": b}, pairs, watch))
+
+
+def attempted(name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A result under its name; where there is no figure, why, as `refused`."""
+    try:
+        return measure() | {"name": name}
+    except NoFigure as error:
+        return {"name": name, "refused": str(error), "machine": machine()}
 
 
 def result_of(found: Rounds) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 import click
 
-from bench.measure import RESULTS, Disturbed, best_device, machine, place, rounds, save, summary
+from bench.measure import RESULTS, NoFigure, best_device, machine, place, rounds, save, summary
 from bench.page import PAGE, refreshed
 from bench.peers import table
 from bench.peers.contenders import CONTENDERS, Running, Unable, running
@@ -28,7 +29,7 @@ ROUNDS = 7
 
 def measured(work: Work, folder: Path, device: str) -> dict[str, Any]:
     """All contenders at one work."""
-    file = folder / "work.npz"
+    work, file = work.sized(device), folder / "work.npz"
     draw(work, file)
     with ExitStack() as open_arms:
         arms, absent = begin(work, file, device, open_arms)
@@ -41,7 +42,7 @@ def measured(work: Work, folder: Path, device: str) -> dict[str, Any]:
         }
         try:
             found = rounds(arms, ROUNDS)
-        except (Disturbed, Unable) as error:
+        except NoFigure as error:
             return result | {"refused": str(error)}
     return result | compared({name: found.of(name) for name in arms}, found.left_out)
 
@@ -89,11 +90,13 @@ def main(only: str | None) -> None:
         os.environ["CNNLAB_HOME"] = f"{folder}/home"
         for name in chosen:
             print(f"Measuring {WORKS[name].title} …", file=sys.stderr, flush=True)
+            began = time.monotonic()
             results[name] = measured(WORKS[name], Path(folder), device)
             save("peers", results)
             text = table.table([results[each] for each in WORKS if each in results])
             PAGE.write_text(refreshed(PAGE.read_text(), text, f"yardsticks on {place()}"))
-            print(table.row(results[name]), file=sys.stderr, flush=True)
+            said = f"{table.row(results[name])} in {time.monotonic() - began:.0f} s"
+            print(said, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from bench.measure import ROOT
+from bench.measure import ROOT, NoFigure
 from bench.peers.works import Work
 from cnnlab.devices import worker_environment
 from cnnlab.spec import change
@@ -29,7 +29,7 @@ START_SECONDS = 240.0
 """Imports, compilation and the tries of settings take a minute at worst."""
 
 
-class Unable(Exception):
+class Unable(NoFigure):
     """A contender cannot do a work; says why."""
 
 

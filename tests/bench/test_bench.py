@@ -150,6 +150,15 @@ def test_a_bench_that_was_disturbed_leaves_the_others_their_rows(monkeypatch, tm
     assert "Not measured: first. 7 of 7 rounds were left out." in page.PAGE.read_text()
 
 
+def test_a_result_without_a_figure_keeps_its_row_and_says_why():
+    def refuse():
+        raise measure.NoFigure("It is not installed.")
+
+    row = page.row(measure.attempted("Refresh", refuse))
+    assert row == "| Refresh | not measured | It is not installed. | - | - | - | - |"
+    assert row.count("|") == page.HEAD[0].count("|")
+
+
 def test_the_interval_of_a_median_is_that_of_the_order_of_values():
     assert measure.median_interval([*range(20)]) == (5, 14)
     low, high = measure.median_interval([*range(10_000)])
