@@ -152,7 +152,7 @@ def whole_page(run: LiveRun) -> None:
     """Draw the page as it stands while the run trains."""
     state = page_state(run)
     with patch.object(run_view, "read", lambda card: state):
-        run_view._body(state.card, run_view.REFRESH_SECONDS)
+        run_view._body(state.card, run_view._pace(state))
 
 
 BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {

@@ -22,7 +22,8 @@ HIDING: dict[str, str] = {
 # along on Linux, lets them spin for milliseconds meanwhile. Where one core is busy with something
 # else, a browser that draws a page for example, the thread that spins keeps the one that it waits
 # for from running: a step of 4 ms took 230 ms (`bench.beside`). Here they sleep after about a
-# quarter of a millisecond, which is longer than they wait on a quiet machine.
+# quarter of a millisecond. On a quiet machine some wait longer than that, and to be woken costs a
+# small step on several threads up to a tenth of its time: the price of not being slowed many times.
 WAITING: dict[str, str] = {"GOMP_SPINCOUNT": "10000"}
 
 

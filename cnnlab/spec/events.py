@@ -219,7 +219,7 @@ class Epoch(Frozen):
 def warmup_steps(steps: int) -> int:
     """How many of a run's first steps are warm-up, left out of medians and shown on their own.
 
-    Memory pools, kernel choice (cuDNN's search) and compilation happen in the first steps; five
+    In the first steps memory pools fill, kernels are loaded, and what is to be compiled is; five
     are enough for all three. Of a run of fewer than ten steps it is half.
     """
     return min(5, steps // 2)

@@ -10,6 +10,9 @@ from functools import wraps
 import streamlit as st
 from streamlit import runtime
 
+REFRESH_SECONDS = 1.0
+TIMED_SECONDS = 2.0
+"""While the CPU of this machine is timed: a page that is drawn takes of its cores."""
 AT_ONCE = 3
 """Pages that are drawn at the same time; the others wait. One may be slow, and two more go on."""
 PATIENCE_SECONDS = 10.0

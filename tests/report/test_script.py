@@ -239,3 +239,16 @@ def test_the_names_that_keras_loads_are_those_of_the_lab() -> None:
     from cnnlab.datasets import REGISTRY
 
     assert set(KERAS_SETS) == set(REGISTRY) - {"shapes", "waves"}
+
+
+def test_the_script_of_a_fast_run_says_what_it_repeats_and_what_not():
+    def head(spec):
+        text = keras_script(spec, (32, 32, 3), 10, title="t", data_file="d.npz")
+        return text.partition("import os")[0]
+
+    fast = head(change(PRESETS["tiny"].spec, engine="fast"))
+    assert "# The same: first weights, order of the batches, dropout" in fast
+    assert "by less than 0.0001 in the first hundred steps" in fast
+    halved = head(change(PRESETS["tiny"].spec, engine="fast", precision="mixed_bfloat16"))
+    assert "part from the first steps on" in halved
+    assert "Not the same" not in head(change(PRESETS["tiny"].spec, engine="stock"))

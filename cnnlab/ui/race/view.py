@@ -14,7 +14,6 @@ from cnnlab.ui.race import entrants, lanes
 from cnnlab.ui.race.entrants import RUNS, Race
 from cnnlab.ui.run import details
 
-REFRESH_SECONDS = 1.0
 MOST_LINKS = 8
 
 
@@ -29,7 +28,8 @@ def show() -> None:
     if shown.over:
         _decided(shown)
     else:
-        live.every(REFRESH_SECONDS, _underway)
+        # Some lane of a race is mostly the CPU.
+        live.every(live.TIMED_SECONDS, _underway)
 
 
 def _underway() -> None:

@@ -11,7 +11,7 @@ from cnnlab.ui.lab import can_resume, history, resume, stop
 from cnnlab.ui.run import charts, details, figures
 from cnnlab.ui.run.state import RunState, read, runs_ahead
 
-REFRESH_SECONDS, HURRIED_SECONDS = 1.0, 0.25
+HURRIED_SECONDS = 0.25
 BEGUN = "begun"
 """In the session of a browser: the run that it began last."""
 PHASES = {
@@ -22,7 +22,7 @@ PHASES = {
 
 
 def show(run_id: str) -> None:
-    """Show one run; while it is not over, once a second anew."""
+    """Show one run; while it is not over, anew once a second or two."""
     try:
         card = history().card(run_id, steps=False)
         pace = _pace(read(card))
@@ -35,14 +35,23 @@ def show(run_id: str) -> None:
 
 
 def _pace(state: RunState) -> float | None:
-    """Seconds between refreshes: fewer for who waits for the first point, or for a stop."""
+    """Seconds between refreshes: fewer for who waits for the first point, or for a stop; more while
+    the CPU is timed.
+    """
     run_id = state.card.run_id
     if state.card.status.over:
         return None
     asked = st.session_state.get(f"stopping-{run_id}", False)
     begun = st.session_state.get(BEGUN) == run_id
     first = begun and not len(state.series) and not state.card.epochs and not runs_ahead(run_id)
-    return HURRIED_SECONDS if state.ours and (asked or first) else REFRESH_SECONDS
+    if state.ours and (asked or first):
+        return HURRIED_SECONDS
+    return live.TIMED_SECONDS if _cpu_is_timed(state) else live.REFRESH_SECONDS
+
+
+def _cpu_is_timed(state: RunState) -> bool:
+    """Whether the lab's own pages may take cores from the run that they show."""
+    return state.ours and state.card.status is Status.RUNNING and state.kind == "cpu"
 
 
 def _body(card: RunCard, pace: float | None) -> None:
@@ -99,10 +108,18 @@ def _queued(state: RunState) -> None:
 def _running(state: RunState) -> None:
     share, text = _progress(state)
     st.progress(share, text)
+    if _cpu_is_timed(state):
+        st.caption(_TIMED)
     if state.ours:
         _stop_button(state, "Stop", "Stopping …")
     else:
         st.caption("Another process trains it, such as the command line; stop it there.")
+
+
+_TIMED = (
+    f"Drawn every {live.TIMED_SECONDS:.0f} s while the CPU is timed. Steps beside a drawing are "
+    "told apart, and what is compared leaves them out."
+)
 
 
 def _stop_button(state: RunState, label: str, meanwhile: str) -> None:
