@@ -11,6 +11,7 @@ from cnnlab.ui import live, tables, top
 
 PAGES = (
     ("train", "Train", ":material/model_training:"),
+    ("learn", "Learn", ":material/school:"),
     ("race", "Race", ":material/flag:"),
     ("explore", "Explore", ":material/grid_view:"),
     ("history", "History", ":material/history:"),

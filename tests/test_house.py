@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "race": {"spec", "words", "analysis", "published"},
     "ladder": {"spec", "words", "datasets", "analysis"},
     "progress": {"spec", "words"},
+    "lessons": {"spec", "words", "analysis", "published"},
 }
 PAGES_MAY = set(ROOMS) - {"engines", "training", "worker", "progress"}
 ROOMS["commands"] = set(ROOMS)
@@ -121,7 +122,7 @@ def is_docstring(node: ast.stmt) -> bool:
 
 # The wings of the ui, one for each page, the upper ones first. A wing may import those below it and
 # the ground floor, which all share; the ground floor imports no wing.
-WINGS = ("history", "race", "hardware", "data", "compare", "train", "run", "explore")
+WINGS = ("learn", "history", "race", "hardware", "data", "compare", "train", "run", "explore")
 UI = PACKAGE / "ui"
 
 

@@ -55,6 +55,13 @@ def curves(state: RunState) -> None:
             chart(metric, both[metric], spec, run_id)
 
 
+def accuracy(state: RunState) -> None:
+    """The accuracy alone, epoch by epoch."""
+    data = shared(state.series, "curves-epoch", lambda: _curve_tables(state, "epoch"))["accuracy"]
+    spec = charts.curve_spec("accuracy", "epoch", palette().of_run(state.card))
+    chart("accuracy", data, spec, state.card.run_id)
+
+
 def _curve_tables(state: RunState, axis: Axis) -> dict[str, pa.Table]:
     card, steps = state.card, state.steps_per_epoch
     both = analysis.curves(state.series, card.epochs, steps, axis, state.points)

@@ -1,0 +1,1 @@
+"""The Learn page: five questions that runs on this machine answer."""
