@@ -13,6 +13,7 @@ from cnnlab.analysis.crossover import (
 )
 from cnnlab.analysis.differing import agreements, differences, facts_of, flatten
 from cnnlab.analysis.grades import Grade, Thing, grade_of, worth
+from cnnlab.analysis.networks import Match, differ, drawn_frame, layers_frame, matched
 from cnnlab.analysis.outcomes import (
     BEST,
     best_of,
@@ -74,6 +75,7 @@ __all__ = [
     "Grade",
     "Grid",
     "Line",
+    "Match",
     "Measure",
     "Metric",
     "Pairing",
@@ -99,8 +101,10 @@ __all__ = [
     "comparability",
     "curves",
     "device_kind",
+    "differ",
     "differences",
     "downsample",
+    "drawn_frame",
     "epoch_ends",
     "eta_seconds",
     "facts_of",
@@ -109,9 +113,11 @@ __all__ = [
     "history_frame",
     "hover_frame",
     "images_of",
+    "layers_frame",
     "ledger",
     "line_frame",
     "lines",
+    "matched",
     "memory",
     "only",
     "overlay",

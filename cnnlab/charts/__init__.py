@@ -30,6 +30,7 @@ from cnnlab.charts.dress import (
 )
 from cnnlab.charts.grid import SELECTED, ratio_spec, times_spec
 from cnnlab.charts.ladder import rungs_spec, waterfall_spec
+from cnnlab.charts.networks import networks_spec
 from cnnlab.charts.one_run import (
     curve_spec,
     gap_spec,
@@ -70,6 +71,7 @@ __all__ = [
     "gap_spec",
     "ledger_spec",
     "memory_spec",
+    "networks_spec",
     "overlay_spec",
     "packed",
     "pairs_spec",

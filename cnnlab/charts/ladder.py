@@ -30,7 +30,7 @@ def waterfall_spec(count: int) -> alt.LayerChart:
         count: how many rungs there are.
     """
     base = alt.Chart().encode(y=_titles())
-    scale = alt.Scale(type="log", nice=False, padding=30)
+    scale = alt.Scale(type="log", nice=False, padding=70)
     colour = alt.when("datum.better").then(alt.value(FASTER)).otherwise(alt.value(SLOWER))
     bars = base.mark_bar(size=22).encode(
         x=alt.X("begin:Q", scale=scale, title="Times as fast as the first (log scale)"),

@@ -127,6 +127,24 @@ def _pair(first: RunCard, second: RunCard) -> dict[str, Any]:
         "speed": _speed(found.speed),
         "accuracy": _accuracy(found.accuracy),
         "ratios": {name: _ratio(first, second, name) for name in SPEEDS} if comparable else {},
+        "layers": [_layers(match) for match in analysis.matched(first, second)],
+    }
+
+
+def _layers(match: analysis.Match) -> dict[str, Any]:
+    """What stands at one place in both networks, with what it costs."""
+    return {
+        "state": match.state,
+        **{
+            side: each
+            and {
+                "layer": each.said,
+                "parameters": each.layer.parameters,
+                "flops": each.layer.flops,
+                "ms": each.ms,
+            }
+            for side, each in (("first", match.first), ("second", match.second))
+        },
     }
 
 

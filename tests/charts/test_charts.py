@@ -20,7 +20,7 @@ from cnnlab import analysis, charts, ladder
 from cnnlab.charts.colours import shape_of
 from cnnlab.race import lanes, pairs_frame
 from tests.analysis.pretend import Pretend
-from tests.analysis.twelve_runs import run
+from tests.analysis.twelve_runs import TWELVE, run
 from tests.race.examples import raced
 
 RUN = Pretend(3, 60)
@@ -45,6 +45,7 @@ LINES = analysis.line_frame(
 )
 RUNGS = [run(str(place), seconds, 0.4) for place, seconds in enumerate((40.0, 50.0, 10.0))]
 LADDER = ladder.frame(RUNGS, ladder.climb(RUNGS)).assign(change=["start", "a", "b"])
+NETWORKS = analysis.drawn_frame(analysis.matched(TWELVE["base"], TWELVE["slim"]), ("base", "slim"))
 GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
 PAIRS = pairs_frame(lanes(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0])))
 
@@ -72,10 +73,15 @@ CHARTS = {
     "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
     "race_pairs": (lambda: charts.pairs_spec("A", 1, 0.03), PAIRS),
+    "networks": (charts.networks_spec, NETWORKS),
     "waterfall": (lambda: charts.waterfall_spec(3), LADDER),
     "rungs": (lambda: charts.rungs_spec(3), LADDER),
 }
-ZOOMED = [name for name in CHARTS if name not in ("ledger", "race_pairs", "waterfall", "rungs")]
+ZOOMED = [
+    name
+    for name in CHARTS
+    if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks")
+]
 every_chart = pytest.mark.parametrize("name", list(CHARTS))
 
 
@@ -264,7 +270,7 @@ def test_each_run_of_a_legend_has_its_shape():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in CHARTS if name not in ("ledger", "step_histogram")]
+    "name", [name for name in CHARTS if name not in ("ledger", "step_histogram", "networks")]
 )
 def test_no_point_lies_on_the_frame(name):
     encoding = CHARTS[name][0]()["layer"][0]["encoding"]

@@ -16,7 +16,7 @@ from cnnlab.spec import RunCard, label
 from cnnlab.ui import live, tables
 from cnnlab.ui.compare import charts as compare_charts
 from cnnlab.ui.compare import files as compare_files
-from cnnlab.ui.compare import ladder
+from cnnlab.ui.compare import ladder, networks
 from cnnlab.ui.compare import speed as compare_speed
 from cnnlab.ui.lab import history
 from cnnlab.ui.run import details
@@ -63,6 +63,8 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
             compare_speed.verdict(cards, names)
             if len(cards) == 2:
                 ladder.offer(*cards)
+    if len(cards) == 2:
+        networks.show((cards[0], cards[1]), (names[0], names[1]))
     with st.container():
         compare_charts.curves(cards, names)
     with st.container():

@@ -192,6 +192,26 @@ def test_a_history_of_one_kind_of_device_has_no_pairs(history: History) -> None:
     assert not any("Every pair" in item.label for item in page("compare").expander)
 
 
+# --- the networks ---------------------------------------------------------------------------
+
+
+def test_two_networks_that_differ_are_drawn_over_each_other(history: History) -> None:
+    wide = TINY.model.model_copy(update={"dense": (128,)})
+    other = TINY.model_copy(update={"model": wide})
+    one, two = add_run(history, name="One"), add_run(history, name="Two", spec=other)
+    app = compare(one, two)
+    assert "The two networks" in said(app, "subheader")
+    assert "They differ in 1 layer." in heard(app, "caption")
+    assert any("Two networks as blocks" in text for text in charts(app))
+    table = next(x.value for x in app.dataframe if "Parameters: One" in x.value.columns)
+    assert list(table[table[""] == "differs"]["Layer: Two"]) == ["Dense 128 relu"]
+
+
+def test_equal_networks_are_not_drawn(history: History) -> None:
+    app = compare(add_run(history), add_run(history, spec=change(TINY, batch_size=64)))
+    assert "The two networks" not in said(app, "subheader")
+
+
 # --- the ladder -----------------------------------------------------------------------------
 
 
