@@ -11,25 +11,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
-from bench.history import lab_with
+from bench.history import card
 from bench.measure import paired, save
+from bench.opening import lab_with, opened
 from cnnlab.ui import lab
 
 RUNS, PAIRS = 200, 15
 BUDGET_MS, BUDGET_BYTES = 1000.0, 1_000_000
-PAGE = Path(__file__).parents[1] / "pages" / "compare.py"
-SCRIPT = f"""
-import runpy
-import streamlit as st
-
-st.session_state["around"](lambda: runpy.run_path({str(PAGE)!r}))
-"""
 
 
 class Visit:
@@ -50,14 +42,8 @@ class Visit:
         self._took = time.perf_counter() - began
 
     def __call__(self) -> float:
-        app = AppTest.from_string(SCRIPT, default_timeout=60)
-        app.session_state["around"] = self._around
-        app.query_params["runs"] = ",".join(self._run_ids)
-        app.run()
-        if app.exception:
-            raise RuntimeError(app.exception[0].message)
-        if len(app.dataframe[0].value) != RUNS:
-            raise RuntimeError("The table does not hold every run.")
+        runs = len(self._run_ids)
+        app = opened("compare", self._around, runs, runs=",".join(self._run_ids))
         self.bytes = sent(app.main)
         return self._took
 
@@ -72,7 +58,7 @@ def sent(block: Block) -> int:
 
 def main() -> dict[str, Any]:
     """Measure, keep and return the result."""
-    with lab_with(RUNS) as run_ids:
+    with lab_with([card(number) for number in range(RUNS)]) as run_ids:
         ours, singly = (Visit(run_ids, one_by_one=each) for each in (False, True))
         result = paired(ours, singly, PAIRS)
     result["name"] = f"The Compare page with {RUNS} runs of 20 epochs chosen"

@@ -8,20 +8,13 @@ no row's records are remembered from the last time. The worker process stays awa
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
-
-from streamlit.testing.v1 import AppTest
 
 from bench.measure import paired, save, summary
-from cnnlab.history import History, rows
-from cnnlab.runner import Lab
+from bench.opening import lab_with, opened
+from cnnlab.history import rows
 from cnnlab.spec import (
     PRESETS,
     DatasetFacts,
@@ -37,13 +30,6 @@ from cnnlab.ui import lab
 
 RUNS, EPOCHS, PAIRS = 1000, 20, 20
 BUDGET_MS = 300.0
-PAGE = Path(__file__).parents[1] / "pages" / "history.py"
-SCRIPT = f"""
-import runpy
-import streamlit as st
-
-st.session_state["around"](lambda: runpy.run_path({str(PAGE)!r}))
-"""
 DEVICES = (
     DeviceFacts(requested="cpu", used="cpu", name="Example CPU"),
     DeviceFacts(requested="auto", used="cuda:0", name="Example GPU"),
@@ -96,7 +82,8 @@ def card(number: int) -> RunCard:
 class Visit:
     """One browser opens the page; each call gives the wall seconds of the page's script."""
 
-    def __init__(self, *, remember: bool) -> None:
+    def __init__(self, runs: int, *, remember: bool) -> None:
+        self._runs = runs
         self.cpu_seconds: list[float] = []
         self._remember = remember
         self._took = 0.0
@@ -110,37 +97,14 @@ class Visit:
     def __call__(self) -> float:
         if not self._remember:
             rows._parsed.cache_clear()
-        app = AppTest.from_string(SCRIPT, default_timeout=60)
-        app.session_state["around"] = self._around
-        app.run()
-        if app.exception:
-            raise RuntimeError(app.exception[0].message)
-        if len(app.dataframe[0].value) != RUNS:
-            raise RuntimeError("The table does not hold every run.")
+        opened("history", self._around, self._runs)
         return self._took
-
-
-@contextmanager
-def lab_with(runs: int) -> Iterator[list[str]]:
-    """A lab for pages, with a home of its own and no worker process: the ids of its runs."""
-    with (
-        tempfile.TemporaryDirectory() as home,
-        patch.dict(os.environ, {"CNNLAB_HOME": home}),
-        patch.object(Lab, "_warm", lambda self: None),
-    ):
-        history = History()
-        run_ids = history.add_cards([card(number) for number in range(runs)], origin="example")
-        history.close()
-        try:
-            yield run_ids
-        finally:
-            lab.let_go()
 
 
 def main() -> dict[str, Any]:
     """Measure, keep and return the result."""
-    with lab_with(RUNS):
-        ours, afresh = Visit(remember=True), Visit(remember=False)
+    with lab_with([card(number) for number in range(RUNS)]):
+        ours, afresh = Visit(RUNS, remember=True), Visit(RUNS, remember=False)
         result = paired(ours, afresh, PAIRS)
     result["name"] = f"The History page over {RUNS:,} runs of {EPOCHS} epochs"
     result["unit"] = "ms"
