@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnlab.datasets import names, store, windows
+from cnnlab.datasets import names, store, texts, windows
 from cnnlab.datasets.registry import REGISTRY, Entry
 from cnnlab.datasets.windows import source
 from cnnlab.spec import (
@@ -72,7 +72,7 @@ def info(name: str) -> DatasetInfo:
         synthetic=False,
         ready=facts is not None,
         origin=str(path),
-        kind="series" if path.suffix.lower() == ".csv" else "pictures",
+        kind="series" if texts.is_table(path) else "pictures",
         understood=facts and facts.understood,
     )
 
@@ -99,7 +99,8 @@ def _counted(facts: store.Meta | None) -> tuple[int | None, tuple[int, int, int]
         return None, None
     rows, _, columns, _ = facts.shape
     if cut := facts.windows:
-        return windows.count(rows, cut.window, cut.horizon), (cut.window, columns, 1)
+        found = sum(windows.count(n, cut.window, cut.horizon) for n in cut.series or (rows,))
+        return found, (cut.window, columns - bool(cut.series), 1)
     return rows, facts.shape[1:]
 
 

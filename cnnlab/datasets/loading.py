@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnlab.datasets import arrays, cifar, downloads, names, pictures, store, windows
+from cnnlab.datasets import arrays, cifar, downloads, names, pictures, store, texts, windows
 from cnnlab.datasets.catalogue import DatasetInfo, info
 from cnnlab.datasets.registry import REGISTRY, Dataset, plan_of
 from cnnlab.datasets.store import Plan, Progress
-from cnnlab.spec import ExperimentSpec, Kind, LabError
+from cnnlab.datasets.windows import SPLIT
+from cnnlab.spec import Kind, LabError
 
 SAMPLE = 10_000
 """How much of a drawn set is kept: enough for the presets that begin with it."""
-
-SPLIT: float = ExperimentSpec.model_fields["validation_split"].default
 
 
 def _silent(_share: float | None, _what: str) -> None:
@@ -54,7 +53,9 @@ def load(
     synthetic = entry is not None and entry.draw is not None
     kind: Kind = "pictures" if found.images.dtype == np.uint8 else "series"
     if found.windows:
-        images, labels = windows.examples(name, found, limit, validation_split)
+        images, labels = windows.examples(
+            name, found.images[:, 0, :, 0], found.labels, found.windows, limit, validation_split
+        )
     else:
         images, labels = found.images[:limit], found.labels[:limit]
     return Dataset(name, images, labels, found.class_names, synthetic, found.understood, kind)
@@ -82,7 +83,7 @@ def _plan(name: str, progress: Progress) -> Plan:
     path = names.path_of(name)
     if path.suffix.lower() == ".npz" and path.is_file():
         return arrays.npz(path, progress)
-    if path.suffix.lower() == ".csv":
+    if texts.is_table(path):
         from cnnlab.datasets import columns  # with pandas, for which no other run need wait
 
         return columns.plan(path, windows.options(name), progress)
@@ -117,7 +118,8 @@ def gallery(name: str, per_class: int = 8, classes: int = 10) -> list[tuple[str,
         return []
     images, labels = data.images, data.labels
     if isinstance(data, store.Prepared) and data.windows:
-        images, labels = windows.examples(name, data, None, SPLIT)
+        rows = data.images[:, 0, :, 0]
+        images, labels = windows.examples(name, rows, data.labels, data.windows, None, SPLIT)
     shown: list[tuple[str, np.ndarray]] = []
     for number in np.unique(labels)[:classes]:  # a class of an array may have no picture
         places = np.flatnonzero(labels == number)[:per_class]

@@ -6,7 +6,7 @@ import difflib
 import time
 from pathlib import Path
 
-from cnnlab.datasets import archives, store, windows
+from cnnlab.datasets import archives, store, texts, windows
 from cnnlab.datasets.registry import REGISTRY
 from cnnlab.datasets.windows import source
 from cnnlab.spec import LabError
@@ -32,7 +32,7 @@ def key_of(name: str, remembered: bool = False) -> str:
         return _folder_key(path, remembered)
     facts = path.stat()
     identity: tuple[object, ...] = (str(path), facts.st_size, facts.st_mtime_ns)
-    if path.suffix.lower() == ".csv":
+    if texts.is_table(path):
         identity += (windows.options(name),)
     return store.key(path.name, identity)
 
@@ -48,7 +48,7 @@ def _folder_key(path: Path, remembered: bool) -> str:
 
 def _is_source(path: Path) -> bool:
     return path.is_dir() or (
-        path.is_file() and path.name.lower().endswith((".npz", ".csv", *archives.SUFFIXES))
+        path.is_file() and path.name.lower().endswith((".npz", *texts.SUFFIXES, *archives.SUFFIXES))
     )
 
 

@@ -45,6 +45,9 @@ class Windows(Frozen):
     """Rows of a sequence."""
     horizon: int
     """Rows behind it that its class is about."""
+    series: tuple[int, ...] = ()
+    """Rows of each of several series, one behind the other; the table's last column is then the
+    time, and no value."""
 
 
 class Meta(Frozen):

@@ -1,9 +1,10 @@
 """A table of numbers as sequences: windows of rows, and what the first column does after each.
 
-A data set name may say how: `prices.csv?time=date&values=open,close&window=32&horizon=1`. A window
-is `window` rows in a row; its class is whether the first value column falls, stays or rises in the
-`horizon` rows behind it. "Stays" is the middle third of the changes in the training part, "falls"
-and "rises" are the thirds below and above it.
+A data set name may say how: `prices.csv?time=date&values=open,close&window=32&horizon=1`, and if it
+holds several series, `series=COLUMN` or `series=COLUMN=TEXT`. A window is `window` rows in a row;
+its class is whether the first value column falls, stays or rises in the `horizon` rows behind it.
+"Stays" is the middle third of the changes in the training part, "falls" and "rises" are the thirds
+below and above it.
 
 Nothing of the validation part is looked at before it is validated on: windows keep the order of
 time, so the training part is the earlier one; its rows alone give the mean and the standard
@@ -14,16 +15,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import parse_qsl
 
 import numpy as np
 from pydantic import BeforeValidator, Field, ValidationError
 
-from cnnlab.datasets.store import Prepared
-from cnnlab.spec import Frozen, LabError, problems_of, training_part
+from cnnlab.datasets.store import Windows
+from cnnlab.spec import ExperimentSpec, Frozen, LabError, problems_of, training_part
 
 CLASS_NAMES = ("falls", "stays", "rises")
+SPLIT: float = ExperimentSpec.model_fields["validation_split"].default
 FEWEST = 10
 """Fewest windows that a table must give."""
 BYTES = 10**9
@@ -38,15 +40,23 @@ class Options(Frozen):
     """How a table is read; a column that is not named is found by looking."""
 
     time: str | None = None
+    """The column of times; or a date and a clock, with a comma between them."""
     values: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     """Columns of numbers; the first is the one whose change is learnt."""
     window: Annotated[int, Field(ge=2, le=10_000)] = 32
     horizon: Annotated[int, Field(ge=1, le=10_000)] = 1
+    format: str | None = None
+    """How times are written, as `strptime` knows it; found by looking if null."""
+    series: str | None = None
+    """The column that tells several series apart, each to be learnt from as its own; with `=` and
+    one of its texts behind it, the only one."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal sign of the numbers; found by looking if null."""
 
 
 def source(name: str) -> tuple[str, str]:
     """The file or folder that a data set name means, and the options behind it."""
-    match = re.fullmatch(r"(.+\.csv)\?(.*)", name, re.IGNORECASE | re.DOTALL)
+    match = re.fullmatch(r"(.+\.(?:csv|tsv|zip))\?(.*)", name, re.IGNORECASE | re.DOTALL)
     return (match[1], match[2]) if match else (name, "")
 
 
@@ -74,26 +84,33 @@ def count(rows: int, window: int, horizon: int) -> int:
     return max(0, rows - window - horizon + 1)
 
 
-def changes(first: np.ndarray, horizon: int) -> np.ndarray:
+def change(first: np.ndarray, horizon: int) -> np.ndarray:
     """What a column does in the `horizon` rows behind each row, (rows,); NaN where there are none.
 
     Args:
         first: float64 (rows,).
     """
     out = np.full(len(first), np.nan)
-    out[:-horizon] = first[horizon:] - first[:-horizon]
+    if horizon < len(first):
+        out[:-horizon] = first[horizon:] - first[:-horizon]
     return out
 
 
 def examples(
-    name: str, table: Prepared, limit: int | None, validation_split: float
+    name: str,
+    rows: np.ndarray,
+    changes: np.ndarray,
+    cut: Windows,
+    limit: int | None,
+    validation_split: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The windows of a table and their classes, in the order of time.
 
-    The windows are a view of the scaled table: no row is held twice.
+    The windows are a view of the scaled table, of a single series: no row is held twice.
 
     Args:
-        table: its images are float64 (rows, 1, columns, 1), its labels what `changes` gives.
+        rows: float64 (rows, columns); of several series with the time as the last column.
+        changes: what `change` gives of the first column.
         limit: the first so many windows; null for all.
         validation_split: share of those windows, the last ones, that nothing is measured on.
 
@@ -103,18 +120,58 @@ def examples(
     Raises:
         LabError: the first column hardly changes in the training part.
     """
-    assert table.windows
-    window, horizon = table.windows.window, table.windows.horizon
-    rows = table.images[:, 0, :, 0]
-    used = min(count(len(rows), window, horizon), limit or len(rows))
+    if cut.series:
+        return _of_several(name, rows, changes, cut, limit, validation_split)
+    used = min(count(len(rows), cut.window, cut.horizon), limit or len(rows))
     train = max(1, training_part(used, validation_split))
+    return _of_one(name, rows, changes, cut.window, used, train)
+
+
+def _of_one(
+    name: str, rows: np.ndarray, changes: np.ndarray, window: int, used: int, train: int
+) -> tuple[np.ndarray, np.ndarray]:
     seen = rows[: train + window - 1]
     spread = seen.std(axis=0)
     spread[spread == 0] = 1.0  # a column that stands still says nothing, whatever it is divided by
     scaled = ((rows[: used + window - 1] - seen.mean(axis=0)) / spread).astype(np.float32)
     views = np.lib.stride_tricks.sliding_window_view(scaled, window, axis=0)
-    return views.transpose(0, 2, 1)[..., None], _classes(
-        name, table.labels[window - 1 :][:used], train
+    labels = _classes(name, changes[window - 1 :][:used], train)
+    return views.transpose(0, 2, 1)[..., None], labels
+
+
+def _of_several(
+    name: str,
+    rows: np.ndarray,
+    changes: np.ndarray,
+    cut: Windows,
+    limit: int | None,
+    validation_split: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each series cut, scaled and classed by itself; their windows mixed in the order of time.
+
+    A series that begins in the validation part is left out: nothing could be measured on it.
+    """
+    counts = [count(length, cut.window, cut.horizon) for length in cut.series]
+    begins = np.cumsum((0, *cut.series))[:-1]
+    owners = np.repeat(np.arange(len(counts)), counts)
+    ends = [
+        rows[start + cut.window - 1 :, -1][:windows]
+        for start, windows in zip(begins, counts, strict=True)
+    ]
+    order = np.argsort(np.concatenate(ends), kind="stable")[:limit]
+    train = max(1, training_part(len(order), validation_split))
+    pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for number, (start, length) in enumerate(zip(begins, cut.series, strict=True)):
+        places = np.flatnonzero(owners[order] == number)
+        measured = int((places < train).sum())
+        if measured:
+            part = slice(start, start + length)
+            own = rows[part, :-1], changes[part]
+            pieces.append((places, *_of_one(name, *own, cut.window, len(places), measured)))
+    in_time = np.argsort(np.concatenate([places for places, _, _ in pieces]))
+    return (
+        np.concatenate([images for _, images, _ in pieces])[in_time],
+        np.concatenate([labels for _, _, labels in pieces])[in_time],
     )
 
 
