@@ -51,6 +51,8 @@ class TrainingProgress:
                     f"{words.count(data.train_images)} {words.things(data.kind)} of {data.name}",
                     markup=False,
                 )
+                for warning in data.warnings:
+                    self._bar.console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
             case Window():
                 self._bar.update(
                     self._task,

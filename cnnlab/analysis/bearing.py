@@ -16,7 +16,7 @@ Difference = tuple[str, Any, Any]
 """A field by its dotted name, and what it is in one run and in the other."""
 
 # What decides no epoch's duration: how many there are, and where learning starts.
-DECIDES_NO_SPEED = frozenset({"epochs", "seed", "learning_rate"})
+DECIDES_NO_SPEED = frozenset({"epochs", "seed", "learning_rate", "split"})
 # What is told by what was found instead: the device used, the epochs done, the threads there were.
 FOUND_INSTEAD = frozenset({"device", "gpu_off", "threads", "epochs"})
 # What bears on speed, of the facts kept about a run's process and machine.

@@ -73,8 +73,7 @@ def _script(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
 def _pictures(card: RunCard) -> bytes:
     """The pictures or sequences of a run as the script reads them, in the lab's order."""
     with err.status(f"Reading {card.spec.dataset}"):
-        spec = card.spec
-        data = datasets.load(spec.dataset, spec.train_limit, validation_split=spec.validation_split)
+        data = datasets.for_spec(card.spec)
         file = io.BytesIO()
         np.savez_compressed(file, x_train=data.images, y_train=data.labels)
     return file.getvalue()

@@ -20,6 +20,7 @@ from cnnlab.spec import (
     Precision,
     Problem,
     SpecError,
+    Split,
     Tf32,
     change,
     parse_spec,
@@ -49,6 +50,9 @@ OPTIONS = (
     click.option("--spec", "file", type=click.Path(path_type=Path), help="Spec as JSON file."),
     click.option("--dataset", help="Registry name, or path of an archive, folder, .npz or .csv."),
     click.option("--limit", "train_limit", type=int, help="Use the first N pictures or sequences."),
+    click.option(
+        "--split", type=click.Choice(get_args(Split)), help="Validate on the last, or on shares."
+    ),
     click.option("--epochs", type=int, help="How often to go over them."),
     click.option("--batch-size", type=int, help="Pictures or sequences per step."),
     click.option("--filters", type=NUMBERS, help="Of all Conv2D layers, or of each in turn."),

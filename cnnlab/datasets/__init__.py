@@ -16,7 +16,8 @@ Nothing here imports keras: a page may call `info`, `known` and `gallery`, which
 """
 
 from cnnlab.datasets.catalogue import DatasetInfo, info, known, run_name
-from cnnlab.datasets.loading import draw_ahead, fetch, gallery, load
+from cnnlab.datasets.loading import draw_ahead, fetch, for_spec, gallery, load, warnings_for
+from cnnlab.datasets.mixing import warnings_of
 from cnnlab.datasets.registry import REGISTRY, Dataset, Entry
 from cnnlab.datasets.store import Progress
 from cnnlab.datasets.windows import source
@@ -29,10 +30,13 @@ __all__ = [
     "Progress",
     "draw_ahead",
     "fetch",
+    "for_spec",
     "gallery",
     "info",
     "known",
     "load",
     "run_name",
     "source",
+    "warnings_for",
+    "warnings_of",
 ]

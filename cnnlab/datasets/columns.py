@@ -275,7 +275,8 @@ class _Table:
         """What the table was taken for."""
         series = [self.series.column] if self.series else []
         roles: dict[str, Role] = dict.fromkeys(self.time.source.columns, "time")
-        roles |= dict.fromkeys(series, "series") | dict.fromkeys(self.values, "value")
+        roles.update(dict.fromkeys(series, "series"))
+        roles.update(dict.fromkeys(self.values, "value"))
         columns = self.survey.columns
         read = self.survey.rows
         before = read - len(rows)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from cnnlab.datasets import arrays, cifar, downloads, names, pictures, store, texts, windows
+from cnnlab.datasets import arrays, cifar, downloads, mixing, names, pictures, store, texts, windows
 from cnnlab.datasets.catalogue import DatasetInfo, info
 from cnnlab.datasets.registry import REGISTRY, Dataset, plan_of
 from cnnlab.datasets.store import Plan, Progress
 from cnnlab.datasets.windows import SPLIT
-from cnnlab.spec import Kind, LabError
+from cnnlab.spec import ExperimentSpec, Kind, LabError, Problem, SpecError, Split
 
 SAMPLE = 10_000
 """How much of a drawn set is kept: enough for the presets that begin with it."""
@@ -24,6 +26,7 @@ def load(
     limit: int | None = None,
     progress: Progress = _silent,
     validation_split: float = SPLIT,
+    split: Split = "last",
 ) -> Dataset:
     """The training pictures or sequences of a data set, prepared if this is the first time.
 
@@ -33,10 +36,71 @@ def load(
         progress: is told what is being done while the data set is prepared.
         validation_split: share of them, the last ones, that validates; the values of a CSV file
             are scaled and classed without a look at those.
+        split: the order that they are taken in: their own, or one in which each class is spread
+            evenly, so that the first so many and the last ones hold of each class its share.
 
     Raises:
         LabError: no such data set, or one that cannot be had, read or learnt from.
     """
+    entry = REGISTRY.get(name)
+    # What is drawn holds every class equally often from the first example on.
+    early = None if split == "stratified" and not (entry and entry.draw) else limit
+    found = _found(name, early, progress)
+    if isinstance(found, Dataset):
+        return _in_order(found, limit, split)
+    synthetic = entry is not None and entry.draw is not None
+    kind: Kind = "pictures" if found.images.dtype == np.uint8 else "series"
+    if found.windows:
+        if split == "stratified":
+            raise SpecError([_only_last(name)])
+        images, labels = windows.examples(
+            name, found.images[:, 0, :, 0], found.labels, found.windows, limit, validation_split
+        )
+    else:
+        images, labels = found.images[:early], found.labels[:early]
+    data = Dataset(name, images, labels, found.class_names, synthetic, found.understood, kind)
+    return _in_order(data, limit, split)
+
+
+def for_spec(spec: ExperimentSpec, progress: Progress = _silent) -> Dataset:
+    """What a run learns from, in the order that it is taken in: the last ones validate.
+
+    Raises:
+        LabError: as `load`.
+    """
+    return load(spec.dataset, spec.train_limit, progress, spec.validation_split, spec.split)
+
+
+def warnings_for(spec: ExperimentSpec) -> tuple[str, ...]:
+    """What makes a run's validation part mean little, as far as that is known without reading.
+
+    Raises:
+        LabError: there is no such data set, or the store is damaged.
+    """
+    found = store.read(names.key_of(spec.dataset, remembered=True))
+    if found is None or found.windows or spec.split == "stratified":
+        return ()
+    labels = np.asarray(found.labels[: spec.train_limit])
+    return mixing.warnings_of(labels, found.class_names, spec.validation_split)
+
+
+def _only_last(name: str) -> Problem:
+    return Problem(
+        field="split",
+        value='"stratified"',
+        allowed=f"the windows of {name} share their rows, so only the last ones can validate",
+    )
+
+
+def _in_order(data: Dataset, limit: int | None, split: Split) -> Dataset:
+    if split == "last":
+        return data
+    order = mixing.evenly(np.asarray(data.labels))[:limit]
+    return replace(data, images=data.images[order], labels=data.labels[order])
+
+
+def _found(name: str, limit: int | None, progress: Progress) -> Dataset | store.Prepared:
+    """A data set from the store, prepared if need be; or the first so many of a drawn one."""
     entry = REGISTRY.get(name)
     key = names.key_of(name)
     found = store.read(key)
@@ -50,15 +114,7 @@ def load(
         found = store.read(key)
     if found is None:
         raise LabError(f"The prepared data set {name} has just been deleted: try again.")
-    synthetic = entry is not None and entry.draw is not None
-    kind: Kind = "pictures" if found.images.dtype == np.uint8 else "series"
-    if found.windows:
-        images, labels = windows.examples(
-            name, found.images[:, 0, :, 0], found.labels, found.windows, limit, validation_split
-        )
-    else:
-        images, labels = found.images[:limit], found.labels[:limit]
-    return Dataset(name, images, labels, found.class_names, synthetic, found.understood, kind)
+    return found
 
 
 def draw_ahead() -> None:

@@ -106,7 +106,7 @@ def _imports(spec: ExperimentSpec) -> str:
         asked = ("torch.cuda", "torch.backends.mps", "torch.xpu")
         lines += [f"{module}.is_available = lambda: False" for module in asked]
     lines += ["", "import keras"]
-    lines += ["import numpy as np"] if own_data else []
+    lines += ["import numpy as np"] if own_data or spec.split == "stratified" else []
     lines += ["import torch"] if spec.gpu_off != "override" else []
     lines += ["from keras import layers", "", f"SEED = {spec.seed}"]
     if spec.tf32 != "default":
@@ -118,6 +118,19 @@ def _imports(spec: ExperimentSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
+# As `cnnlab.datasets.mixing` has it; the data beside a script are in that order already.
+EVENLY = [
+    "# An order in which each class is spread evenly, so that the last ones hold its share.",
+    "labels, rank = y.reshape(-1), np.empty(len(y))",
+    "shuffled = np.random.default_rng(0).permutation(len(y))",
+    "for label in np.unique(labels):",
+    "    members = shuffled[labels[shuffled] == label]",
+    "    rank[members] = (np.arange(len(members)) + 0.5) / len(members)",
+    'order = np.argsort(rank, kind="stable")',
+    "x, y = x[order], y[order]",
+]
+
+
 def _data(spec: ExperimentSpec, classes: int, data_file: str, kind: Kind) -> str:
     if spec.dataset in KERAS_SETS:
         lines = [f"(x, y), _ = keras.datasets.{spec.dataset}.load_data()"]
@@ -126,6 +139,8 @@ def _data(spec: ExperimentSpec, classes: int, data_file: str, kind: Kind) -> str
             f"with np.load(Path(__file__).with_name({_quoted(data_file)})) as data:",
             '    x, y = data["x_train"], data["y_train"]',
         ]
+    if spec.split == "stratified" and spec.dataset in KERAS_SETS:
+        lines += EVENLY
     if spec.train_limit:
         lines.append(f"x, y = x[:{spec.train_limit}], y[:{spec.train_limit}]")
     if spec.dataset in ("mnist", "fashion_mnist"):

@@ -83,6 +83,7 @@ Engine = Literal["stock", "fast"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Tf32 = Literal["default", "on", "off"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
+Split = Literal["last", "stratified"]
 GpuOff = Literal["none", "device", "environment", "override"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|(cuda|mps|xpu)(:\d{1,2})?)$")]
 
@@ -96,6 +97,9 @@ class ExperimentSpec(Frozen):
     dataset: Annotated[str, Field(min_length=1, max_length=4096)] = "shapes"
     train_limit: Annotated[int, Field(ge=2, le=100_000_000)] | None = None
     validation_split: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    split: Split = "last"
+    """Which examples validate, and which a limit takes: the last ones and the first, as Keras has
+    it, or of each class its share."""
     model: ModelSpec
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32

@@ -29,6 +29,7 @@ LABELS: dict[str, str] = {
     "optimizer": "Optimizer",
     "learning_rate": "Learning rate",
     "validation_split": "Validation split",
+    "split": "Validated on",
     "precision": "Precision",
     "tf32": "TF32",
     "seed": "Seed",
@@ -91,6 +92,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "model.cell": {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"},
     "model.head": {"global_average": "Global average", "flatten": "Flatten"},
     "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
+    "split": {"last": "The last ones", "stratified": "Each class's share"},
     "tf32": {"default": "As torch has it", "on": "Everywhere", "off": "Nowhere"},
 }
 """What the values of some fields are called, by the field's dotted name."""

@@ -128,7 +128,7 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
             emit(PhaseChanged(phase="loading", done=done))
 
     emit(PhaseChanged(phase="loading"))
-    data = datasets.load(spec.dataset, spec.train_limit, progress, spec.validation_split)
+    data = datasets.for_spec(spec, progress)
     if stop():
         raise Stopped
     classes = len(data.class_names)
@@ -143,8 +143,16 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
         synthetic=data.synthetic,
         kind=data.kind,
         understood=data.understood,
+        warnings=_warnings(spec, data),
     )
     return Pictures(data.images, data.labels, classes), facts
+
+
+def _warnings(spec: ExperimentSpec, data: datasets.Dataset) -> tuple[str, ...]:
+    """What makes the validation part mean little; windows over time are no pictures to sort."""
+    if spec.split == "stratified" or (data.kind == "series" and not data.synthetic):
+        return ()
+    return datasets.warnings_of(data.labels, data.class_names, spec.validation_split)
 
 
 def build(

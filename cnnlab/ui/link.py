@@ -135,6 +135,13 @@ FIELDS: tuple[Field, ...] = (
         folded=True,
     ),
     Field(
+        "split",
+        "Keep the last ones aside, as Keras does, or of each class its share, which data sorted by "
+        "class need. A limit on the examples used takes the first ones, or such shares.",
+        "training",
+        folded=True,
+    ),
+    Field(
         "precision",
         "The dtype policy; a mixed one computes in 16 bits and keeps weights in 32.",
         "training",
