@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cnnlab import datasets, devices, words
+from cnnlab.commands import output
 from cnnlab.commands.cards import export_runs, import_runs
 from cnnlab.commands.compare import compare
 from cnnlab.commands.race import race
@@ -201,9 +202,11 @@ def fetch_dataset(name: str, as_json: bool) -> int:
         info = datasets.fetch(name, lambda _, what: status.update(f"{name}: {what}"))
     if as_json:
         emit_json(info.model_dump(mode="json"))
-    else:
-        size = f"{words.count(info.train_images)} {words.things(info.kind)}"
-        click.echo(f"{info.title} is ready: {size}.")
+        return 0
+    size = f"{words.count(info.train_images)} {words.things(info.kind)}"
+    click.echo(f"{info.title} is ready: {size}.")
+    if info.understood:
+        click.echo("\n".join(datasets.sentences(info.understood, words.things(info.kind))))
     return 0
 
 
@@ -221,8 +224,10 @@ def probe(gpu_off: GpuOff) -> int:
 def main() -> None:
     """Run a command; say what is wrong in one sentence, and exit as the module's docstring says."""
     os.environ.update(devices.worker_environment("none"))  # several load torch in this process
+    output.open_to_all()
     try:
         code = cli.main(prog_name="cnnlab", standalone_mode=False)
+        output.flush()
     except LabError as error:
         err.print(f"Error: {error}", markup=False, soft_wrap=True)
         code = 2
@@ -231,6 +236,10 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
+    except OSError as error:
+        if not output.is_lost(error):
+            raise
+        code = output.give_up(error)
     sys.exit(code)
 
 

@@ -23,6 +23,7 @@ from cnnlab.spec import (
     Split,
     Tf32,
     change,
+    decoded,
     parse_spec,
 )
 from cnnlab.spec.fields import Raw, assign, paths
@@ -137,7 +138,7 @@ def _refuse(field: str, sizes: Sequence[int], allowed: str) -> None:
 
 def _read_spec(file: Path) -> ExperimentSpec:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(decoded(file.read_bytes()))
     except OSError as error:
         raise LabError(f"The spec file {file} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -13,6 +13,8 @@ from typing import Any
 import click
 from rich.console import Console
 
+from cnnlab import datasets, words
+from cnnlab.datasets import DatasetInfo
 from cnnlab.history import History
 from cnnlab.spec import (
     Status,
@@ -20,13 +22,29 @@ from cnnlab.spec import (
 
 err = Console(stderr=True, highlight=False)
 # A table in a pipe has no terminal to fit: wide enough that nothing is cut.
-out = Console(width=None if sys.stdout.isatty() else 200)
+out = Console(width=None if sys.stdout and sys.stdout.isatty() else 200)
 INTERRUPTED = 130
 
 
 def emit_json(document: Any) -> None:
-    """The one JSON document of a command."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """The one JSON document of a command, in ASCII: every terminal and every pipe can take it."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def make_ready(dataset: str) -> DatasetInfo:
+    """Read or download a data set that was not read yet, with progress, and say what it was.
+
+    Raises:
+        LabError: it cannot be had, or cannot be learnt from.
+    """
+    if (found := datasets.info(dataset)).ready:
+        return found
+    with err.status(f"Preparing {dataset}") as status:
+        found = datasets.fetch(dataset, lambda _, what: status.update(f"{dataset}: {what}"))
+    if found.understood:
+        for line in datasets.sentences(found.understood, words.things(found.kind)):
+            err.print(line, markup=False, soft_wrap=True)
+    return found
 
 
 @contextlib.contextmanager

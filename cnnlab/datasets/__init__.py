@@ -20,6 +20,7 @@ from cnnlab.datasets.loading import draw_ahead, fetch, for_spec, gallery, load, 
 from cnnlab.datasets.mixing import warnings_of
 from cnnlab.datasets.registry import REGISTRY, Dataset, Entry
 from cnnlab.datasets.store import Progress
+from cnnlab.datasets.understanding import sentences
 from cnnlab.datasets.windows import source
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "known",
     "load",
     "run_name",
+    "sentences",
     "source",
     "warnings_for",
     "warnings_of",

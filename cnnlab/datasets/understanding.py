@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from cnnlab.spec import LeftOut, Understood
 
+CLASSES_NAMED = 20
 NAMED = 3
 """How many of those that are left out are named."""
 
@@ -41,3 +42,29 @@ def some(names: Sequence[str]) -> str:
 def left_out(names: Sequence[str], why: str) -> tuple[LeftOut, ...]:
     """One line for all that is left out for the same reason; none where nothing is."""
     return (LeftOut(what=some(names), why=why, count=len(names)),) if names else ()
+
+
+def sentences(understood: Understood, things: str) -> list[str]:
+    """What a data set was taken for, line by line.
+
+    Args:
+        things: what it holds: pictures or sequences.
+    """
+    lines = [f"Taken to learn from: {understood.split}."]
+    lines.append(f"Classes: {_classes(understood.classes)}.")
+    if understood.test_classes:
+        lines.append(f"Test part, not learnt from: {_classes(understood.test_classes)}.")
+    if understood.columns:
+        said = (f"{c.name} ({c.role}, {c.values:,})" for c in understood.columns)
+        lines.append(f"Columns: {', '.join(said)}.")
+    if understood.value_range:
+        low, high = understood.value_range
+        lines.append(f"Values of the {things} in the file: {low:g} to {high:g}.")
+    lines += [f"Left out: {x.what} ({x.count:,}): {x.why}." for x in understood.left_out]
+    return lines + list(understood.notes)
+
+
+def _classes(counts: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:CLASSES_NAMED])
+    more = len(counts) - CLASSES_NAMED
+    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from cnnlab.report import parquet
-from cnnlab.spec import RUN_SCHEMA, LabError, RunCard, problems_of
+from cnnlab.spec import RUN_SCHEMA, LabError, RunCard, decoded, problems_of
 
 LARGEST_BYTES = 64_000_000
 # Of JSON, where each takes time and memory; a dozen runs of fifty long epochs have as many.
@@ -83,10 +83,10 @@ def read(data: bytes) -> list[RunCard]:
 
 def _decoded(data: bytes) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return decoded(data)
     except UnicodeDecodeError as error:
         raise LabError(
-            "The file is not JSON in UTF-8, so it holds no run cards; export them anew."
+            "The file is not JSON in UTF-8 or UTF-16, so it holds no run cards; export them anew."
         ) from error
 
 

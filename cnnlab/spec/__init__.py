@@ -4,11 +4,13 @@ Nothing here imports Keras, torch or Streamlit, so every process of the lab can 
 """
 
 from cnnlab.spec.base import (
+    USER_HOME,
     Frozen,
     LabError,
     Number,
     Problem,
     SpecError,
+    decoded,
     home,
     quoted,
 )
@@ -100,6 +102,7 @@ __all__ = [
     "MOST_ROUNDS",
     "PRESETS",
     "RUN_SCHEMA",
+    "USER_HOME",
     "Activation",
     "Axis",
     "Bandwidth",
@@ -163,6 +166,7 @@ __all__ = [
     "changed_in_words",
     "changes",
     "choice",
+    "decoded",
     "home",
     "label",
     "nearest_preset",

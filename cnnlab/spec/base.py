@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -11,20 +12,45 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 
+def _user_home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME and no such user
+        return None
+
+
+USER_HOME = _user_home()
+"""Null where this user has none, as in a container under a foreign number; asked before libraries
+are lent one."""
+
+
 def home() -> Path:
     """The folder of the lab's state: history, data sets, checkpoints.
 
     Raises:
         LabError: nobody says where it is: this user has no home, and CNNLAB_HOME is not set.
     """
-    named = os.environ.get("CNNLAB_HOME") or "~/.cnnlab"
+    named = os.environ.get("CNNLAB_HOME")
     try:
-        return Path(named).expanduser()
-    except RuntimeError as error:  # no HOME and no such user
+        if not named and USER_HOME is None:
+            raise RuntimeError("this user has no home")
+        return Path(named or "~/.cnnlab").expanduser()
+    except RuntimeError as error:
         raise LabError(
-            f"The folder {named} for the lab's state cannot be found, for this user has no home: "
-            "set CNNLAB_HOME to a folder."
+            f"The folder {named or '~/.cnnlab'} for the lab's state cannot be found "
+            f"({str(error).rstrip('.')}): set CNNLAB_HOME to a folder."
         ) from error
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file: UTF-8, or UTF-16 if it says so, as PowerShell writes it; marks are taken
+    off.
+
+    Raises:
+        UnicodeDecodeError: it is neither.
+    """
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig")
 
 
 class LabError(Exception):

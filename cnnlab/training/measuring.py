@@ -253,14 +253,14 @@ def noise(spec: ExperimentSpec) -> tuple[Pictures, DatasetFacts]:
     As many as the spec says, or, if it does not, enough for an epoch of many steps.
 
     Raises:
-        LabError: the data set's shape is unknown, or a batch is larger than all its pictures.
+        LabError: the data set cannot be read, or a batch is larger than all its pictures.
     """
     info = datasets.info(spec.dataset)
-    if info.image_shape is None or info.classes is None or info.train_images is None:
-        raise LabError(
-            f"{info.title} was not read yet, so the size of its pictures is unknown; prepare it "
-            f"first with `datasets fetch`."
-        )
+    if info.image_shape is None:  # its shape is not known before it is read
+        info = datasets.fetch(spec.dataset)
+    assert info.image_shape
+    assert info.classes
+    assert info.train_images
     models.check(spec, info.image_shape, info.classes, info.train_images)
     here, _ = models.split(spec, info.train_images)
     enough = max(STEPS_PER_EPOCH * spec.batch_size, LEAST_PICTURES)
