@@ -18,7 +18,7 @@ from cnnlab.datasets import store
 from cnnlab.datasets.store import Progress
 from cnnlab.spec import LabError
 
-SILENCE_SECONDS = 30
+SILENCE_SECONDS = 10
 """How long a host may say nothing. The whole transfer may take as long as it likes."""
 CHUNK = 2**17
 

@@ -210,6 +210,26 @@ def try_switch(way: GpuOff) -> dict[str, Any]:
     return probe(way, worker_environment(way))
 
 
+@presenters_only
+def prepare(name: str, progress: datasets.Progress) -> datasets.DatasetInfo:
+    """Read or download a data set, so that it can be trained on.
+
+    Raises:
+        LabError: as all of the gate; it is none of those listed, something is timed, which it would
+            disturb; it cannot be had, or cannot be learnt from.
+    """
+    if not _is_listed(name):
+        raise LabError("Only the data sets listed can be prepared here.")
+    if lab().busy():
+        raise LabError("Something is being timed; prepare the data set when it is over.")
+    return datasets.fetch(name, progress)
+
+
+def _is_listed(name: str) -> bool:
+    """Whether a browser may name it; options behind a file choose among its columns."""
+    return not {name, datasets.source(name)[0]}.isdisjoint(dataset_names())
+
+
 def check(spec: ExperimentSpec) -> list[Layer]:
     """Hold a spec against the data and the devices that are here; its layers, if all is well.
 
@@ -217,8 +237,7 @@ def check(spec: ExperimentSpec) -> list[Layer]:
         LabError: it cannot work here; a `SpecError` names every bad field.
     """
     problems = _device_problems(spec)
-    # A file may be named with options behind it: they choose among its columns, no other file.
-    if {spec.dataset, datasets.source(spec.dataset)[0]}.isdisjoint(dataset_names()):
+    if not _is_listed(spec.dataset):
         allowed = "a page offers only the data sets listed; use others from the command line first"
         problems.append(Problem(field="dataset", value=quoted(spec.dataset), allowed=allowed))
         raise SpecError(problems)

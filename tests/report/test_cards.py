@@ -210,7 +210,7 @@ def test_a_byte_order_mark_is_no_mistake(card):
     ("data", "complaint"),
     [
         (b"", "not JSON"),
-        (b"\xff\xfe{\x00}\x00", "not JSON in UTF-8"),
+        (b"\xff\xfe{\x00}", "not JSON in UTF-8"),
         (b"{", "not JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),

@@ -12,7 +12,7 @@ from PIL import Image
 from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
 from cnnlab.spec import PRESETS, change, home
-from cnnlab.ui import link, tables
+from cnnlab.ui import link, prepared, tables
 from cnnlab.ui.data import series as series_view
 
 SHOWN_PIXELS = 96
@@ -71,6 +71,7 @@ def facts(info: DatasetInfo) -> None:
         st.success(f"Ready: {tables.plain(info.origin)}.", icon=":material/check_circle:")
     else:
         _not_ready(info)
+    prepared.told(info.understood, info.kind)
 
 
 def train_on(info: DatasetInfo) -> None:
@@ -88,9 +89,10 @@ def train_on(info: DatasetInfo) -> None:
 def _not_ready(info: DatasetInfo) -> None:
     st.warning(
         f"Not prepared yet: {tables.plain(info.origin)}. The first run on it prepares it; "
-        "or do it now, in a terminal:",
+        "or do it now, here or in a terminal:",
         icon=":material/cloud_download:",
     )
+    prepared.button(info)
     st.code(f"python -m cnnlab datasets fetch {shlex.quote(info.name)}", language="bash")
 
 

@@ -12,7 +12,7 @@ from cnnlab import sweep, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import PRESETS, Axis, ExperimentSpec, LabError, Status
 from cnnlab.sweep import AXES
-from cnnlab.ui import lab, rights, tables
+from cnnlab.ui import lab, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
 
 KEY, OFFER = "sweep.", "sweep.offer"
@@ -231,7 +231,7 @@ def _show_start() -> str | None:
         return None
     cells = "1 cell" if filled.cells == 1 else f"{words.count(filled.cells)} cells"
     st.caption(f"{cells} in {words.duration(filled.budget_seconds)}.")
-    if not pressed:
+    if not pressed or not prepared.ready(filled.spec.dataset):
         return None
     try:
         return sweeps.begin(filled.spec, filled.axes, filled.devices, filled.budget_seconds)

@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from cnnlab import analysis, charts, words
-from cnnlab.analysis import durations
-from cnnlab.spec import RunCard
-from cnnlab.ui import tables
+from cnnlab.analysis import durations, facts_of
+from cnnlab.spec import DatasetFacts, RunCard
+from cnnlab.ui import prepared, tables
 from cnnlab.ui.lab import history
 from cnnlab.ui.run.state import RunState
 
@@ -21,7 +21,7 @@ def details(state: RunState) -> None:
         "Where the time went": _where_time_went,
         "Spec": lambda card: _facts(card.spec),
         "Network": lambda card: _facts(card.model),
-        "Data set": lambda card: _facts(card.dataset),
+        "Data set": lambda card: _data(card.dataset),
         "Device and environment": _environment,
     }
     with st.expander("Everything known about this run", icon=":material/list_alt:"):
@@ -76,7 +76,15 @@ def _facts(record: Any) -> None:
     if record is None:
         st.caption("Not known: the run ended before.")
         return
-    st.dataframe(tables.facts_table(record.model_dump(mode="json")), hide_index=True)
+    st.dataframe(tables.facts_table(facts_of(record)), hide_index=True)
+
+
+def _data(facts: DatasetFacts | None) -> None:
+    for warning in facts.warnings if facts else ():
+        st.warning(tables.plain(warning), icon=":material/warning:")
+    _facts(facts)
+    if facts:
+        prepared.told(facts.understood, facts.kind)
 
 
 def _environment(card: RunCard) -> None:

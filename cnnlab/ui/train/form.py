@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.spec import CHOICES, PRESETS, Problem
-from cnnlab.ui import link, tables
+from cnnlab.ui import link, prepared, tables
 from cnnlab.ui.link import Field, Raw, Section
 from cnnlab.ui.train import recipe
 from cnnlab.ui.train.gains import Offer
@@ -53,6 +53,8 @@ def show(form: Recipe, offer: Offer) -> None:
             wrong = any(_problems(form, field.path) for field in folded)
             with st.expander(f"More about the {heading.lower()}", expanded=wrong):
                 _show_grid(folded, form, offer)
+        if section == "data":
+            prepared.folded(form.raw["dataset"])
 
 
 def _show_presets(form: Recipe) -> None:

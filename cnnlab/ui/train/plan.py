@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
-from cnnlab.ui import lab, link, live, rights, tables
+from cnnlab.ui import lab, link, live, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
 from cnnlab.ui.run import view as run_view
 from cnnlab.ui.train import estimates, gains, network, recipe
@@ -43,11 +43,36 @@ def show(filled: Recipe) -> None:
         with st.expander("Layer by layer", icon=":material/table_rows:"):
             _show_table(filled.layers)
         return
+    if filled.spec and _is_unread(filled.spec):
+        _show_unread(filled.spec)
+        return
     _show_problems(filled)
     if layers := st.session_state.get(LAST_GOOD):
         st.caption("The last network that worked:")
         _show_network(layers)
     _start_button(disabled=True)
+
+
+def _is_unread(spec: ExperimentSpec) -> bool:
+    """Whether nothing but reading its data stands between a recipe and its network."""
+    try:
+        return datasets.info(spec.dataset).image_shape is None
+    except LabError:
+        return False
+
+
+def _show_unread(spec: ExperimentSpec) -> None:
+    title = tables.plain(datasets.info(spec.dataset).title)
+    st.info(
+        f"{title} was not read yet: Start reads it first, and then trains. The network is drawn "
+        "once its size is known.",
+        icon=":material/cloud_download:",
+    )
+    if st.button("Only read it", icon=":material/download:", key="prepare", **rights.limits()):
+        if prepared.ready(spec.dataset):
+            st.rerun()
+        return
+    _show_start(spec)
 
 
 def _show_problems(filled: Recipe) -> None:
@@ -108,7 +133,11 @@ def _start_button(disabled: bool) -> bool:
 
 
 def _show_start(spec: ExperimentSpec) -> None:
+    for warning in datasets.warnings_for(spec):
+        st.warning(tables.plain(warning), icon=":material/warning:")
     if _start_button(disabled=False):
+        if _is_unread(spec) and not prepared.ready(spec.dataset):
+            return
         try:
             run_id = lab.start(spec)
         except LabError as error:
