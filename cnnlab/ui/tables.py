@@ -39,6 +39,10 @@ def status_text(status: Status) -> str:
 # --- in words -------------------------------------------------------------------------------
 
 
+NOTABLE_REST = 0.02
+"""Of a whole training: what lies beside its epochs, and is worth a word."""
+
+
 def kind_of(run: RunCard | RunSummary) -> DeviceKind:
     """What a run trains on; before its device is known, what was asked for."""
     return device_kind(run.device.used if run.device else run.spec.device)
@@ -88,7 +92,7 @@ def outcome(card: RunCard) -> str:
 def achieved(card: RunCard) -> list[str]:
     """How well the hardware was used: speed, share of its peak, waiting for data, energy."""
     timing, energy = card.timing, card.energy
-    said = []
+    said = [sentence] if (sentence := adds_up(card)) else []
     if timing.gflops is not None:
         said.append(f"The median step ran at {words.number(timing.gflops)} GFLOP/s.")
         said += _beside_peak(timing.gflops, timing)
@@ -110,6 +114,22 @@ def achieved(card: RunCard) -> list[str]:
         said += card.disturbances.notes
         said.append(f"Watching the machine for disturbances cost {cost} of processor time.")
     return said
+
+
+def adds_up(card: RunCard) -> str:
+    """How the epochs of a run make up the whole of its training; empty where that is not known."""
+    whole = card.timing.fit_seconds
+    if whole is None or not card.epochs:
+        return ""
+    first, *others = (row.seconds for row in card.epochs)
+    parts = [f"The first epoch took {words.duration(first)}, with the warm-up"]
+    if others:
+        count = "one" if len(others) == 1 else f"{len(others)}"
+        parts.append(f"the other {count} {words.duration(sum(others))}")
+    left = whole - first - sum(others)
+    if left > NOTABLE_REST * whole:
+        parts.append(f"{words.duration(left)} lay between or after them")
+    return f"{'; '.join(parts)}: {words.duration(whole)} in all."
 
 
 def _beside_peak(gflops: float, timing: Timing) -> list[str]:

@@ -35,16 +35,25 @@ def _lane(lane: Runs) -> None:
         card = lane.cards[0]
         name = card.device.name if card.device else lab.device_labels().get(card.spec.device)
         st.caption(tables.plain(name or card.spec.device))
+    whole = _whole(lane.cards)
     with st.container(horizontal=True):
         st.metric(*_pace(lane))
-        if whole := _whole(lane.cards):
-            st.metric("An epoch", words.duration(_epoch_seconds(whole)))
+        if whole:
+            st.metric("An epoch", words.duration(_epoch_seconds(whole)), help=_EPOCH_HELP)
             st.metric("Whole training", words.duration(_fit_seconds(whole)))
+    if whole and (sentence := tables.adds_up(whole[-1])):
+        st.caption(tables.plain(sentence))
     last = next((card for card in lane.cards if not card.status.over), None)
     if last:
         st.progress(*_progress(read(last)))
     else:
         st.write(_stand(lane))
+
+
+_EPOCH_HELP = (
+    "The median after the first, which holds the warm-up; without what others took of its cores, "
+    "where that is known."
+)
 
 
 def _pace(lane: Runs) -> tuple[str, str]:
