@@ -2,9 +2,10 @@
 
 The runner starts it early, so that a run need not wait for the imports of torch and Keras. It says
 hello with the hardware and waits for an order: one run, after which it ends, or any number of
-measurements, one after the other, until its stdin closes. When its stdin closes, the lab is gone
-and so is any reason to go on. It is started as `python -m cnnlab.worker GPU_OFF`, not through the
-command line, so that it imports no more than it needs.
+measurements, profiles and trials, one after the other, until its stdin closes. When its stdin
+closes, the lab is gone and so is any reason to go on. It is started as
+`python -m cnnlab.worker GPU_OFF`, not through the command line, so that it imports no more than it
+needs.
 """
 
 from __future__ import annotations
@@ -20,9 +21,22 @@ from functools import partial
 from typing import IO, Any, cast
 
 from cnnlab import checkpoints, datasets, devices
-from cnnlab.spec import Event, GpuOff, LabError, RunEnded, Status, parse_spec
+from cnnlab.spec import (
+    Event,
+    GpuOff,
+    LabError,
+    Profiled,
+    RunEnded,
+    Status,
+    Tried,
+    parse_spec,
+)
 
 log = logging.getLogger(__name__)
+
+Order = dict[str, Any]
+Emit = Callable[[Event], None]
+Stop = Callable[[], bool]
 
 
 def serve(gpu_off: GpuOff) -> None:
@@ -45,17 +59,11 @@ def serve(gpu_off: GpuOff) -> None:
         if inbox.job.empty():
             _prepare(prepare)
     job = inbox.job.get()
-    while job.get("kind") == "measure":
+    while answer := _ANSWERS.get(job.get("kind", "train")):
         try:
-            training.measure(
-                parse_spec(job["spec"]),
-                emit,
-                inbox.stop.is_set,
-                seconds=job["seconds"],
-                until_steady=job["until_steady"],
-            )
+            answer(job, emit, inbox.stop.is_set)
         except Exception as error:  # the next cell may work
-            log.exception("cell %s failed", job["run_id"])
+            log.exception("%s of %s failed", job["kind"], job["run_id"])
             emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
         job = inbox.job.get()
     cut = training.Cut(job["cut_seconds"], emit, inbox.stop.is_set)
@@ -73,6 +81,34 @@ def serve(gpu_off: GpuOff) -> None:
         if isinstance(error, training.Diverged):
             checkpoints.discard(job["run_id"])
         emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
+
+
+def _measure(job: Order, emit: Emit, stop: Stop) -> None:
+    from cnnlab import training
+
+    spec, seconds, steady = parse_spec(job["spec"]), job["seconds"], job["until_steady"]
+    training.measure(spec, emit, stop, seconds=seconds, until_steady=steady)
+
+
+def _profile(job: Order, emit: Emit, stop: Stop) -> None:
+    from cnnlab import training
+
+    emit(Profiled(profile=training.profile(parse_spec(job["spec"]), stop)))
+
+
+def _try(job: Order, emit: Emit, stop: Stop) -> None:
+    from cnnlab import training
+
+    spec, expected = parse_spec(job["spec"]), job["expected"]
+    emit(Tried(trial=training.try_change(spec, job["change"], stop, expected=expected)))
+
+
+_ANSWERS: dict[str, Callable[[Order, Emit, Stop], None]] = {
+    "measure": _measure,
+    "profile": _profile,
+    "try": _try,
+}
+"""What each kind of order is answered by, any number of them in one process."""
 
 
 def _prepare(work: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.history import History
-from cnnlab.runner import Lab
+from cnnlab.runner import Errands, Lab
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cnnlab"
@@ -180,15 +180,17 @@ GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "explore" / "sweeps.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
+LOOKING |= {"open_for", "failed"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
-DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}, "runner": {"probe", "Lab", "Worker"}}
-OPENERS = {"_open_history", "_open_lab"}
+DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
+DEEDS["runner"] = {"probe", "Errands", "Lab", "Worker"}
+OPENERS = {"_open_errands", "_open_history", "_open_lab"}
 """They make what the rest acts upon, and are told of no wish of a browser."""
 
 
 def acts() -> set[str]:
     """The methods of the history and the lab that change what they hold."""
-    names = {name for kind in (History, Lab) for name in vars(kind) if name[0] != "_"}
+    names = {name for kind in (History, Lab, Errands) for name in vars(kind) if name[0] != "_"}
     return names - LOOKING
 
 
@@ -240,6 +242,7 @@ def test_the_gate_asks_for_the_presenter_before_it_changes_anything():
         if isinstance(node, ast.FunctionDef) and node.name not in OPENERS and list(deeds(node))
     }
     assert {"start", "stop", "describe", "move", "delete", "restore", "bring_in"} <= set(acting)
+    assert {"take_apart", "try_cure"} <= set(acting)
     assert {"begin", "pause", "stop_sweep", "go_on", "calibrate"} <= set(acting)
     unguarded = [name for name, marks in acting.items() if "presenters_only" not in marks]
     assert not unguarded, f"{unguarded} act without @presenters_only"

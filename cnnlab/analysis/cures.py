@@ -54,6 +54,11 @@ def named(fields: dict[str, Any]) -> str:
     return ", ".join(f"{spoken(name)} {said(name, value)}" for name, value in fields.items())
 
 
+def sentence_case(name: str) -> str:
+    """A change at the beginning of a sentence; a name of the library's stays as it is written."""
+    return name if name.startswith("torch") else name[0].upper() + name[1:]
+
+
 @dataclass(frozen=True)
 class Patient:
     """A run with what is known of its step."""
@@ -226,8 +231,7 @@ def newest(trials: Sequence[Trial], fields: dict[str, Any]) -> Trial | None:
 
 def told(trial: Trial) -> str:
     """What a trial came to, in a sentence."""
-    name = named(trial.change)
-    first = name if name.startswith("torch") else name[0].upper() + name[1:]
+    first = sentence_case(named(trial.change))
     spread = f"{words.number(trial.low)} to {words.number(trial.high)} over {trial.pairs} pairs"
     match trial.outcome:
         case "faster":

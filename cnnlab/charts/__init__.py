@@ -6,6 +6,7 @@ With `**KEEP_ZOOM` added it also keeps the zoom: Streamlit forgets a zoom when d
 the chart's zoom is a selection that it knows (the frontend's `useVegaEmbed`).
 """
 
+from cnnlab.charts.anatomy import ROOFS, roofline_spec, step_parts_spec
 from cnnlab.charts.colours import (
     ACCELERATOR,
     CPU,
@@ -59,6 +60,7 @@ __all__ = [
     "NAMED_RUNS",
     "REFERENCE",
     "REFERENCES",
+    "ROOFS",
     "SELECTED",
     "SOURCE",
     "TALLEST",
@@ -76,11 +78,13 @@ __all__ = [
     "packed",
     "pairs_spec",
     "ratio_spec",
+    "roofline_spec",
     "run_colours",
     "run_places",
     "rungs_spec",
     "spec_of",
     "step_histogram_spec",
+    "step_parts_spec",
     "step_times_spec",
     "throughput_spec",
     "times_spec",

@@ -31,6 +31,10 @@ ALT_TEXT = {
     "faster or slower, one below the other, up to all of them together.",
     "rungs": "Points for the validation accuracy after each change of the ladder, with bars for "
     "what so many pictures can tell.",
+    "step_parts": "Stacked bars of the milliseconds of a training step: each layer forward and "
+    "backward, then loss, optimizer, data and the host. The table below has the figures.",
+    "roofline": "Operations a second over operations for each byte, both on logarithmic axes: a "
+    "point for each layer beneath the slanted roofs of memory and the level ones of arithmetic.",
     "ledger": "Stacked bars of where each run's wall time went, phase by phase.",
 }
 

@@ -7,10 +7,21 @@ into the live buffer, which pages read, and into the history, which outlives eve
 this package nor anything it imports loads Keras, torch or Streamlit.
 """
 
+from cnnlab.runner.errands import Errand, Errands
 from cnnlab.runner.lab import Lab
 from cnnlab.runner.live import LiveRun, Snapshot
 from cnnlab.runner.process import Worker, probe
 from cnnlab.runner.race_job import RaceSnapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 
-__all__ = ["Lab", "LiveRun", "RaceSnapshot", "Snapshot", "SweepSnapshot", "Worker", "probe"]
+__all__ = [
+    "Errand",
+    "Errands",
+    "Lab",
+    "LiveRun",
+    "RaceSnapshot",
+    "Snapshot",
+    "SweepSnapshot",
+    "Worker",
+    "probe",
+]

@@ -17,6 +17,7 @@ from cnnlab.runner.process import Worker, events_of, why_it_died
 from cnnlab.runner.race_job import RaceJob, RaceSnapshot
 from cnnlab.runner.recorder import Recorder
 from cnnlab.runner.sweep_job import SweepJob, SweepSnapshot
+from cnnlab.runner.turns import alone
 from cnnlab.runner.watcher import Watcher
 from cnnlab.runner.workers import Workers
 from cnnlab.spec import (
@@ -226,10 +227,9 @@ class Lab:
         """Interrupt what runs, keep what waits as interrupted, end the worker and the thread."""
         with self._changed:
             self._closing = True
-            waiting = list(self._queue)
+            waiting, sweeps = list(self._queue), list(self._sweeps)
             self._queue.clear()
             self._races.clear()
-            sweeps = list(self._sweeps)
             for sweep in sweeps:
                 sweep.ask(SweepStatus.INTERRUPTED, None)
                 sweep.kill()
@@ -319,6 +319,7 @@ class Lab:
             self._changed.notify_all()
             return self._job
 
+    @alone
     def _measure(self, job: SweepJob) -> None:
         """One cell of a sweep."""
         try:
@@ -333,6 +334,7 @@ class Lab:
                 self._sweeps.remove(job)
         self._rest()
 
+    @alone
     def _train(self, job: Job) -> None:
         launched_at = time.monotonic()
         self._history.mark(job.run_id, Status.RUNNING)
@@ -381,8 +383,7 @@ class Lab:
         self._history.record(job.run_id, event)
 
     def _give_up(self, job: Job, error: Exception) -> None:
-        worker = self._workers.current
-        if worker:
+        if worker := self._workers.current:
             worker.kill()
             self._dismiss(job, worker)
         said = str(error) if isinstance(error, LabError) else "The lab lost this run; see its log."
@@ -393,8 +394,7 @@ class Lab:
 
         Where the worker had ended it, and only the history did not hear, its word stands.
         """
-        ended = job.live.snapshot().ended
-        if ended is None:
+        if (ended := job.live.snapshot().ended) is None:
             ended = RunEnded(status=status, error=error)
             job.live.apply(ended)
         self._watcher.end_run(job.run_id, ended, job.live)

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from cnnlab.spec.base import Frozen, Number
 from cnnlab.spec.experiment import GpuOff
+from cnnlab.spec.profile import Profile, Trial
 from cnnlab.spec.understood import Understood
 
 if TYPE_CHECKING:
@@ -291,8 +292,22 @@ class RunEnded(Frozen):
     """Null where nobody watched."""
 
 
+class Profiled(Frozen):
+    """The step of a run that is over was taken apart."""
+
+    kind: Literal["profiled"] = "profiled"
+    profile: Profile
+
+
+class Tried(Frozen):
+    """A change was measured against the run as it is."""
+
+    kind: Literal["tried"] = "tried"
+    trial: Trial
+
+
 Event = Annotated[
-    RunStarted | RunResumed | PhaseChanged | Window | EpochEnded | RunEnded,
+    RunStarted | RunResumed | PhaseChanged | Window | EpochEnded | RunEnded | Profiled | Tried,
     Field(discriminator="kind"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from cnnlab.spec.base import Frozen
-from cnnlab.spec.events import Number
+from cnnlab.spec.base import Frozen, Number
 
 Outcome = Literal["faster", "nothing", "slower"]
 

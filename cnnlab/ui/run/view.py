@@ -8,7 +8,7 @@ from cnnlab import analysis, words
 from cnnlab.spec import LabError, RunCard, Status
 from cnnlab.ui import link, live, rights, tables
 from cnnlab.ui.lab import can_resume, history, resume, stop
-from cnnlab.ui.run import charts, details, figures
+from cnnlab.ui.run import anatomy, charts, details, figures
 from cnnlab.ui.run.state import RunState, read, runs_ahead
 
 HURRIED_SECONDS = 0.25
@@ -73,6 +73,7 @@ def _body(card: RunCard, pace: float | None) -> None:
             charts.curves(state)
             charts.more_charts(state)
     if state.card.status.over:
+        anatomy.show(state.card)
         details.details(state)
 
 

@@ -10,10 +10,10 @@ import streamlit as st
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import ExperimentSpec, LabError
-from cnnlab.ui import lab, link, live, prepared, rights, tables
+from cnnlab.ui import lab, link, live, network, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
 from cnnlab.ui.run import view as run_view
-from cnnlab.ui.train import estimates, gains, network, recipe
+from cnnlab.ui.train import estimates, gains, recipe
 from cnnlab.ui.train.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"

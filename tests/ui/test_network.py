@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from cnnlab.models import layer_table
 from cnnlab.spec import PRESETS, RnnModel
-from cnnlab.ui.train import network
+from cnnlab.ui import network
 
 units = some.integers(1, 16_384)
 

@@ -106,8 +106,42 @@ def chart(layers: Sequence[Layer]) -> charts.Spec:
     return _chart(tuple(name for name in COLOURS if name in present))
 
 
+def timed_frame(layers: Sequence[Layer], ms: Sequence[float], most_ms: float) -> pd.DataFrame:
+    """`frame` with the time of each block: its layer's, and that of what follows without a block.
+
+    Args:
+        ms: of each layer behind the input.
+        most_ms: what the strongest colour stands for, the same for pictures side by side.
+    """
+    by_block: list[float] = []
+    for layer, each in zip(layers, (0.0, *ms), strict=True):
+        if layer.kind in _GROUPS:
+            by_block.append(0.0)
+        by_block[-1] += each
+    timed = frame(layers)
+    whole = sum(by_block) or 1.0
+    timed["level"] = [each / most_ms if most_ms else 0.0 for each in by_block]
+    timed["time"] = [f"{words.number(each)} ms" for each in by_block]
+    timed["share"] = [words.percent(each / whole) for each in by_block]
+    return timed
+
+
+@lru_cache(maxsize=1)
+def timed_chart() -> charts.Spec:
+    """The drawing coloured by time, pale to strong, from `timed_frame`."""
+    scale = alt.Scale(scheme="oranges", domain=[0, 1], nice=False)
+    colour = alt.Color("level:Q", scale=scale, legend=None)
+    more = (("time", "Time in a step"), ("share", "Of all layers"))
+    return _drawing(colour, [alt.Tooltip(f"{name}:N", title=title) for name, title in more])
+
+
 @lru_cache(maxsize=32)
 def _chart(present: tuple[str, ...]) -> charts.Spec:
+    scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
+    return _drawing(alt.Color("group:N", scale=scale, legend=alt.Legend(title=None)), [])
+
+
+def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip]) -> charts.Spec:
     base = alt.Chart(charts.SOURCE)
     whole = alt.Scale(domain=[0, 1], nice=False)
     blocks = base.mark_rect(cornerRadius=3).encode(
@@ -115,16 +149,13 @@ def _chart(present: tuple[str, ...]) -> charts.Spec:
         x2="right:Q",
         y=alt.Y("bottom:Q", axis=None, scale=alt.Scale(domain=[-1.05, 1.05], nice=False)),
         y2="top:Q",
-        color=alt.Color(
-            "group:N",
-            scale=alt.Scale(domain=present, range=[COLOURS[name] for name in present]),
-            legend=alt.Legend(title=None),
-        ),
+        color=colour,
         tooltip=[
             alt.Tooltip("layer:N", title="Layer"),
             alt.Tooltip("shape:N", title="Output shape"),
             alt.Tooltip("parameters:N", title="Parameters"),
             alt.Tooltip("flops:N", title="FLOPs"),
+            *more,
         ],
     )
     drawing = alt.layer(_labels(base), blocks).resolve_scale(x="independent")

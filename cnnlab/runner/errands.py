@@ -1,0 +1,161 @@
+"""Errands: what is measured about a run once it is over: its step apart, or a change to it.
+
+An errand has a training process of its own, and its turn when nothing else is timed here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cnnlab.runner.process import Worker, events_of, why_it_died
+from cnnlab.runner.turns import alone
+from cnnlab.spec import (
+    ExperimentSpec,
+    GpuOff,
+    LabError,
+    Profile,
+    Profiled,
+    RunEnded,
+    Trial,
+    Tried,
+)
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 20
+
+
+class Keeper(Protocol):
+    """What an errand needs of a history."""
+
+    def keep_profile(self, run_id: str, profile: Profile) -> None: ...
+    def add_trial(self, run_id: str, trial: Trial) -> None: ...
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Something to be found out about a run."""
+
+    run_id: str
+    spec: ExperimentSpec
+    what: str
+    """In words, while it is under way: "Taking a step apart"."""
+    change: Mapping[str, Any] | None = None
+    """The change to try; null where the step is to be taken apart."""
+    expected: float | None = None
+
+    def order(self) -> dict[str, Any]:
+        """What the training process is told."""
+        about = {"run_id": self.run_id, "spec": self.spec.model_dump(mode="json")}
+        if self.change is None:
+            return {"kind": "profile", **about}
+        return {"kind": "try", **about, "change": dict(self.change), "expected": self.expected}
+
+
+class Errands:
+    """The errands that wait and the thread that does one after the other."""
+
+    def __init__(self, history: Keeper, environments: Mapping[GpuOff, Mapping[str, str]]) -> None:
+        """
+        Args:
+            environments: of a worker for each way to switch the GPU off.
+        """
+        self._history, self._environments = history, environments
+        self._lock = threading.Lock()
+        self._queue: queue.Queue[Errand | None] = queue.Queue()
+        self._open: list[Errand] = []
+        self._failed: dict[str, str] = {}
+        self._worker: Worker | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="cnnlab-errands", daemon=True)
+        self._thread.start()
+
+    def ask(self, errand: Errand) -> None:
+        """Queue an errand; one that waits already is not queued again.
+
+        Raises:
+            LabError: too many wait.
+        """
+        with self._lock:
+            if errand in self._open:
+                return
+            if len(self._open) >= MOST_WAITING:
+                raise LabError(f"{MOST_WAITING} measurements are waiting already; let them end.")
+            self._open.append(errand)
+            self._failed.pop(errand.run_id, None)
+        self._queue.put(errand)
+
+    def open_for(self, run_id: str) -> tuple[Errand, ...]:
+        """The errands of a run that wait or are under way, in order."""
+        with self._lock:
+            return tuple(errand for errand in self._open if errand.run_id == run_id)
+
+    def failed(self, run_id: str) -> str | None:
+        """Why the last errand of a run came to nothing; null where it did not fail."""
+        with self._lock:
+            return self._failed.get(run_id)
+
+    def close(self) -> None:
+        """Break off what is under way, forget what waits, end the thread."""
+        with self._lock:
+            self._closing = True
+            if self._worker:
+                self._worker.kill()
+        self._queue.put(None)
+        self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        while (errand := self._queue.get()) and not self._closing:
+            try:
+                self._do(errand)
+            except Exception as error:  # the thread serves every later errand too
+                log.exception("an errand for %s was lost", errand.run_id)
+                said = str(error) if isinstance(error, LabError) else "It was lost; see the log."
+                with self._lock:
+                    self._failed[errand.run_id] = said
+            with self._lock:
+                self._open.remove(errand)
+
+    def _do(self, errand: Errand) -> None:
+        way = errand.spec.gpu_off
+        worker = self._start("none" if way == "device" else way)
+        if worker is None:
+            return
+        try:
+            worker.line()  # its hello, which comes when all is imported
+            self._measure(errand, worker)
+        finally:
+            with self._lock:
+                self._worker = None
+            worker.kill()
+            worker.close()
+
+    def _start(self, way: GpuOff) -> Worker | None:
+        with self._lock:
+            if not self._closing:
+                self._worker = Worker(way, self._environments[way])
+            return self._worker
+
+    @alone
+    def _measure(self, errand: Errand, worker: Worker) -> None:
+        """Order it, wait for the answer and keep it.
+
+        Raises:
+            LabError: there was none, and why.
+        """
+        worker.send(json.dumps(errand.order()))
+        for event in events_of(worker):
+            match event:
+                case Profiled():
+                    return self._history.keep_profile(errand.run_id, event.profile)
+                case Tried():
+                    return self._history.add_trial(errand.run_id, event.trial)
+                case RunEnded():
+                    raise LabError(event.error or "It ended without an answer; see the log.")
+        raise LabError(why_it_died(worker.close()))
