@@ -81,6 +81,17 @@ class Batches(torch.utils.data.DataLoader):
         return pictures.to(torch.float32).div_(255) if rows.dtype == torch.uint8 else pictures
 
 
+class WholeEpoch(torch.utils.data.DataLoader):
+    """An epoch in one piece: Keras asks for it once, and hands on the batches to walk through."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(torch.utils.data.TensorDataset(torch.arange(1)))
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Batches]:  # type: ignore[override]
+        yield self.batches
+
+
 def _fits(rows: torch.Tensor, device: torch.device) -> bool:
     """Whether the device can hold the pictures and leave half of its free memory to the model."""
     if device.type != "cuda":

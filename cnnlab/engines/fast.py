@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import torch
 
-from cnnlab.engines.batches import Batches
-from cnnlab.engines.job import Job, Parts, Pictures, Start, begin, called, optimizer_of
-from cnnlab.engines.kernels import fused
+from cnnlab.engines.batches import Batches, WholeEpoch
+from cnnlab.engines.chain import Chain, CrossEntropy
+from cnnlab.engines.job import Job, Parts, Pictures, Start, Watcher, begin, optimizer_of
 from cnnlab.engines.memory import keep_memory
-from cnnlab.engines.update import FusedUpdate, update_of
+from cnnlab.engines.update import update_of
 from cnnlab.models import build_model, split
 from cnnlab.spec import ExperimentSpec
 
@@ -23,7 +23,11 @@ VALIDATION_BATCH = 256
 
 
 class FastModel(keras.Model):
-    """A functional model whose steps do the arithmetic of Keras's own and little else."""
+    """A functional model whose steps do the arithmetic of Keras's own and little else.
+
+    Keras calls its `train_step` once for an epoch: what Keras does around a batch then costs once
+    for them all. Between steps the callback is told what Keras would tell it.
+    """
 
     def prepare(self, spec: ExperimentSpec, start: Start) -> None:
         """Compile for `spec` and take up what to begin with; called once."""
@@ -31,28 +35,51 @@ class FastModel(keras.Model):
         self.optimizer.build(self.trainable_variables)
         begin(self, start)
         self._stepper = _Stepper(self, spec)
+        self.watched_by(keras.callbacks.Callback())
+
+    def watched_by(self, callback: keras.callbacks.Callback) -> None:
+        """Name the callback that is told of every step."""
+        self._step_begins = callback.on_train_batch_begin
+        self._step_taken = callback.on_step_taken if isinstance(callback, Watcher) else _nothing
 
     def count_steps(self) -> None:
         """Bring Keras's count of steps up to date, which costs too much to do in each step."""
-        update = self._stepper.update
-        if isinstance(update, FusedUpdate):
-            self.optimizer.iterations.assign(update.taken)
+        self._stepper.update.tell_keras()
 
     def parts(self, batches: Batches) -> Parts:
         """Its step, taken apart."""
         return self._stepper.parts(batches)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        return self._stepper.train(*data)
+        """One step on a batch, or one on each batch of an epoch."""
+        if isinstance(data, Batches):
+            self._train_epoch(data)
+        else:
+            self._stepper.train(*data)
+        return self._stepper.NAMES
+
+    def _train_epoch(self, batches: Batches) -> None:
+        train, begins, taken = self._stepper.train, self._step_begins, self._step_taken
+        for number, (x, y) in enumerate(batches):
+            begins(number)
+            train(x, y)
+            taken()
+            if self.stop_training:
+                break
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        return self._stepper.test(*data)
+        self._stepper.test(*data)
+        return self._stepper.NAMES
 
     def reset_metrics(self) -> None:
         self._stepper.reset()
 
     def get_metrics_result(self) -> dict[str, float]:
         return self._stepper.result()
+
+
+def _nothing() -> None:
+    """For a callback that asks for no more than Keras's own hooks."""
 
 
 class _Stepper:
@@ -66,48 +93,59 @@ class _Stepper:
     NAMES: ClassVar[dict[str, Any]] = {"accuracy": None, "loss": None}
 
     def __init__(self, model: FastModel, spec: ExperimentSpec) -> None:
-        self.model, self.spec = model, spec
-        self.training, self.inference = _forwards(model, spec)
-        self.loss = torch.compile(self._loss) if spec.compile else self._loss
-        self.update = update_of(model, spec)
-        device = model.trainable_variables[0].value.device
+        self.chain = Chain(model, spec)
+        self.loss = CrossEntropy()
+        self.update = update_of(model, spec, self.chain.parameters)
+        device = self.chain.parameters[0].device
         exact = torch.float32 if device.type == "mps" else torch.float64
         self.total = torch.zeros((), dtype=exact, device=device)
         self.correct = torch.zeros((), dtype=torch.int64, device=device)
         self.images = 0
 
-    def _loss(self, forward: Callable[..., Any], x: Any, y: Any) -> tuple[Any, Any]:
-        """Categorical cross-entropy of probabilities, clipped as Keras does it, and the hits."""
-        output = forward(x)
-        output = output / output.sum(-1, keepdim=True)
-        low = keras.config.epsilon()
-        logarithms = output.clamp(low, 1.0 - low).log()
-        return torch.nn.functional.nll_loss(logarithms, y), (output.detach().argmax(-1) == y).sum()
-
-    def _count(self, loss: torch.Tensor, hits: torch.Tensor, images: int) -> dict[str, Any]:
-        self.total.add_(loss.detach(), alpha=images)
+    def _count(self, loss: torch.Tensor, hits: torch.Tensor, images: int) -> None:
+        self.total.add_(loss)
         self.correct.add_(hits)
         self.images += images
-        return self.NAMES
 
-    def train(self, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
-        loss, hits = self.loss(self.training, x, y)
-        self.update(loss)
-        return self._count(loss, hits, len(y))
+    @torch.no_grad()
+    def train(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        """One step: `x` a batch as `Batches` makes them, `y` its labels."""
+        chain = self.chain
+        chain.cast()
+        output, kept = chain.forward(x, training=True)
+        loss, hits, own = self.loss.forward(output, y)
+        self._count(loss, hits, len(y))
+        gradient = self.update.scaled(self.loss.backward(own))
+        self.update.move(chain.backward(kept, gradient))
+
+    @torch.no_grad()
+    def test(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        """Count a batch of the validation."""
+        self.chain.cast()
+        output, _ = self.chain.forward(x, training=False)
+        loss, hits, _ = self.loss.forward(output, y)
+        self._count(loss, hits, len(y))
 
     def parts(self, batches: Batches) -> Parts:
+        """The same by the same kernels, with autograd to lead from one to the next."""
+        parameters = self.chain.parameters
+
+        def clear() -> None:
+            self.chain.cast()
+            for parameter in parameters:
+                parameter.grad = None
+
         def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            found, hits = self._loss(lambda x: x, output, y)
-            self._count(found, hits, len(y))
-            return self.update.scaled(found)
+            found, hits, _ = self.loss.forward(output, y)
+            self._count(found.detach(), hits, len(y))
+            return self.update.scaled(found / len(y))
 
-        calls = _calls(self.model, self.spec, training=True)
-        layers = tuple(zip(self.model.layers[1:], calls, strict=True))
-        return Parts(lambda: batches, layers, loss, self.update.clear, self.update.move)
+        @torch.no_grad()
+        def move() -> None:
+            self.update.move([parameter.grad for parameter in parameters])  # type: ignore[misc]
 
-    def test(self, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
-        loss, hits = self.loss(self.inference, x, y)
-        return self._count(loss, hits, len(y))
+        layers = tuple(zip(self.chain.layers, self.chain.differentiable(), strict=True))
+        return Parts(lambda: batches, layers, loss, clear, move)
 
     def reset(self) -> None:
         self.total.zero_()
@@ -118,45 +156,6 @@ class _Stepper:
         total, correct = torch.stack((self.total, self.correct.to(self.total.dtype))).tolist()
         images = max(self.images, 1)
         return {"accuracy": correct / images, "loss": total / images}
-
-
-def _forwards(model: FastModel, spec: ExperimentSpec) -> tuple[Callable, Callable]:
-    """The forward pass for training and for inference.
-
-    The lab's models are chains, so in float32 it is enough to call each layer's `call` in turn, or
-    torch's own kernel for it, which torch.compile could not look into; a mixed precision needs
-    `Layer.__call__`, which casts.
-    """
-    if spec.precision != "float32":
-        return (lambda x: model(x, training=True)), (lambda x: model(x, training=False))
-
-    def chain(training: bool) -> Callable[[Any], Any]:
-        calls = _calls(model, spec, training)
-
-        def forward(x: Any) -> Any:
-            for call in calls:
-                x = call(x)
-            return x
-
-        return forward
-
-    return chain(True), chain(False)
-
-
-def _calls(model: FastModel, spec: ExperimentSpec, training: bool) -> list[Callable[[Any], Any]]:
-    """What each layer of the chain is done by."""
-    layers = model.layers[1:]
-    if spec.precision != "float32":
-        return [called(layer, training) for layer in layers]
-    own = [None if spec.compile else fused(layer) for layer in layers]
-    return [call or _call(layer, training) for call, layer in zip(own, layers, strict=True)]
-
-
-def _call(layer: keras.Layer, training: bool) -> Callable[[Any], Any]:
-    modal = keras.layers.Dropout, keras.layers.BatchNormalization, keras.layers.RNN
-    if isinstance(layer, modal):
-        return lambda x: layer.call(x, training=training)
-    return layer.call
 
 
 def optimizer_state(model: keras.Model) -> list[np.ndarray]:
@@ -186,17 +185,30 @@ def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
     training = Batches(first, spec.batch_size, device, shuffle=True, **layout)
     size = max(spec.batch_size, VALIDATION_BATCH)
     validation = Batches(last, size, device, shuffle=False, **layout)
-    fit = {"x": training, "validation_data": validation, "shuffle": False, "verbose": 0}
-    return Job(
-        model,
-        fit,
-        lambda callback: _QuietCallbacks([callback], add_history=True, model=model),
-        lambda: model.parts(training),
-    )
+    fit = {
+        "x": WholeEpoch(training),
+        "validation_data": validation,
+        "shuffle": False,
+        "verbose": 0,
+    }
+    return Job(model, fit, _told_by(model), lambda: model.parts(training))
+
+
+def _told_by(model: FastModel) -> Callable[[keras.callbacks.Callback], _QuietCallbacks]:
+    def callbacks(callback: keras.callbacks.Callback) -> _QuietCallbacks:
+        model.watched_by(callback)
+        return _QuietCallbacks([callback], add_history=True, model=model)
+
+    return callbacks
 
 
 class _QuietCallbacks(keras.callbacks.CallbackList):
-    """Callbacks without batch ends: Keras would hand each to a thread, which reads the device."""
+    """Callbacks without those around batches: the model itself tells when a step begins, and for
+    their ends Keras would hand each to a thread, which reads the device.
+    """
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Told by the model."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Nothing listens."""

@@ -57,6 +57,15 @@ class Parts:
     """Move the weights by their gradients."""
 
 
+class Watcher(keras.callbacks.Callback):
+    """A callback that wants to know when the host has done with a step. (Keras has no hook there
+    that leaves the device alone: for `on_train_batch_end` it reads the metrics after every batch.)
+    """
+
+    def on_step_taken(self) -> None:
+        """The host has done with a step; what follows is the making of the next batch."""
+
+
 def called(layer: keras.Layer, training: bool = True) -> Callable[[torch.Tensor], torch.Tensor]:
     """A layer as Keras calls it within a model: with its casts and its bookkeeping."""
     if "training" in inspect.signature(layer.call).parameters:

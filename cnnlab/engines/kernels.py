@@ -1,114 +1,366 @@
-"""Layers of Keras in one call of torch each, with the same weights and mathematics.
+"""Layers of Keras by torch's own kernels, forward and backward, with the same weights and
+mathematics.
 
-Recurrent layers: Keras 3.15.1 on torch (read in `keras/src/backend/torch/rnn.py`) calls
-`torch._VF.lstm` and `.gru`, and with them cuDNN, on CUDA alone. On a CPU it walks through the steps
-of a sequence in Python, and for a SimpleRNN it does so on every device. Torch has these layers as
-one call for both, which on a CPU may be oneDNN's; that is what the engine `fast` uses.
-
-Convolutions: Keras adds the bias and takes the activation in passes of their own over the largest
-arrays of a network.
+A step of a small network takes less time in its arithmetic than in what surrounds it: Keras's
+`Layer.__call__`, and autograd, which notes every call to find its way back. The lab's networks are
+chains, so the way back is known: each kernel here says what its backward pass is, as autograd would
+take it, and `cnnlab.engines.chain` walks through them. A layer without a kernel of its own goes
+through autograd, on its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import torch
 
+from cnnlab.engines.job import called
+from cnnlab.engines.recurrent import recurrent_call
+
+aten = torch.ops.aten
+Gradients = tuple[torch.Tensor, ...]
+
+
+class Kernel(Protocol):
+    """One layer, forward and backward.
+
+    `weights` are its parameters in the layer's own arithmetic, in Keras's order.
+    """
+
+    weights: list[torch.Tensor]
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        """The layer's output, and what its backward pass wants to have kept."""
+        ...
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        """The gradients of the input, if it is wanted, and of the weights, from the output's."""
+        ...
+
+
+# From here on oneDNN's product is the faster one where a processor is not Intel's, to which MKL
+# shows its slower side: twice as fast in float32 on an EPYC with AVX-512. Elsewhere they are even.
+_LARGE_PRODUCT = 4e6
+_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def product(
+    a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor | None = None, relu: bool = False
+) -> torch.Tensor:
+    """`relu(a @ b + bias)` of matrices (n, k) and (k, m)."""
+    flops = 2 * a.shape[0] * a.shape[1] * b.shape[1]
+    if _ONEDNN and a.dtype == torch.float32 and a.device.type == "cpu" and flops > _LARGE_PRODUCT:
+        after = "relu" if relu else "none"
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, after, [], "")
+        return out
+    out = torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
+    return torch.relu_(out) if relu else out
+
+
+class _Activation:
+    """An activation of Keras's: relu by its own kernel, any other through autograd."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.function = function
+        self.relu = function is keras.activations.relu
+        # The loss takes the softmax together with the logarithm.
+        self.none = function in (keras.activations.linear, keras.activations.softmax)
+
+    def forward(self, z: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """May write over `z`, unless it is no relu."""
+        if self.none:
+            return z, None
+        if self.relu:
+            y = torch.relu_(z)
+            return y, y
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            y = self.function(z)
+        return y.detach(), (z, y)
+
+    def backward(self, kept: Any, dy: torch.Tensor) -> torch.Tensor:
+        if self.none:
+            return dy
+        if self.relu:
+            return aten.threshold_backward(dy, kept, 0)
+        z, y = kept
+        return torch.autograd.grad(y, z, dy)[0]
+
+
+class _ActivationLayer:
+    def __init__(self, layer: keras.layers.Activation) -> None:
+        self.weights: list[torch.Tensor] = []
+        self.activation = _Activation(layer.activation)
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        return self.activation.forward(x)
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        return self.activation.backward(kept, dy), ()
+
+
+class _Dense:
+    """(batch, inputs) to (batch, units)."""
+
+    def __init__(self, layer: keras.layers.Dense) -> None:
+        self.weights = [layer.kernel.value, layer.bias.value]
+        self.activation = _Activation(layer.activation)
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        kernel, bias = self.weights
+        if self.activation.relu:
+            y = product(x, kernel, bias, relu=True)
+            return y, (x, y)
+        y, kept = self.activation.forward(product(x, kernel, bias))
+        return y, (x, kept)
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        x, output = kept
+        dz = self.activation.backward(output, dy)
+        dx = product(dz, self.weights[0].t()) if wanted else None
+        return dx, (product(x.t(), dz), dz.sum(0))
+
+
+class _Conv:
+    """(batch, channels, height, width), channels first in shape, and best last in memory.
+
+    Keras's kernel (height, width, inputs, filters) keeps its shape, and is laid out in memory as
+    convolutions read it, filter by filter with the inputs last: else it would be copied each step.
+    """
+
+    def __init__(self, layer: keras.layers.Conv2D) -> None:
+        kernel = layer.kernel.value
+        kernel.data = kernel.data.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0)
+        self.weights = [layer.kernel.value, layer.bias.value]
+        self.activation = _Activation(layer.activation)
+        same = layer.padding == "same"
+        self.padding = [(size - 1) // 2 if same else 0 for size in layer.kernel_size]
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return [1, 1], self.padding, [1, 1], False, [0, 0], 1
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        kernel, bias = self.weights
+        z = torch.convolution(x, kernel.permute(3, 2, 0, 1), bias, *self._arguments())
+        y, kept = self.activation.forward(z)
+        return y, (x, kept)
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        x, output = kept
+        dz = self.activation.backward(output, dy)
+        kernel, bias = self.weights
+        dx, dw, db = aten.convolution_backward(
+            dz,
+            x,
+            kernel.permute(3, 2, 0, 1),
+            bias.shape,
+            *self._arguments(),
+            [wanted, True, True],
+        )
+        return dx, (dw.permute(2, 3, 1, 0), db)
+
+
+class _MaxPooling:
+    def __init__(self, layer: keras.layers.MaxPooling2D) -> None:
+        self.weights: list[torch.Tensor] = []
+        self.size = list(layer.pool_size)
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        y, places = aten.max_pool2d_with_indices(x, self.size, self.size)
+        return y, (x, places)
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        x, places = kept
+        size = self.size
+        return aten.max_pool2d_with_indices_backward(
+            dy, x, size, size, [0, 0], [1, 1], False, places
+        ), ()
+
+
+class _GlobalAverage:
+    """(batch, channels, height, width) to (batch, channels)."""
+
+    def __init__(self, layer: keras.layers.GlobalAveragePooling2D) -> None:
+        self.weights: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        return x.mean((2, 3)), x
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        share = dy / (kept.shape[2] * kept.shape[3])
+        # In the memory order of what came in, as the convolution before wants it.
+        return torch.empty_like(kept).copy_(share[:, :, None, None].expand_as(kept)), ()
+
+
+class _Flatten:
+    def __init__(self, layer: keras.layers.Flatten) -> None:
+        self.weights: list[torch.Tensor] = []
+        self.channels_first = layer.data_format == "channels_first"
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        if self.channels_first and x.ndim == 4:
+            x = x.permute(0, 2, 3, 1)  # Keras flattens every picture with its channels last
+        return x.flatten(1), x.shape
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        dx = dy.view(kept)
+        return (dx.permute(0, 3, 1, 2) if self.channels_first and dx.ndim == 4 else dx), ()
+
+
+class _Reshape:
+    """The rows of a picture, or the steps of a sequence: the first layer of a recurrent network."""
+
+    def __init__(self, layer: keras.layers.Reshape) -> None:
+        self.weights: list[torch.Tensor] = []
+        self.shape = layer.target_shape
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        return x.reshape(len(x), *self.shape), x.shape
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        return dy.reshape(kept), ()
+
+
+class _Dropout:
+    """As torch draws it on each device, which is how Keras draws it where no seed is given."""
+
+    def __init__(self, layer: keras.layers.Dropout) -> None:
+        self.weights: list[torch.Tensor] = []
+        self.rate = layer.rate
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        if not training or not self.rate:
+            return x, None
+        if x.device.type == "cuda":
+            return torch.native_dropout(x, self.rate, True)
+        left = 1.0 - self.rate
+        noise = torch.empty_like(x).bernoulli_(left).div_(left)
+        return x * noise, noise
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        if kept is None:
+            return dy, ()
+        if dy.device.type == "cuda":
+            return aten.native_dropout_backward(dy, kept, 1.0 / (1.0 - self.rate)), ()
+        return dy * kept, ()
+
+
+class _BatchNorm:
+    """In one kernel. Keras keeps the variance of the batch itself, torch an estimate of that of
+    all data: so the moving figures are kept here.
+    """
+
+    def __init__(self, layer: keras.layers.BatchNormalization) -> None:
+        self.weights = [layer.gamma.value, layer.beta.value]
+        self.moving = [layer.moving_mean.value.detach(), layer.moving_variance.value.detach()]
+        self.rest, self.epsilon = 1.0 - layer.momentum, layer.epsilon
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        if not training:
+            moving = self.moving
+            return torch.native_batch_norm(x, *self.weights, *moving, False, 0.0, self.epsilon)[
+                0
+            ], None
+        y, mean, scale = torch.native_batch_norm(
+            x, *self.weights, None, None, True, 0.0, self.epsilon
+        )
+        variance = scale.pow(-2).sub_(self.epsilon)
+        self.moving[0].lerp_(mean, self.rest)
+        self.moving[1].lerp_(variance, self.rest)
+        return y, (x, mean, scale)
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        x, mean, scale = kept
+        dx, *gradients = aten.native_batch_norm_backward(
+            dy, x, self.weights[0], None, None, mean, scale, True, self.epsilon, [True] * 3
+        )
+        return dx, tuple(gradients)
+
+
+class Autograd:
+    """Any other layer, as Keras calls it, or torch's own call of it, by way of autograd."""
+
+    def __init__(
+        self, layer: keras.Layer, call: Callable[[torch.Tensor], torch.Tensor] | None = None
+    ) -> None:
+        self.weights = [variable.value for variable in layer.trainable_variables]
+        self.training = call or called(layer, training=True)
+        self.inference = call or called(layer, training=False)
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        if not training:
+            return self.inference(x), None
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            y = self.training(x)
+        return y.detach(), (x, y)
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        x, y = kept
+        dx, *gradients = torch.autograd.grad(y, [x, *self.weights], dy)
+        return dx, tuple(gradients)
+
+
+# --- which layer has which ------------------------------------------------------------------
+
 DEVICES = ("cpu", "cuda")
-"""Where torch's calls are known to do what Keras's layers do."""
+"""Where torch's kernels are known to do what Keras's layers do."""
 
-Call = Callable[[torch.Tensor], torch.Tensor]
-
-
-def fused(layer: keras.Layer) -> Call | None:
-    """One call for a layer as `cnnlab.models` builds it; null where Keras's own is as good.
-
-    A recurrent layer takes (batch, steps, features), a convolution (batch, channels, height,
-    width), both in float32; it returns what the layer does.
-    """
-    kernel = _KERNELS.get(type(layer))
-    if kernel is None or layer.trainable_variables[0].value.device.type not in DEVICES:
-        return None
-    return kernel(layer)
+OWN_ARITHMETIC = (Autograd, _BatchNorm)
+"""Their weights stay in float32 under a mixed precision: they cast, or compute, by themselves."""
 
 
-def _weights(cell: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The parameters themselves: kernel, recurrent kernel, bias, as Keras lays them out."""
-    return cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value
+def kernel_of(layer: keras.Layer) -> Kernel:
+    """The kernel of a layer as `cnnlab.models` builds it, already with its weights."""
+    known = _KERNELS.get(type(layer))
+    places = [variable.value.device.type for variable in layer.variables]
+    if known is None or not set(places) <= set(DEVICES):
+        return Autograd(layer)
+    return known(layer)
 
 
-def _one_call(layer: Any, ordered: Callable[[], list[torch.Tensor]], call: Callable) -> Call:
-    """A layer that begins from zeros and gives all its outputs, or the last one.
-
-    Args:
-        ordered: the weights as torch wants them now: they change with every step of training.
-        call: takes the input, the zeros, the weights and torch's six settings.
-    """
-    units, whole = layer.units, layer.return_sequences
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        zeros = x.new_zeros(1, x.shape[0], units)
-        # With biases, one layer, no dropout, gradients or not, one direction, batch first.
-        settings = (True, 1, 0.0, torch.is_grad_enabled(), False, True)
-        outputs = call(x, zeros, ordered(), *settings)[0]
-        return outputs if whole else outputs[:, -1]
-
-    return forward
+def _conv(layer: keras.layers.Conv2D) -> Kernel:
+    uneven = layer.padding == "same" and any(size % 2 == 0 for size in layer.kernel_size)
+    if uneven or layer.data_format != "channels_first":
+        return Autograd(layer)  # padded on one side more, or turned around before and after
+    return _Conv(layer)
 
 
-def _plain_order(cell: Any) -> list[torch.Tensor]:
-    """Transposed; Keras has one bias where torch has two, so the other is nought."""
-    kernel, recurrent, bias = _weights(cell)
-    return [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
-
-
-def _gru_order(cell: Any) -> list[torch.Tensor]:
-    """Transposed; Keras has the gates as update, reset, new; torch as reset, update, new."""
-
-    def swapped(gates: torch.Tensor) -> torch.Tensor:
-        update, reset, new = gates.chunk(3, dim=-1)
-        return torch.cat((reset, update, new), dim=-1)
-
-    kernel, recurrent, bias = map(swapped, _weights(cell))
-    return [kernel.T.contiguous(), recurrent.T.contiguous(), *bias.unbind()]
-
-
-def _lstm(layer: keras.layers.LSTM) -> Call:
-    def call(x: torch.Tensor, zeros: torch.Tensor, *rest: Any) -> Any:
-        return torch._VF.lstm(x, (zeros, zeros), *rest)
-
-    return _one_call(layer, lambda: _plain_order(layer.cell), call)
-
-
-def _gru(layer: keras.layers.GRU) -> Call:
-    return _one_call(layer, lambda: _gru_order(layer.cell), torch._VF.gru)
-
-
-def _simple(layer: keras.layers.SimpleRNN) -> Call:
-    return _one_call(layer, lambda: _plain_order(layer.cell), torch._VF.rnn_tanh)
-
-
-def _conv(layer: keras.layers.Conv2D) -> Call | None:
-    """Convolution and bias at once, the activation in place where it needs no copy of its input."""
-    if layer.data_format != "channels_first":
-        return None  # Keras would have to turn the picture around before and after
-    relu = layer.activation is keras.activations.relu
-    activate = torch.relu_ if relu else layer.activation
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        kernel = layer.kernel.value.permute(3, 2, 0, 1)
-        bias = layer.bias.value
-        return activate(torch.nn.functional.conv2d(x, kernel, bias, padding=layer.padding))
-
-    return forward
-
-
-_KERNELS: dict[type, Callable[[Any], Call | None]] = {
+_KERNELS: dict[type, Callable[[Any], Kernel]] = {
+    keras.layers.Activation: _ActivationLayer,
+    keras.layers.BatchNormalization: _BatchNorm,
     keras.layers.Conv2D: _conv,
-    keras.layers.LSTM: _lstm,
-    keras.layers.GRU: _gru,
-    keras.layers.SimpleRNN: _simple,
+    keras.layers.Dense: _Dense,
+    keras.layers.Dropout: _Dropout,
+    keras.layers.Flatten: _Flatten,
+    keras.layers.GlobalAveragePooling2D: _GlobalAverage,
+    keras.layers.MaxPooling2D: _MaxPooling,
+    keras.layers.Reshape: _Reshape,
+    keras.layers.GRU: lambda layer: Autograd(layer, recurrent_call(layer)),
+    keras.layers.LSTM: lambda layer: Autograd(layer, recurrent_call(layer)),
+    keras.layers.SimpleRNN: lambda layer: Autograd(layer, recurrent_call(layer)),
 }

@@ -1,7 +1,12 @@
-"""The optimizer step of the engine `fast`."""
+"""The optimizer step of the engine `fast`: torch's fused kernels, called directly, on the state of
+Keras's optimizer and with its formula.
+
+Keras keeps the state, so that a checkpoint of either engine is a checkpoint of the other.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,104 +14,230 @@ import torch
 
 from cnnlab.spec import ExperimentSpec
 
-_FUSED = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+Tensors = Sequence[torch.Tensor]
+Rule = Callable[[list[torch.Tensor], Any], None]
+"""Moves the parameters by their gradients, the learning rate corrected for the step, if at all."""
 
 
-def update_of(model: keras.Model, spec: ExperimentSpec) -> KerasUpdate | FusedUpdate:
-    """What takes a loss and moves the weights by one optimizer step."""
-    if spec.optimizer not in _FUSED or spec.precision == "mixed_float16":
-        return KerasUpdate(model)
-    parameters = [variable.value for variable in model.trainable_variables]
-    return FusedUpdate(spec, model.optimizer, parameters)
+def update_of(model: keras.Model, spec: ExperimentSpec, parameters: Tensors) -> Update | HalfUpdate:
+    """What moves the parameters by their gradients, one optimizer step at a time.
 
-
-class KerasUpdate:
-    """Keras's own update: its RMSprop differs from torch's, and float16 needs its loss scale, which
-    waits for the device in each step, to see whether the gradients are finite.
+    Args:
+        parameters: those of the model's trainable variables, in their order.
     """
-
-    def __init__(self, model: keras.Model) -> None:
-        self._optimizer = model.optimizer
-        self._variables = list(model.trainable_variables)
-
-    def __call__(self, loss: torch.Tensor) -> None:
-        self.clear()
-        self.scaled(loss).backward()
-        self.move()
-
-    def clear(self) -> None:
-        """Forget the gradients of the step before."""
-        for variable in self._variables:
-            variable.value.grad = None
-
-    def scaled(self, loss: torch.Tensor) -> torch.Tensor:
-        """What the backward pass begins from."""
-        scaled: torch.Tensor = self._optimizer.scale_loss(loss)
-        return scaled
-
-    def move(self) -> None:
-        """Move the weights by their gradients."""
-        gradients = [variable.value.grad for variable in self._variables]
-        with torch.no_grad():
-            self._optimizer.apply(gradients, self._variables)
+    kind = HalfUpdate if spec.precision == "mixed_float16" else Update
+    return kind(model.optimizer, [parameter.detach() for parameter in parameters])
 
 
-class FusedUpdate:
-    """An optimizer step by torch's fused kernels, on the Keras optimizer's own state and with its
-    formula.
+class Update:
+    """One step of Keras's optimizer, for gradients that are finite or the run's end."""
 
-    Keras's Adam adds epsilon to sqrt(v), torch's to sqrt(v / (1 - beta_2^t)): dividing epsilon by
-    sqrt(1 - beta_2^t) before each step makes the two the same.
-    """
-
-    def __init__(
-        self,
-        spec: ExperimentSpec,
-        optimizer: keras.optimizers.Optimizer,
-        parameters: list[torch.Tensor],
-    ) -> None:
+    def __init__(self, optimizer: keras.optimizers.Optimizer, parameters: Tensors) -> None:
+        self.optimizer = optimizer
+        self.parameters = list(parameters)
         self.taken = int(optimizer.iterations.numpy())
-        self._optimizer = optimizer
-        self._fused: Any = _FUSED[spec.optimizer](parameters, lr=spec.learning_rate, fused=True)
-        if parameters[0].device.type == "cpu":
-            # Before each step torch's Adam asks the accelerator whether a stream of it is being
-            # captured, wherever the weights lie, and so opens a context on a card that the run
-            # is to keep off: hundreds of MB of it.
-            self._fused._accelerator_graph_capture_health_check = lambda: None
-        self._group = self._fused.param_groups[0]
-        self._adaptive = spec.optimizer != "sgd"  # plain SGD keeps no state
-        if self._adaptive:
-            self._adopt(parameters)
+        self._rule = _rule_of(optimizer, self.parameters)
+        self._rate = float(optimizer.learning_rate.numpy())
+        self._adaptive = isinstance(optimizer, keras.optimizers.Adam)
 
-    def _adopt(self, parameters: list[torch.Tensor]) -> None:
-        variables = self._optimizer.variables
-        momenta = [v.value for v in variables if v.path.endswith("_momentum")]
-        velocities = [v.value for v in variables if v.path.endswith("_velocity")]
-        for parameter, momentum, velocity in zip(parameters, momenta, velocities, strict=True):
-            taken = float(self.taken)
-            step = torch.full((), taken, dtype=torch.float32, device=parameter.device)
-            state = {"step": step, "exp_avg": momentum.detach(), "exp_avg_sq": velocity.detach()}
-            self._fused.state[parameter] = state
-        self._group["betas"] = (self._optimizer.beta_1, self._optimizer.beta_2)
-        self._group["weight_decay"] = self._optimizer.weight_decay or 0.0
+    def scaled(self, gradient: torch.Tensor) -> torch.Tensor:
+        """What the backward pass begins from: the gradient, or the loss, as it is."""
+        return gradient
 
-    def __call__(self, loss: torch.Tensor) -> None:
-        self.clear()
-        loss.backward()
-        self.move()
-
-    def clear(self) -> None:
-        """Forget the gradients of the step before."""
-        self._fused.zero_grad()
-
-    def scaled(self, loss: torch.Tensor) -> torch.Tensor:
-        """What the backward pass begins from: the loss as it is."""
-        return loss
-
-    def move(self) -> None:
+    def move(self, gradients: list[torch.Tensor]) -> None:
         """Move the weights by their gradients."""
         self.taken += 1
-        if self._adaptive:
-            correction = 1.0 - self._optimizer.beta_2**self.taken
-            self._group["eps"] = self._optimizer.epsilon / correction**0.5
-        self._fused.step()
+        self._rule(gradients, self.rate())
+
+    def rate(self) -> float:
+        """The learning rate, corrected for averages that began from nought where there are any."""
+        if not self._adaptive:
+            return self._rate
+        first, second = self.optimizer.beta_1, self.optimizer.beta_2
+        return self._rate * (1.0 - second**self.taken) ** 0.5 / (1.0 - first**self.taken)
+
+    def tell_keras(self) -> None:
+        """Bring Keras's count of steps up to date, which costs too much to do in each step."""
+        self.optimizer.iterations.assign(self.taken)
+
+
+class HalfUpdate:
+    """The same for float16, whose loss is scaled: a step with a gradient that is not finite is left
+    out and halves the scale, as Keras's `LossScaleOptimizer` has it.
+
+    All of it is decided on the device, so that no step waits to hear of it.
+    """
+
+    def __init__(self, optimizer: keras.optimizers.LossScaleOptimizer, parameters: Tensors) -> None:
+        self.optimizer, inner = optimizer, optimizer.inner_optimizer
+        self.parameters = list(parameters)
+        device = self.parameters[0].device
+        self.scale = optimizer.dynamic_scale.value.detach()
+        self.growth = torch.full((), 0, dtype=torch.int32, device=device)
+        self.growth.copy_(optimizer.step_counter.value)
+        self.taken = torch.full((), 0.0, dtype=torch.float32, device=device)
+        self.taken.copy_(inner.iterations.value)
+        self._skipped = torch.zeros((), dtype=torch.float32, device=device)
+        self._rule = _rule_of(inner, self.parameters, self._skipped)
+        self._rate = float(inner.learning_rate.numpy())
+        self._inner = inner
+        self._adaptive = isinstance(inner, keras.optimizers.Adam)
+
+    def scaled(self, gradient: torch.Tensor) -> torch.Tensor:
+        """What the backward pass begins from: scaled, or small gradients would be nought."""
+        return gradient * self.scale
+
+    def move(self, gradients: list[torch.Tensor]) -> None:
+        """Move the weights by their gradients, if all of these are finite."""
+        self._skipped.zero_()
+        inverse = self.scale.reciprocal()
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._skipped, inverse)
+        self.taken.add_(1.0 - self._skipped)
+        self._rule(gradients, self.rate())
+        every = self.optimizer.dynamic_growth_steps
+        torch._amp_update_scale_(self.scale, self.growth, self._skipped, 2.0, 0.5, every)
+
+    def rate(self) -> torch.Tensor | float:
+        """As `Update` has it, counting the steps that were taken; of no account before the first,
+        when nothing moves.
+        """
+        if not self._adaptive:
+            return self._rate
+        first, second = self._inner.beta_1, self._inner.beta_2
+        second_part = (1.0 - torch.pow(second, self.taken)).sqrt_()
+        return second_part.mul_(self._rate).div_(1.0 - torch.pow(first, self.taken))
+
+    def tell_keras(self) -> None:
+        """Bring Keras's counts up to date."""
+        self._inner.iterations.assign(self.taken.to(torch.int64))
+        self.optimizer.step_counter.assign(self.growth)
+
+
+# --- the rules ------------------------------------------------------------------------------
+
+
+def _rule_of(
+    optimizer: keras.optimizers.Optimizer,
+    parameters: list[torch.Tensor],
+    skipped: torch.Tensor | None = None,
+) -> Rule:
+    """The optimizer's rule.
+
+    Args:
+        skipped: on the device, 1 where the step is to be left out; null where none ever is.
+    """
+    for kind, rule in _RULES.items():
+        if isinstance(optimizer, kind):
+            return rule(optimizer, parameters, skipped)
+    raise TypeError(f"{type(optimizer).__name__} has no rule here")
+
+
+def _state(
+    optimizer: keras.optimizers.Optimizer, name: str, parameters: list[torch.Tensor]
+) -> list[torch.Tensor]:
+    """The optimizer's variables of a name, in memory as the parameters they belong to."""
+    variables = [v.value for v in optimizer.variables if v.path.endswith(f"_{name}")]
+    for variable, parameter in zip(variables, parameters, strict=True):
+        if variable.stride() != parameter.stride():
+            variable.data = torch.empty_like(parameter).copy_(variable.data)
+    return [variable.detach() for variable in variables]
+
+
+def _adam(
+    optimizer: keras.optimizers.Adam,
+    parameters: list[torch.Tensor],
+    skipped: torch.Tensor | None,
+) -> Rule:
+    """Keras's formula by torch's kernel: told that so many steps were taken that its own
+    corrections are 1, it adds epsilon to sqrt(v) as Keras does; the rate brings Keras's own.
+    """
+    state = _state(optimizer, "momentum", parameters), _state(optimizer, "velocity", parameters)
+    device = parameters[0].device
+    steps = [torch.full((), 1e9, device=device) for _ in parameters]
+    settings = {
+        "beta1": optimizer.beta_1,
+        "beta2": optimizer.beta_2,
+        "eps": optimizer.epsilon,
+        "weight_decay": 0.0,
+        "amsgrad": False,
+        "maximize": False,
+        "found_inf": skipped,
+    }
+    decay = 1.0 - (optimizer.weight_decay or 0.0) * float(optimizer.learning_rate.numpy())
+
+    def move(gradients: list[torch.Tensor], rate: torch.Tensor | float) -> None:
+        if decay != 1.0:
+            torch._foreach_mul_(parameters, decay if skipped is None else _unless(skipped, decay))
+        torch._fused_adam_(parameters, gradients, *state, [], steps, lr=rate, **settings)
+
+    return move
+
+
+def _unless(skipped: torch.Tensor, factor: float) -> torch.Tensor:
+    """The factor, or 1 where the step is left out."""
+    return factor + (1.0 - factor) * skipped
+
+
+def _sgd(
+    optimizer: keras.optimizers.SGD,
+    parameters: list[torch.Tensor],
+    skipped: torch.Tensor | None,
+) -> Rule:
+    settings = {
+        "weight_decay": 0.0,
+        "momentum": 0.0,
+        "dampening": 0.0,
+        "nesterov": False,
+        "maximize": False,
+        "is_first_step": False,
+        "found_inf": skipped,
+    }
+
+    def move(gradients: list[torch.Tensor], rate: torch.Tensor | float) -> None:
+        torch._fused_sgd_(parameters, gradients, [], lr=rate, **settings)
+
+    return move
+
+
+def _rmsprop(
+    optimizer: keras.optimizers.RMSprop,
+    parameters: list[torch.Tensor],
+    skipped: torch.Tensor | None,
+) -> Rule:
+    """Torch's adds epsilon elsewhere, and is not fused: so a few calls for all parameters."""
+    squares = _state(optimizer, "velocity", parameters)
+
+    rest = 1.0 - optimizer.rho
+
+    def move(gradients: list[torch.Tensor], rate: torch.Tensor | float) -> None:
+        if skipped is None:
+            torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), rest)
+        else:
+            _lerp_unless(skipped, squares, gradients, rest)
+        roots = torch._foreach_add(squares, optimizer.epsilon)
+        torch._foreach_sqrt_(roots)
+        torch._foreach_addcdiv_(parameters, gradients, roots, -float(rate))
+
+    return move
+
+
+def _lerp_unless(
+    skipped: torch.Tensor,
+    squares: list[torch.Tensor],
+    gradients: list[torch.Tensor],
+    rest: float,
+) -> None:
+    """Moving squares as they are, and gradients of nought, where the step is left out."""
+    for gradient in gradients:
+        gradient.nan_to_num_(0.0, 0.0, 0.0)
+    taken = 1.0 - skipped
+    torch._foreach_mul_(gradients, taken)
+    torch._foreach_mul_(squares, 1.0 - rest * taken)
+    torch._foreach_addcmul_(squares, gradients, gradients, rest)
+
+
+_RULES: dict[type, Callable[..., Rule]] = {
+    keras.optimizers.Adam: _adam,  # and AdamW, which is one
+    keras.optimizers.SGD: _sgd,
+    keras.optimizers.RMSprop: _rmsprop,
+}

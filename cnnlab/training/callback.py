@@ -12,7 +12,7 @@ import keras
 
 from cnnlab import devices
 from cnnlab.checkpoints import Checkpoint, Facts
-from cnnlab.engines import optimizer_state, seed_epoch
+from cnnlab.engines import Watcher, optimizer_state, seed_epoch
 from cnnlab.spec import (
     Epoch,
     EpochEnded,
@@ -44,7 +44,7 @@ class Stopped(Exception):
     """Somebody asked the run to stop; raised out of `fit` between two batches."""
 
 
-class LabCallback(keras.callbacks.Callback):
+class LabCallback(Watcher):
     """Turns a `fit` into events: windows of steps, epochs, and a stop that acts at once.
 
     It has no `on_train_batch_end`, which would make Keras read the device after every batch: a
@@ -88,17 +88,20 @@ class LabCallback(keras.callbacks.Callback):
         return bool(rows) and all(row.quiet_seconds is not None for row in rows)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        # Keras has no hook between a step and the fetching of the next batch that leaves the
-        # device alone, but it calls whatever `train_function` is.
+        # An engine that takes one step a call does not tell when a step is taken, but Keras calls
+        # whatever `train_function` is.
         step = self.model.train_function
 
         def timed_step(data: Any) -> Any:
             logs = step(data)
-            self.step_left = time.perf_counter()
+            self.on_step_taken()
             return logs
 
         self.model.train_function = timed_step
         self.began = time.perf_counter() - self.bookmark.seconds_before
+
+    def on_step_taken(self) -> None:
+        self.step_left = time.perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         seed_epoch(self.spec, epoch)

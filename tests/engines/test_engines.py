@@ -19,7 +19,8 @@ from cnnlab.engines import (
     initial_weights,
     threads_for,
 )
-from cnnlab.engines.kernels import fused
+from cnnlab.engines.chain import as_call
+from cnnlab.engines.kernels import Autograd, kernel_of
 from cnnlab.spec import (
     PRESETS,
     Block,
@@ -232,7 +233,7 @@ def test_one_call_of_torch_does_what_a_recurrent_layer_does(device, cell, whole)
         x = torch.tensor(random.normal(0, 1, (5, 11, 3)), dtype=torch.float32, device=device)
         parameters = [variable.value for variable in layer.trainable_variables]
         results = []
-        for call in (layer.call, fused(layer)):
+        for call in (layer.call, as_call(layer, kernel_of(layer))):
             out = call(x)
             results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
     for keras_own, ours in zip(*results, strict=True):
@@ -255,18 +256,18 @@ def test_one_call_of_torch_does_what_a_convolution_does(device, activation, padd
         x = torch.tensor(random.normal(0, 1, (5, 3, 9, 8)), dtype=torch.float32, device=device)
         parameters = [variable.value for variable in layer.trainable_variables]
         results = []
-        for call in (layer.call, fused(layer)):
+        for call in (layer.call, as_call(layer, kernel_of(layer))):
             out = call(x)
             results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
     for keras_own, ours in zip(*results, strict=True):
         torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=1e-4)
 
 
-def test_other_layers_have_no_call_of_their_own() -> None:
-    assert fused(keras.layers.Dense(3)) is None
+def test_other_layers_go_through_autograd() -> None:
     last = keras.layers.Conv2D(4, 3, data_format="channels_last")
     last.build((None, 9, 9, 3))
-    assert fused(last) is None
+    assert isinstance(kernel_of(last), Autograd)
+    assert isinstance(kernel_of(keras.layers.Cropping1D(2)), Autograd)
 
 
 def test_batches_of_sequences_are_not_scaled() -> None:

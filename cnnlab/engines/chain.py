@@ -1,0 +1,148 @@
+"""A network as a chain of kernels, and its loss: one pass forward, one back, without autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+
+from cnnlab.engines.kernels import OWN_ARITHMETIC, Gradients, Kernel, kernel_of
+from cnnlab.spec import ExperimentSpec
+
+HALVES = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}
+
+
+class Chain:
+    """The layers of one of the lab's models, each by its kernel.
+
+    Under a mixed precision each parameter is cast once a step, and the gradients once.
+    """
+
+    def __init__(self, model: keras.Model, spec: ExperimentSpec) -> None:
+        self.layers = model.layers[1:]
+        self.kernels = [kernel_of(layer) for layer in self.layers]
+        self.parameters = [p for kernel in self.kernels for p in kernel.weights]
+        half = HALVES.get(spec.precision, torch.float32)
+        # The last layer stays in float32, or the loss loses digits.
+        self.dtypes = [half] * (len(self.kernels) - 1) + [torch.float32]
+        self._full: list[torch.Tensor] = []
+        self._halves: list[torch.Tensor] = []
+        for kernel, dtype in zip(self.kernels, self.dtypes, strict=True):
+            kernel.weights = self._in_arithmetic(kernel, dtype)
+        self._first = next(n for n, kernel in enumerate(self.kernels) if kernel.weights)
+
+    def _in_arithmetic(self, kernel: Kernel, dtype: torch.dtype) -> list[torch.Tensor]:
+        if isinstance(kernel, OWN_ARITHMETIC):
+            return kernel.weights
+        full = [weight.detach() for weight in kernel.weights]
+        if dtype == torch.float32:
+            return full
+        halves = [torch.empty_like(weight, dtype=dtype) for weight in full]
+        self._full += full
+        self._halves += halves
+        return halves
+
+    def cast(self) -> None:
+        """Bring the half precision's copies of the parameters up to date."""
+        if self._halves:
+            torch._foreach_copy_(self._halves, self._full)
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, list[Any]]:
+        """What stands before the softmax, (batch, classes) in float32, and all that was kept."""
+        kept = []
+        for kernel, dtype in zip(self.kernels, self.dtypes, strict=True):
+            x, own = kernel.forward(x.to(dtype), training)
+            kept.append(own)
+        return x, kept
+
+    def backward(self, kept: list[Any], dy: torch.Tensor) -> list[torch.Tensor]:
+        """The gradients of `parameters`, in float32. Lets go of what was kept on the way."""
+        found: list[Gradients] = []
+        gradient: torch.Tensor | None = dy
+        for number in reversed(range(self._first, len(self.kernels))):
+            assert gradient is not None  # only the first one's is not wanted
+            kernel, own = self.kernels[number], kept.pop()
+            gradient, gradients = kernel.backward(
+                own, gradient.to(self.dtypes[number]), wanted=number > self._first
+            )
+            found.append(gradients)
+        gradients = (each for gradients in reversed(found) for each in gradients)
+        return [_like(*pair) for pair in zip(gradients, self.parameters, strict=True)]
+
+    def differentiable(self) -> list[Callable[[torch.Tensor], torch.Tensor]]:
+        """Each layer's kernel on its own, for autograd to go through."""
+        return [
+            as_call(layer, kernel, dtype)
+            for layer, kernel, dtype in zip(self.layers, self.kernels, self.dtypes, strict=True)
+        ]
+
+
+def _like(gradient: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """The gradient as the optimizer's kernels want it: in the parameter's arithmetic and order."""
+    if gradient.dtype == parameter.dtype and gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
+
+
+def as_call(
+    layer: keras.Layer, kernel: Kernel, dtype: torch.dtype = torch.float32
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A layer's kernel for autograd to go through, as it would through the layer."""
+    parameters = [variable.value for variable in layer.trainable_variables]
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = _OneKernel.apply(kernel, x.to(dtype), *parameters)
+        return out
+
+    return call
+
+
+class _OneKernel(torch.autograd.Function):
+    """A kernel as a step of autograd's. The parameters are its own; autograd only hears of them."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: Kernel, x: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        y, ctx.kept = kernel.forward(x, training=True)
+        ctx.kernel = kernel
+        return y.view_as(y)
+
+    @staticmethod
+    def backward(ctx: Any, *dy: torch.Tensor) -> Any:
+        with torch.no_grad():
+            dx, gradients = ctx.kernel.backward(ctx.kept, dy[0], ctx.needs_input_grad[1])
+        return None, dx, *(each.float() for each in gradients)
+
+
+class CrossEntropy:
+    """Categorical cross-entropy of a softmax, with Keras's clipping: where the probability of the
+    right class is at an end of what it clips to, no gradient passes.
+    """
+
+    def __init__(self) -> None:
+        self.low = keras.config.epsilon()
+
+    def forward(
+        self, z: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
+        """The sum of the batch's losses, its hits, and what `backward` wants to have kept.
+
+        Args:
+            z: what stands before the softmax, float32 (batch, classes).
+            y: labels, integers (batch,).
+        """
+        probabilities = torch.softmax(z, -1)
+        labels = y[:, None]
+        right = probabilities.gather(1, labels)
+        clipped = right.clamp(self.low, 1.0 - self.low)
+        hits = (probabilities.argmax(-1) == y).sum()
+        return -clipped.log().sum(), hits, (probabilities, labels, right == clipped)
+
+    @staticmethod
+    def backward(kept: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The gradient of the batch's mean loss by `z`; writes over what was kept."""
+        probabilities, labels, inside = kept
+        batch = len(labels)
+        minus = probabilities.new_full((1, 1), -1.0 / batch).expand(batch, 1)
+        return probabilities.div_(batch).scatter_add_(1, labels, minus).mul_(inside)
