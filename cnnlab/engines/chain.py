@@ -68,8 +68,8 @@ class Chain:
                 own, gradient.to(self.dtypes[number]), wanted=number > self._first
             )
             found.append(gradients)
-        gradients = (each for gradients in reversed(found) for each in gradients)
-        return [_like(*pair) for pair in zip(gradients, self.parameters, strict=True)]
+        in_order = (gradient for gradients in reversed(found) for gradient in gradients)
+        return [_like(*pair) for pair in zip(in_order, self.parameters, strict=True)]
 
     def differentiable(self) -> list[Callable[[torch.Tensor], torch.Tensor]]:
         """Each layer's kernel on its own, for autograd to go through."""

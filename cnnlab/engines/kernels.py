@@ -17,7 +17,8 @@ import keras
 import torch
 
 from cnnlab.engines.job import called
-from cnnlab.engines.recurrent import recurrent_call
+from cnnlab.engines.products import product
+from cnnlab.engines.recurrent import CpuGru, CpuSimple, recurrent_call
 
 aten = torch.ops.aten
 Gradients = tuple[torch.Tensor, ...]
@@ -40,25 +41,6 @@ class Kernel(Protocol):
     ) -> tuple[torch.Tensor | None, Gradients]:
         """The gradients of the input, if it is wanted, and of the weights, from the output's."""
         ...
-
-
-# From here on oneDNN's product is the faster one where a processor is not Intel's, to which MKL
-# shows its slower side: twice as fast in float32 on an EPYC with AVX-512. Elsewhere they are even.
-_LARGE_PRODUCT = 4e6
-_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-
-
-def product(
-    a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor | None = None, relu: bool = False
-) -> torch.Tensor:
-    """`relu(a @ b + bias)` of matrices (n, k) and (k, m)."""
-    flops = 2 * a.shape[0] * a.shape[1] * b.shape[1]
-    if _ONEDNN and a.dtype == torch.float32 and a.device.type == "cpu" and flops > _LARGE_PRODUCT:
-        after = "relu" if relu else "none"
-        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, after, [], "")
-        return out
-    out = torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
-    return torch.relu_(out) if relu else out
 
 
 class _Activation:
@@ -277,13 +259,10 @@ class _BatchNorm:
 
     def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
         if not training:
-            moving = self.moving
-            return torch.native_batch_norm(x, *self.weights, *moving, False, 0.0, self.epsilon)[
-                0
-            ], None
-        y, mean, scale = torch.native_batch_norm(
-            x, *self.weights, None, None, True, 0.0, self.epsilon
-        )
+            settings = *self.weights, *self.moving, False, 0.0, self.epsilon
+            return aten.native_batch_norm(x, *settings)[0], None
+        settings = *self.weights, None, None, True, 0.0, self.epsilon
+        y, mean, scale = aten.native_batch_norm(x, *settings)
         variance = scale.pow(-2).sub_(self.epsilon)
         self.moving[0].lerp_(mean, self.rest)
         self.moving[1].lerp_(variance, self.rest)
@@ -350,6 +329,12 @@ def _conv(layer: keras.layers.Conv2D) -> Kernel:
     return _Conv(layer)
 
 
+def _recurrent(layer: Any, on_cpu: Callable[[Any], Kernel] | None) -> Kernel:
+    if on_cpu is not None and layer.cell.kernel.value.device.type == "cpu":
+        return on_cpu(layer)
+    return Autograd(layer, recurrent_call(layer))
+
+
 _KERNELS: dict[type, Callable[[Any], Kernel]] = {
     keras.layers.Activation: _ActivationLayer,
     keras.layers.BatchNormalization: _BatchNorm,
@@ -360,7 +345,7 @@ _KERNELS: dict[type, Callable[[Any], Kernel]] = {
     keras.layers.GlobalAveragePooling2D: _GlobalAverage,
     keras.layers.MaxPooling2D: _MaxPooling,
     keras.layers.Reshape: _Reshape,
-    keras.layers.GRU: lambda layer: Autograd(layer, recurrent_call(layer)),
-    keras.layers.LSTM: lambda layer: Autograd(layer, recurrent_call(layer)),
-    keras.layers.SimpleRNN: lambda layer: Autograd(layer, recurrent_call(layer)),
+    keras.layers.GRU: lambda layer: _recurrent(layer, CpuGru),
+    keras.layers.LSTM: lambda layer: _recurrent(layer, None),
+    keras.layers.SimpleRNN: lambda layer: _recurrent(layer, CpuSimple),
 }

@@ -154,7 +154,7 @@ def _adam(
     state = _state(optimizer, "momentum", parameters), _state(optimizer, "velocity", parameters)
     device = parameters[0].device
     steps = [torch.full((), 1e9, device=device) for _ in parameters]
-    settings = {
+    settings: dict[str, Any] = {
         "beta1": optimizer.beta_1,
         "beta2": optimizer.beta_2,
         "eps": optimizer.epsilon,
@@ -183,7 +183,7 @@ def _sgd(
     parameters: list[torch.Tensor],
     skipped: torch.Tensor | None,
 ) -> Rule:
-    settings = {
+    settings: dict[str, Any] = {
         "weight_decay": 0.0,
         "momentum": 0.0,
         "dampening": 0.0,
