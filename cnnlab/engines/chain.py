@@ -22,11 +22,11 @@ class Chain:
 
     def __init__(self, model: keras.Model, spec: ExperimentSpec) -> None:
         self.layers = model.layers[1:]
-        self.kernels = [kernel_of(layer) for layer in self.layers]
-        self.parameters = [p for kernel in self.kernels for p in kernel.weights]
         half = HALVES.get(spec.precision, torch.float32)
         # The last layer stays in float32, or the loss loses digits.
-        self.dtypes = [half] * (len(self.kernels) - 1) + [torch.float32]
+        self.dtypes = [half] * (len(self.layers) - 1) + [torch.float32]
+        self.kernels = [kernel_of(*pair) for pair in zip(self.layers, self.dtypes, strict=True)]
+        self.parameters = [p for kernel in self.kernels for p in kernel.weights]
         self._full: list[torch.Tensor] = []
         self._halves: list[torch.Tensor] = []
         for kernel, dtype in zip(self.kernels, self.dtypes, strict=True):

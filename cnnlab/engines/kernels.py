@@ -18,7 +18,8 @@ import torch
 
 from cnnlab.engines.job import called
 from cnnlab.engines.products import product
-from cnnlab.engines.recurrent import CpuGru, CpuSimple, recurrent_call
+from cnnlab.engines.recurrent import recurrent_call
+from cnnlab.engines.unrolled import CpuGru, CpuSimple
 
 aten = torch.ops.aten
 Gradients = tuple[torch.Tensor, ...]
@@ -313,39 +314,52 @@ OWN_ARITHMETIC = (Autograd, _BatchNorm)
 """Their weights stay in float32 under a mixed precision: they cast, or compute, by themselves."""
 
 
-def kernel_of(layer: keras.Layer) -> Kernel:
-    """The kernel of a layer as `cnnlab.models` builds it, already with its weights."""
+def kernel_of(layer: keras.Layer, dtype: torch.dtype = torch.float32) -> Kernel:
+    """The kernel of a layer as `cnnlab.models` builds it, for an arithmetic; it has its weights."""
     known = _KERNELS.get(type(layer))
     places = [variable.value.device.type for variable in layer.variables]
     if known is None or not set(places) <= set(DEVICES):
         return Autograd(layer)
-    return known(layer)
+    return known(layer, dtype)
 
 
-def _conv(layer: keras.layers.Conv2D) -> Kernel:
+def _conv(layer: keras.layers.Conv2D, _: torch.dtype) -> Kernel:
     uneven = layer.padding == "same" and any(size % 2 == 0 for size in layer.kernel_size)
     if uneven or layer.data_format != "channels_first":
         return Autograd(layer)  # padded on one side more, or turned around before and after
     return _Conv(layer)
 
 
-def _recurrent(layer: Any, on_cpu: Callable[[Any], Kernel] | None) -> Kernel:
-    if on_cpu is not None and layer.cell.kernel.value.device.type == "cpu":
+def _recurrent(layer: Any, dtype: torch.dtype) -> Kernel:
+    on_cpu = _ON_CPU.get(type(layer))
+    here = layer.cell.kernel.value.device.type == "cpu"
+    if on_cpu is not None and here and dtype == torch.float32:
         return on_cpu(layer)
     return Autograd(layer, recurrent_call(layer))
 
 
-_KERNELS: dict[type, Callable[[Any], Kernel]] = {
-    keras.layers.Activation: _ActivationLayer,
-    keras.layers.BatchNormalization: _BatchNorm,
+_ON_CPU: dict[type, Callable[[Any], Kernel]] = {
+    keras.layers.GRU: CpuGru,
+    keras.layers.SimpleRNN: CpuSimple,
+}
+
+
+def _any(kernel: Callable[[Any], Kernel]) -> Callable[[Any, torch.dtype], Kernel]:
+    """A kernel for every arithmetic."""
+    return lambda layer, dtype: kernel(layer)
+
+
+_KERNELS: dict[type, Callable[[Any, torch.dtype], Kernel]] = {
+    keras.layers.Activation: _any(_ActivationLayer),
+    keras.layers.BatchNormalization: _any(_BatchNorm),
     keras.layers.Conv2D: _conv,
-    keras.layers.Dense: _Dense,
-    keras.layers.Dropout: _Dropout,
-    keras.layers.Flatten: _Flatten,
-    keras.layers.GlobalAveragePooling2D: _GlobalAverage,
-    keras.layers.MaxPooling2D: _MaxPooling,
-    keras.layers.Reshape: _Reshape,
-    keras.layers.GRU: lambda layer: _recurrent(layer, CpuGru),
-    keras.layers.LSTM: lambda layer: _recurrent(layer, None),
-    keras.layers.SimpleRNN: lambda layer: _recurrent(layer, CpuSimple),
+    keras.layers.Dense: _any(_Dense),
+    keras.layers.Dropout: _any(_Dropout),
+    keras.layers.Flatten: _any(_Flatten),
+    keras.layers.GlobalAveragePooling2D: _any(_GlobalAverage),
+    keras.layers.MaxPooling2D: _any(_MaxPooling),
+    keras.layers.Reshape: _any(_Reshape),
+    keras.layers.GRU: _recurrent,
+    keras.layers.LSTM: _recurrent,
+    keras.layers.SimpleRNN: _recurrent,
 }

@@ -13,9 +13,9 @@ _ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_l
 def product(
     a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor | None = None, relu: bool = False
 ) -> torch.Tensor:
-    """`relu(a @ b + bias)` of matrices (n, k) and (k, m)."""
-    flops = 2 * a.shape[0] * a.shape[1] * b.shape[1]
-    if _ONEDNN and a.dtype == torch.float32 and a.device.type == "cpu" and flops > _LARGE_PRODUCT:
+    """`relu(a @ b + bias)` of matrices (n, k) and (k, m), each whole in memory, turned or not."""
+    large = 2 * a.shape[0] * a.shape[1] * b.shape[1] > _LARGE_PRODUCT
+    if large and _ONEDNN and a.dtype == torch.float32 and a.device.type == "cpu":
         after = "relu" if relu else "none"
         out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, after, [], "")
         return out
