@@ -146,7 +146,7 @@ class Rounds:
         """What became of them, in a sentence."""
         return (
             f"{self.left_out} of {self.left_out + len(self.kept)} rounds were left out, because "
-            f"other processes took up to {self.most_taken:.0%} of a core."
+            f"up to {self.most_taken:.0%} of a core was taken from them."
         )
 
 

@@ -4,7 +4,8 @@ Two things are read before and after. How long our threads stood ready to run an
 run-queue delay in Linux's `schedstat`), and how much processor time the machine spent on others. A
 core was taken from us for no longer than the smaller of the two: threads of ours that wait for each
 other are nobody's disturbance, nor is a neighbour on cores that we do not use. Time that a
-hypervisor gave to other guests comes on top.
+hypervisor gave to other guests, that a used-up quota held us up or that heat slowed a core comes on
+top.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+
+from cnnlab.devices.waits import heat_seconds, quota_seconds
 
 Watch = Callable[[], Callable[[], float]]
 """Begins to watch; what it returns ends that, and gives the share of the time that was taken."""
@@ -42,6 +45,8 @@ class Reading(NamedTuple):
     busy: float
     """Processor time of all that runs on the machine."""
     stolen: float
+    held: float
+    """By a quota that was used up, and by heat."""
     own: float
     """Processor time of this process and of all that it started, ended or not."""
     threads: dict[Thread, tuple[float, float]]
@@ -57,6 +62,7 @@ def read() -> Reading:
         clock=time.perf_counter(),
         busy=sum(getattr(times, kind, 0.0) for kind in kinds),
         stolen=getattr(times, "steal", 0.0),
+        held=(quota_seconds() or 0.0) + (heat_seconds() or 0.0),
         own=sum(map(_used, ours)),
         threads={key: value for process in ours for key, value in _threads(process.pid)},
     )
@@ -92,7 +98,8 @@ def share_taken(before: Reading, after: Reading, cores: int) -> float:
     )
     if seen < SEEN_SHARE * own:
         waited = others * min(own / passed / cores, 1.0)
-    return (min(waited, others) + after.stolen - before.stolen) / passed
+    besides = after.stolen - before.stolen + after.held - before.held
+    return (min(waited, others) + besides) / passed
 
 
 def watch() -> Callable[[], float]:

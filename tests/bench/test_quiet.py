@@ -12,8 +12,8 @@ from bench import measure, quiet
 from bench.quiet import Reading, share_taken
 
 
-def reading(clock=0.0, busy=0.0, stolen=0.0, own=0.0, threads=None):
-    return Reading(clock, busy, stolen, own, threads or {})
+def reading(clock=0.0, busy=0.0, stolen=0.0, held=0.0, own=0.0, threads=None):
+    return Reading(clock, busy, stolen, held, own, threads or {})
 
 
 def thread(ran=0.0, waited=0.0):
@@ -49,6 +49,11 @@ def test_where_our_threads_were_not_seen_others_are_taken_to_be_everywhere():
 def test_what_a_hypervisor_gave_to_other_guests_comes_on_top():
     after = reading(1.0, busy=1.0, stolen=0.2, own=1.0, threads=thread(1.0, 0.0))
     assert share_taken(reading(threads=thread()), after, cores=2) == pytest.approx(0.2)
+
+
+def test_so_does_what_a_quota_or_heat_held_us_up():
+    after = reading(1.0, busy=1.0, held=0.3, own=1.0, threads=thread(1.0, 0.0))
+    assert share_taken(reading(threads=thread()), after, cores=2) == pytest.approx(0.3)
 
 
 def test_of_a_moment_nothing_is_said():
