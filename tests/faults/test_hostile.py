@@ -36,7 +36,7 @@ from cnnlab.report.cards import read, to_json
 from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
 from cnnlab.spec import PRESETS, LabError, Problem, RunCard, SpecError, parse_spec
-from tests.datasets.test_datasets import as_tar, as_zip, cifar100_files, npz, picture, two_classes
+from tests.datasets.examples import as_tar, as_zip, cifar100_files, npz, picture, two_classes
 from tests.example_runs import CARD, add_run
 from tests.quiet_lab import page
 
