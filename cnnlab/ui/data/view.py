@@ -167,7 +167,7 @@ def own_data() -> None:
         "- a folder with a folder for each class, holding its pictures (`cats/1.jpg`, "
         "`dogs/2.png`, …); folders `train` and `test` on top are understood\n"
         "- the same as an archive: `.zip`, `.tar`, `.tar.gz`, `.tar.xz`, `.tar.bz2`\n"
-        "- a `.npz` file with the arrays `x_train` and `y_train`, as Keras has them\n"
+        "- a `.npz` file with the arrays `x_train` and `y_train`, or as MedMNIST has them\n"
         "- a `.csv` file of values over time, one row for each time, in order: windows of its rows "
         "become sequences, and what is learnt is whether the first column falls, stays or rises "
         "behind each. `prices.csv?time=date&values=close,volume&window=64&horizon=5` on the "
