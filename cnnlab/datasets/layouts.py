@@ -8,7 +8,7 @@ folder on top is the class, classes are numbered by name, and deeper folders bel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def layout_of(path: Path, names: Sequence[str]) -> Layout:
         raise _outside(path, found, outside)
     classes = {name: above[0] for name, above in train.items()}
     _check_classes(path, Counter(classes.values()))
-    test, unknown = _held_out(found)
+    test, unknown = _held_out(found, set(classes.values()))
     return Layout(classes, test, (*found.left_out, *unknown), _said(found, len(classes)))
 
 
@@ -102,12 +102,12 @@ def _check_classes(path: Path, counts: Counter[str]) -> None:
             )
 
 
-def _held_out(found: Divided) -> tuple[dict[str, str], tuple[LeftOut, ...]]:
+def _held_out(found: Divided, learnt: Container[str]) -> tuple[dict[str, str], tuple[LeftOut, ...]]:
     """The classes of the test part, and what of it has none."""
     test = _below_common_top(found.test)
-    classes = {name: above[0] for name, above in test.items() if above}
-    unknown: Iterable[str] = sorted(name for name, above in test.items() if not above)
-    return classes, left_out(list(unknown), "in the test part, without a class")
+    classes = {name: above[0] for name, above in test.items() if above and above[0] in learnt}
+    unknown = sorted(set(test) - set(classes))
+    return classes, left_out(unknown, "in the test part, without a class that is learnt")
 
 
 def _said(found: Divided, pictures: int) -> str:

@@ -40,7 +40,12 @@ _ALONE = {
 }
 _WORD = {"train": re.compile(_TRAIN), "test": re.compile(_TEST)}
 _FILLING = re.compile(rf"{_FILLER}*+")
+_ONLY_TEST = re.compile(
+    rf"{_FILLER}*+(?:test(?:ing|s)?|val(?:id|idation|s)?|eval(?:uation)?|holdout){_FILLER}*+"
+)
+"""What no class is called, even where nothing beside it is called `train`."""
 PARTS: tuple[Part, ...] = ("train", "test")
+HOLDS_AGAIN = "holds the classes once more"
 NAME_SIGNS = 100
 """A longer name is no part's."""
 
@@ -98,12 +103,15 @@ def divide(names: Iterable[str]) -> Divided:
     while waiting:
         folder, part, above = waiting.pop()
         parts = _parts(folder)
-        others = sorted(set(folder.folders) - set(parts)) if parts else _copies(folder)
-        why = "beside the parts that were found" if parts else "holds the classes once more"
+        whole = any(here == "train" for here, _ in parts.values()) or len(parts) == len(
+            folder.folders
+        )
+        others = sorted(set(folder.folders) - set(parts)) if parts and whole else _copies(folder)
+        why = "beside the parts that were found" if whole and parts else HOLDS_AGAIN
         for other in others:
             below = len(folder.folders[other].names_below())
             found.left_out += (LeftOut(what="/".join([*above, other]), why=why, count=below),)
-        if parts:
+        if parts and whole:
             found.stray += folder.pictures
         else:
             target = found.test if part == "test" else found.train
@@ -147,12 +155,24 @@ def _parts(folder: _Folder) -> dict[str, tuple[Part, str]]:
     whole = {rest: of for rest, of in by_rest.items() if {"train", "test"} <= set(of.values())}
     if not whole and len(plain := by_rest.get("", {})) == len(folder.folders) > 1:
         whole = {"": plain} if "test" in plain.values() else {}  # test and val, without train
+    if not whole:
+        whole = {"": _held_out_alone(folder)}
     several = len(whole) > 1
     return {
         name: (part, rest if several else "")
         for rest, of in whole.items()
         for name, part in of.items()
     }
+
+
+def _held_out_alone(folder: _Folder) -> dict[str, Part]:
+    """Folders such as `test` that lie among the classes themselves."""
+    found = {name for name in folder.folders if _ONLY_TEST.fullmatch(_together(name))}
+    return dict.fromkeys(found, "test") if len(folder.folders) - len(found) >= 2 else {}
+
+
+def _together(name: str) -> str:
+    return "".join(re.findall(r"[^\W\d_]+", name[:NAME_SIGNS].lower()))
 
 
 def _copies(folder: _Folder) -> list[str]:

@@ -79,7 +79,8 @@ def plan(path: Path, progress: Progress) -> Plan:
     """
     survey = _survey(path, progress)
     if not survey.looks:
-        raise LabError(f"{path.name} holds no pictures ({', '.join(FORMATS)}).")
+        held = f"; it holds {some(sorted(survey.others))}" if survey.others else ""
+        raise LabError(f"{path.name} holds no pictures ({', '.join(FORMATS)}){held}.")
     layout = layouts.layout_of(path, list(survey.looks))
     names = sorted(layout.train)
     looks = {name: survey.looks[name] for name in names}

@@ -124,7 +124,7 @@ def test_a_test_part_without_classes_is_counted_as_left_out(tmp_path: Path) -> N
     assert told.classes == {"cats": 4, "dogs": 4}
     assert told.test_classes is None
     assert [(item.count, item.why) for item in told.left_out] == [
-        (5, "in the test part, without a class")
+        (5, "in the test part, without a class that is learnt")
     ]
 
 
@@ -163,3 +163,32 @@ def test_pictures_with_their_masks_are_no_two_classes(tmp_path: Path) -> None:
 def test_names_of_any_depth_and_length_are_sorted_in_no_time() -> None:
     names = ["/".join(["a"] * 5000) + "/x.jpg", "dataset" * 30 + "/x.jpg", "x.jpg"]
     assert len(divide(names).train) == 3
+
+
+@pytest.mark.parametrize("test", ["test", "Validation", "val_images"])
+def test_a_test_folder_among_the_classes_is_none_of_them(tmp_path: Path, test: str) -> None:
+    files = of_classes("pets/", 4) | flat(f"pets/{test}/", 5)
+    told = understood(as_zip(tmp_path / "a.zip", files))
+    assert told.classes == {"cats": 4, "dogs": 4}
+    assert [item.count for item in told.left_out] == [5]
+
+
+def test_what_lies_beside_the_parts_and_test_pictures_of_no_class_are_left_out(
+    tmp_path: Path,
+) -> None:
+    files = of_classes("f/Training/", 4, ("Apple", "Pear")) | of_classes("f/Test/", 2, ("Apple",))
+    files |= flat("f/test-multiple_fruits/", 3) | flat("f/papers/", 2)
+    told = understood(as_zip(tmp_path / "a.zip", files))
+    assert told.classes == {"Apple": 4, "Pear": 4}
+    assert told.test_classes == {"Apple": 2}
+    assert sorted((item.what, item.count) for item in told.left_out) == [
+        ("f/papers", 2),
+        ("f/test-multiple_fruits", 3),
+    ]
+
+
+def test_a_test_part_of_one_folder_has_no_class_of_its_own(tmp_path: Path) -> None:
+    files = of_classes("train/", 4) | flat("val/images/", 3)
+    told = understood(as_zip(tmp_path / "a.zip", files))
+    assert (told.classes, told.test_classes) == ({"cats": 4, "dogs": 4}, None)
+    assert [item.count for item in told.left_out] == [3]
