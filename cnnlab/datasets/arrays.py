@@ -23,8 +23,10 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from cnnlab.datasets import archives
+from cnnlab.datasets.mixing import warnings_of
 from cnnlab.datasets.store import Plan, Progress
 from cnnlab.datasets.understanding import counted, left_out, told, value_range
+from cnnlab.datasets.windows import SPLIT
 from cnnlab.spec import LabError, Understood
 
 CLASSES = 65_536
@@ -54,7 +56,7 @@ class _Scale(NamedTuple):
     """How pixels become 0 to 255."""
 
     factor: float
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def npz(path: Path, progress: Progress) -> Plan:
@@ -82,12 +84,13 @@ def npz(path: Path, progress: Progress) -> Plan:
     _check_classes(path, names.labels, occurring)
     class_names = tuple(str(number) for number in occurring.tolist())
     scale = _scale(path, names.pictures, images)
+    notes = (*scale.notes, *warnings_of(labels, class_names, SPLIT))
     return Plan(
         images.shape,
         labels.astype(np.int32),
         class_names,
         partial(_fill, images, scale.factor, progress),
-        lambda: _understood(names, images, counted(labels, class_names), held_out, scale),
+        lambda: _understood(names, images, counted(labels, class_names), held_out, notes),
     )
 
 
@@ -121,7 +124,7 @@ def _understood(
     images: np.ndarray,
     classes: dict[str, int],
     held_out: np.ndarray | None,
-    scale: _Scale,
+    notes: tuple[str, ...],
 ) -> Understood:
     test = None
     if held_out is not None and held_out.dtype.kind in "iu" and held_out.size == len(held_out):
@@ -133,7 +136,7 @@ def _understood(
         left_out=left_out(names.others, "not part of the training part"),
         value_range=value_range(images),
         split=f"{names.pictures} with {names.labels}: {len(images):,} pictures",
-        notes=(scale.note,) if scale.note else (),
+        notes=notes,
     )
 
 
@@ -211,7 +214,7 @@ def _scale(path: Path, name: str, images: np.ndarray) -> _Scale:
         if -beyond <= low and darkest < high <= top + beyond:
             inside = low >= 0 and high <= top
             note = f"Values from {low:g} to {high:g} are clipped to the range from 0 to {top:g}."
-            return _Scale(255.0 / top, "" if inside else note)
+            return _Scale(255.0 / top, () if inside else (note,))
     raise LabError(
         f"{name} of {path.name} goes from {low:g} to {high:g}; "
         "floating-point pixels must be finite, from 0 to 1 or from 0 to 255: scale them so, or "

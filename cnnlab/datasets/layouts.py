@@ -73,13 +73,11 @@ def _below_common_top(parts: dict[str, list[str]]) -> dict[str, list[str]]:
 
 def _outside(path: Path, found: Divided, names: Sequence[str]) -> LabError:
     flat = found.folders["train"] and set(names) == set(found.train)
-    where = f"the training part ({', '.join(found.folders['train'])}) " if flat else ""
-    count = f"{len(names):,} pictures of {where}" if len(names) > 1 else "the picture "
-    lie = "lie" if len(names) > 1 else "lies"
-    shown = some([repr(name) for name in names])
+    where = f" of the training part ({', '.join(found.folders['train'])})" if flat else ""
+    count = f"{len(names):,} pictures" if len(names) > 1 else "a picture"
     return LabError(
-        f"{path.name} holds {count.rstrip()} that {lie} outside any class folder, "
-        f"{shown}: {LAYOUT}."
+        f"{path.name} holds {count}{where} outside any class folder, "
+        f"{some([repr(name) for name in names])}: {LAYOUT}."
     )
 
 
@@ -114,4 +112,4 @@ def _said(found: Divided, pictures: int) -> str:
     train, test = (", ".join(found.folders[part]) for part in ("train", "test"))
     if not found.folders["train"]:
         return f"all {pictures:,} pictures" + (f" but those in {test}" if test else "")
-    return f"{train}: {pictures:,} pictures; {test} is not trained on"
+    return f"{train}: {pictures:,} pictures; not trained on: {test}"

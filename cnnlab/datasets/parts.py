@@ -99,7 +99,8 @@ class Divided:
 def divide(names: Iterable[str]) -> Divided:
     """Tell the parts of a data set from its classes by the names of its pictures."""
     found = Divided()
-    waiting: list[tuple[_Folder, Part | None, list[str]]] = [(_tree(names), None, [])]
+    top, prefix = _below_what_holds_all(_tree(names))
+    waiting: list[tuple[_Folder, Part | None, list[str]]] = [(top, None, [])]
     while waiting:
         folder, part, above = waiting.pop()
         parts = _parts(folder)
@@ -110,7 +111,9 @@ def divide(names: Iterable[str]) -> Divided:
         why = "beside the parts that were found" if whole and parts else HOLDS_AGAIN
         for other in others:
             below = len(folder.folders[other].names_below())
-            found.left_out += (LeftOut(what="/".join([*above, other]), why=why, count=below),)
+            found.left_out += (
+                LeftOut(what="/".join([*prefix, *above, other]), why=why, count=below),
+            )
         if parts and whole:
             found.stray += folder.pictures
         else:
@@ -125,6 +128,18 @@ def divide(names: Iterable[str]) -> Divided:
             elif name not in others:
                 waiting.append((child, part, [*above, name]))
     return found
+
+
+def _below_what_holds_all(top: _Folder) -> tuple[_Folder, list[str]]:
+    """The first folder that holds several things, or nothing but pictures, and those above it."""
+    prefix: list[str] = []
+    while not top.pictures and len(top.folders) == 1:
+        [(name, child)] = top.folders.items()
+        if not child.folders:
+            break
+        top = child
+        prefix.append(name)
+    return top, prefix
 
 
 def _note(found: Divided, part: Part, name: str) -> None:

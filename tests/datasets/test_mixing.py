@@ -54,6 +54,9 @@ def test_sorted_data_are_warned_of_and_mixed_ones_are_not(tmp_path: Path) -> Non
     assert datasets.warnings_for(spec) == ()  # not read yet: nothing is known
     datasets.fetch(name)
     [said] = datasets.warnings_for(spec)
+    told = datasets.info(name).understood
+    assert told is not None
+    assert told.notes == (said,)
     assert said.startswith("60 of the 60 examples to validate on are of classes that have none")
     assert "(17, 18, 19)" in said
     assert "split=stratified" in said
