@@ -58,10 +58,13 @@ def cards(home: Path) -> list[RunCard]:
     return [history.card(add_run(history, name=f"{d.used} run", device=d)) for d in (CPU, CARD)]
 
 
-def test_a_run_that_was_resumed_says_nothing_of_how_long_it_took(cards: list[RunCard]) -> None:
-    parts = cards[0].model_copy(update={"timing": cards[0].timing.in_parts((2,))})
-    assert " in " in outcome(cards[0])
-    assert outcome(parts).endswith("epochs.")
+def test_a_run_that_was_resumed_says_how_long_it_was_trained_where_that_is_known(
+    cards: list[RunCard],
+) -> None:
+    parts = cards[0].timing.in_parts((2,))
+    assert outcome(cards[0].model_copy(update={"timing": parts})).endswith(" in 4.04 s.")
+    unknown = parts.model_copy(update={"fit_seconds": None})
+    assert outcome(cards[0].model_copy(update={"timing": unknown})).endswith("epochs.")
 
 
 def disturbed(card: RunCard, mark: str) -> RunCard:
