@@ -12,6 +12,7 @@ from cnnlab.analysis.crossover import (
     times_frame,
 )
 from cnnlab.analysis.differing import agreements, differences, facts_of, flatten
+from cnnlab.analysis.front import Repeats, front_frame, repeats, said
 from cnnlab.analysis.grades import Grade, Thing, grade_of, worth
 from cnnlab.analysis.networks import Match, differ, drawn_frame, layers_frame, matched
 from cnnlab.analysis.outcomes import (
@@ -82,6 +83,7 @@ __all__ = [
     "Point",
     "Progress",
     "Ranking",
+    "Repeats",
     "Series",
     "Side",
     "Speed",
@@ -109,6 +111,7 @@ __all__ = [
     "eta_seconds",
     "facts_of",
     "flatten",
+    "front_frame",
     "grade_of",
     "history_frame",
     "hover_frame",
@@ -129,7 +132,9 @@ __all__ = [
     "rank",
     "ratio_frame",
     "reached_by_all",
+    "repeats",
     "results",
+    "said",
     "same_work",
     "seconds_to",
     "sentence",

@@ -29,6 +29,7 @@ from cnnlab.charts.dress import (
     spec_of,
     with_data,
 )
+from cnnlab.charts.front import PICKED, front_spec
 from cnnlab.charts.grid import SELECTED, ratio_spec, times_spec
 from cnnlab.charts.ladder import rungs_spec, waterfall_spec
 from cnnlab.charts.networks import networks_spec
@@ -58,6 +59,7 @@ __all__ = [
     "KEEP_ZOOM",
     "MEASURES",
     "NAMED_RUNS",
+    "PICKED",
     "REFERENCE",
     "REFERENCES",
     "ROOFS",
@@ -70,6 +72,7 @@ __all__ = [
     "alt_text",
     "comparison_spec",
     "curve_spec",
+    "front_spec",
     "gap_spec",
     "ledger_spec",
     "memory_spec",

@@ -25,6 +25,8 @@ ALT_TEXT = {
     "with the gap between them shaded.",
     "race_pairs": "Points for how many times as fast each lane was in each pair, with a bar "
     "for the spread of them all, and a band within which nobody is ahead.",
+    "front": "Points for the validation accuracy of each run over the time it took, those that "
+    "nothing beats in both joined by a line.",
     "networks": "Two networks as blocks, one above the other, with what both have at a place in "
     "one column, and the blocks in which they differ marked. The table below has the figures.",
     "waterfall": "Waterfall of a ladder of changes: by how many times each one made training "

@@ -45,6 +45,7 @@ LINES = analysis.line_frame(
 )
 RUNGS = [run(str(place), seconds, 0.4) for place, seconds in enumerate((40.0, 50.0, 10.0))]
 LADDER = ladder.frame(RUNGS, ladder.climb(RUNGS)).assign(change=["start", "a", "b"])
+FRONT = analysis.front_frame(analysis.repeats(list(TWELVE.values()), list(TWELVE)))
 NETWORKS = analysis.drawn_frame(analysis.matched(TWELVE["base"], TWELVE["slim"]), ("base", "slim"))
 GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
 PAIRS = pairs_frame(lanes(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0])))
@@ -73,6 +74,7 @@ CHARTS = {
     "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
     "race_pairs": (lambda: charts.pairs_spec("A", 1, 0.03), PAIRS),
+    "front": (charts.front_spec, FRONT),
     "networks": (charts.networks_spec, NETWORKS),
     "waterfall": (lambda: charts.waterfall_spec(3), LADDER),
     "rungs": (lambda: charts.rungs_spec(3), LADDER),
@@ -80,7 +82,7 @@ CHARTS = {
 ZOOMED = [
     name
     for name in CHARTS
-    if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks")
+    if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks", "front")
 ]
 every_chart = pytest.mark.parametrize("name", list(CHARTS))
 

@@ -16,7 +16,7 @@ from cnnlab.spec import RunCard, label
 from cnnlab.ui import live, tables
 from cnnlab.ui.compare import charts as compare_charts
 from cnnlab.ui.compare import files as compare_files
-from cnnlab.ui.compare import ladder, networks
+from cnnlab.ui.compare import front, ladder, networks
 from cnnlab.ui.compare import speed as compare_speed
 from cnnlab.ui.lab import history
 from cnnlab.ui.run import details
@@ -67,6 +67,7 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
         networks.show((cards[0], cards[1]), (names[0], names[1]))
     with st.container():
         compare_charts.curves(cards, names)
+    front.show(cards, names)
     with st.container():
         _results(cards, names, [run.origin for run in runs])
     with st.container():

@@ -192,6 +192,15 @@ def test_a_history_of_one_kind_of_device_has_no_pairs(history: History) -> None:
     assert not any("Every pair" in item.label for item in page("compare").expander)
 
 
+# --- accuracy against time ------------------------------------------------------------------
+
+
+def test_several_runs_are_drawn_by_accuracy_and_time_and_two_are_not(history: History) -> None:
+    runs = [add_run(history, name=name, epochs=epochs) for epochs, name in enumerate("ABC", 2)]
+    assert any("accuracy of each run over the time" in text for text in charts(compare(*runs)))
+    assert "Accuracy against time" not in said(compare(*runs[:2]), "subheader")
+
+
 # --- the networks ---------------------------------------------------------------------------
 
 
@@ -396,7 +405,7 @@ def test_two_hundred_runs_are_compared_at_once(history: History) -> None:
     ]
     app = compare(*runs)
     assert len(results(app)) == 200
-    assert len(charts(app)) == 3  # no ledger of 200 bars
+    assert len(charts(app)) == 4  # no ledger of 200 bars
     assert "200 runs are too many for a legend" in said(app, "caption")
 
 
