@@ -6,17 +6,15 @@ import threading
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from rich.progress import Progress
 from rich.table import Table
 
 from cnnlab import analysis, ladder, words
-from cnnlab.commands.shared import err, open_to_time, stop_on_signal
+from cnnlab.commands.driving import POLL_SECONDS, train_all
+from cnnlab.commands.shared import open_to_time, stop_on_signal
 from cnnlab.devices import Hardware, worker_environment
-from cnnlab.history import History
 from cnnlab.runner import Lab
 from cnnlab.spec import ExperimentSpec, GpuOff, LabError, RunCard
 
-POLL_SECONDS = 0.2
 HELLO_SECONDS = 120.0
 SESSION = "ladder"
 
@@ -34,7 +32,8 @@ def climb(cards: Sequence[RunCard]) -> list[RunCard]:
         lab = Lab(history, {way: worker_environment(way) for way in ways})
         try:
             specs = ladder.between(*cards) if cards else _example(lab, stop)
-            return _train(lab, history, specs, stop)
+            named = list(zip(ladder.names(specs), specs, strict=True))
+            return train_all(lab, history, named, SESSION, stop)
         finally:
             lab.close()
 
@@ -49,30 +48,6 @@ def _example(lab: Lab, stop: threading.Event) -> list[ExperimentSpec]:
     here = Hardware.model_validate(found)
     keys = [card.key for card in here.accelerators]
     return ladder.example(keys, here.cpu.instruction_sets)
-
-
-def _train(
-    lab: Lab, history: History, specs: Sequence[ExperimentSpec], stop: threading.Event
-) -> list[RunCard]:
-    names = ladder.names(specs)
-    runs = [
-        lab.submit(spec, name=name, session=SESSION)
-        for spec, name in zip(specs, names, strict=True)
-    ]
-    with Progress(console=err) as bar:
-        tasks = {
-            run_id: bar.add_task(f"{run_id} {name}", total=ladder.EPOCHS)
-            for run_id, name in zip(runs, names, strict=True)
-        }
-        idle = False
-        while not idle:
-            idle = lab.wait_idle(POLL_SECONDS)
-            for run_id in runs:
-                if live := lab.live(run_id):
-                    bar.update(tasks[run_id], completed=len(live.epochs))
-                if stop.is_set():
-                    lab.stop(run_id)
-    return [history.card(run_id, steps=False) for run_id in runs]
 
 
 def table(cards: Sequence[RunCard], found: ladder.Ladder) -> Table:

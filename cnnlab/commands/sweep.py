@@ -20,6 +20,7 @@ from rich.table import Table
 from cnnlab import datasets, devices, models, words
 from cnnlab import sweep as sweeps
 from cnnlab.analysis import cost
+from cnnlab.commands import trained_sweep
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
     INTERRUPTED,
@@ -57,6 +58,13 @@ BUDGET_SECONDS = 60.0
     type=float,
     help="Seconds it takes; time that steady cells leave over repeats the others.  [default: 60]",
 )
+@click.option(
+    "--train",
+    "epochs_kept",
+    type=click.IntRange(min=1),
+    metavar="EPOCHS",
+    help="Train each variant so long and keep its accuracy; an axis may then be any field.",
+)
 @click.option("--resume", "resumed", help="Go on with this sweep; its finished cells stay.")
 @click.option("--list", "listed", is_flag=True, help="Show the sweeps that the history keeps.")
 @click.option("--name", help="What to call the sweep.")
@@ -66,6 +74,7 @@ def sweep(
     axes: Sequence[str],
     named: str | None,
     budget: float | None,
+    epochs_kept: int | None,
     resumed: str | None,
     listed: bool,
     name: str | None,
@@ -85,6 +94,10 @@ def sweep(
             )
         with open_to_time() as history:
             return _run(history, _resume(history, resumed, budget), as_json)
+    if epochs_kept:
+        if named or budget or name:
+            raise LabError("--train takes no --devices, --budget or --name; use --axis device=….")
+        return trained_sweep.run(make_spec(**options), axes, epochs_kept, session, as_json)
     plan = _plan(axes, named, BUDGET_SECONDS if budget is None else budget, options)
     sweeps.check_budget(plan, len(sweeps.cells(plan, _check)))
     with open_to_time() as history:

@@ -97,7 +97,7 @@ AXES: dict[str, AxisKind] = {
 
 OFFERED = tuple(name for name, kind in AXES.items() if kind.offered)
 
-_ALIASES = {"pictures": "train_limit"}
+ALIASES = {"pictures": "train_limit"}
 
 
 def parse_axis(text: str) -> Axis:
@@ -108,7 +108,7 @@ def parse_axis(text: str) -> Axis:
     """
     name, equals, listed = text.partition("=")
     name = name.strip()
-    name = _ALIASES.get(name, name)
+    name = ALIASES.get(name, name)
     if name not in OFFERED:
         raise LabError(f"There is no axis {name[:40]!r}; choose one of {', '.join(OFFERED)}.")
     example = ",".join((AXES[name].words or ("32", "128"))[:2])

@@ -15,7 +15,8 @@ from cnnlab.__main__ import main
 from cnnlab.commands.cards import FORMATS
 from cnnlab.history import History
 from cnnlab.report.cards import read_file
-from cnnlab.spec import PRESETS, ExperimentSpec, Status, change
+from cnnlab.spec import PRESETS, Status, change
+from tests.commands.instant_lab import InstantLab
 from tests.example_runs import CARD, CPU, add_run
 
 Command = Callable[..., tuple[int, str, str]]
@@ -222,30 +223,8 @@ def test_runs_that_did_other_work_have_no_ratio_and_say_why(cnnlab, ids):
     assert "“odd” did other work" in found["left_out"]
 
 
-class Climbing:
-    """A lab whose runs are over as soon as they are queued: the fast engine takes half as long."""
-
-    def __init__(self, history: History, environments: object) -> None:
-        self.history = history
-
-    def submit(self, spec: ExperimentSpec, *, name: str, session: str) -> str:
-        step_ms = (10.0 if spec.engine == "fast" else 20.0) * (32 / spec.batch_size)
-        fields = {"spec": spec, "name": name, "session": session, "epochs": spec.epochs}
-        device = CARD if spec.device.startswith("cuda") else CPU
-        return add_run(self.history, step_ms=step_ms, device=device, **fields)
-
-    def wait_idle(self, seconds: float) -> bool:
-        return True
-
-    def live(self, run_id: str) -> None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
 def test_a_ladder_trains_what_lies_between_and_its_factors_multiply(cnnlab, home, monkeypatch):
-    monkeypatch.setattr("cnnlab.commands.ladder.Lab", Climbing)
+    monkeypatch.setattr("cnnlab.commands.ladder.Lab", InstantLab)
     typed = change(PRESETS["tiny"].spec, engine="stock")
     ends = [
         add_run(History(), name="typed", spec=typed, step_ms=20.0),

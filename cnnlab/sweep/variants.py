@@ -1,0 +1,73 @@
+"""Variants of a spec along axes of any field, each to be trained rather than timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from cnnlab.spec import ExperimentSpec, LabError, parse_spec
+from cnnlab.spec.fields import assign
+from cnnlab.sweep.axes import ALIASES, AXES, OFFERED, parse_axis
+
+SEPARATOR = ";"
+"""Between values that hold commas themselves: `model.dense=64;300,100`."""
+MOST_TRAINED = 100
+"""As many as may wait in the queue."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One spec, and what it has on each axis, as it was written."""
+
+    values: dict[str, str]
+    spec: ExperimentSpec
+
+    @property
+    def said(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.values.items())
+
+
+def variants(spec: ExperimentSpec, axes: Sequence[str]) -> list[Variant]:
+    """Every combination of the axes' values, the last axis the quickest to change.
+
+    An axis is one of a timed sweep (`units=64,512`), or any field of the spec by its dotted name
+    (`learning_rate=0.001,0.01`, `model.dropout=0,0.5`, `seed=0,1,2`).
+
+    Raises:
+        LabError: no axis, one without values or named twice, too many variants, or one that cannot
+            work; a `SpecError` names the field.
+    """
+    read = dict(map(_read, axes))
+    if not read or len(read) < len(axes):
+        raise LabError("A sweep that trains needs axes, each once: --axis learning_rate=0.01,0.1.")
+    count = 1
+    for values in read.values():
+        count *= len(values)
+    if count > MOST_TRAINED:
+        raise LabError(f"These axes make {count:,} runs, but at most {MOST_TRAINED} are queued.")
+    return [
+        _variant(spec, dict(zip(read, chosen, strict=True))) for chosen in product(*read.values())
+    ]
+
+
+def _read(axis: str) -> tuple[str, list[str]]:
+    name, _, listed = (part.strip() for part in axis.partition("="))
+    values = listed.split(SEPARATOR if SEPARATOR in listed else ",")
+    values = [value.strip() for value in values]
+    if not name or "" in values:
+        raise LabError(
+            f"The axis {axis[:40]!r} has no values; write it like learning_rate=0.01,0.1."
+        )
+    return ALIASES.get(name, name), values
+
+
+def _variant(spec: ExperimentSpec, values: dict[str, str]) -> Variant:
+    for name, value in values.items():
+        if name in OFFERED:
+            raw = spec.model_dump(mode="json")
+            AXES[name].put(raw, parse_axis(f"{name}={value}").values[0])
+            spec = parse_spec(raw)
+        else:
+            spec = assign(spec, [f"{name}={value}"])
+    return Variant(values, spec)
