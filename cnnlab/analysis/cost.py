@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
+from statistics import median
 from typing import Any, Protocol
 
 import numpy as np
@@ -101,17 +102,18 @@ class CellRun(Protocol):
 
 
 def samples(runs: Iterable[CellRun]) -> tuple[Sample, ...]:
-    """The measured cells among runs, one for each: its lowest median, see `cnnlab.sweep.Figure`.
+    """The measured cells among runs, one for each: the median of its runs.
 
     Compiled ones are left out: what compilation fuses is not counted in layers.
     """
-    best: dict[tuple[str, int], Sample] = {}
+    cells: dict[tuple[str, int], list[Sample]] = defaultdict(list)
     for run in runs:
         found = _sample(run)
         if found and run.sweep:
-            key = run.sweep.sweep_id, run.sweep.cell
-            best[key] = min(found, best.get(key, found), key=lambda sample: sample.step_ms)
-    return tuple(best.values())
+            cells[run.sweep.sweep_id, run.sweep.cell].append(found)
+    return tuple(
+        replace(cell[0], step_ms=median(one.step_ms for one in cell)) for cell in cells.values()
+    )
 
 
 def _sample(run: CellRun) -> Sample | None:

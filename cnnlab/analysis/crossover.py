@@ -15,6 +15,10 @@ from cnnlab.spec import Value
 MOST_ACROSS = 6
 """Values of a single axis that lie side by side: each has room for its label."""
 
+LEAST_NOISE = 0.022
+"""Of a ratio, as a logarithm, however well its cells were found again: medians of one cell that two
+processes measured on a quiet machine were 1.6 % apart (a standard deviation)."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -35,6 +39,8 @@ class Point:
     us_per_image: float | None
     """Microseconds; null where the cell was not measured, or cannot work."""
     noisy: bool = False
+    apart: float = 0.0
+    """How uncertain the time is, as a share of it."""
     parameters: int | None = None
     batch_size: int = 1
     run_ids: tuple[str, ...] = ()
@@ -96,26 +102,30 @@ def times_frame(grid: Grid, device: str) -> pd.DataFrame:
 def ratio_frame(grid: Grid, first: str, second: str) -> pd.DataFrame:
     """A row for each cell measured on both devices: how many times as fast the second one is.
 
-    `doublings` is the logarithm of that to the base 2: below 0 the first device is faster.
+    `doublings` is the logarithm of that to the base 2: below 0 the first device is faster. It is 0
+    where neither is, as far as the noise of the cells can tell (`level`).
     """
     one, other = grid.at(first), grid.at(second)
     rows = []
     for place, point in one.items():
         if place in other:
-            ratio = _ratio(point, other[place])
+            ratio, level = _ratio(point, other[place]), _level(point, other[place])
             noisy = point.noisy or other[place].noisy
-            row = _row(grid, point, f"{words.number(ratio, 2)}×", noisy)
-            rows.append(row | {"ratio": ratio, "doublings": math.log2(ratio)})
+            text = f"{'≈ ' if level else ''}{words.number(ratio, 2)}×"
+            doublings = 0.0 if level else math.log2(ratio)
+            row = _row(grid, point, text, noisy)
+            rows.append(row | {"ratio": ratio, "doublings": doublings, "level": level})
     return pd.DataFrame(rows)
 
 
 def border_frame(ratios: pd.DataFrame) -> pd.DataFrame:
-    """The break-even line: a piece between every two neighbours of which one is above 1, one not.
+    """The break-even line: a piece between every two neighbours of which one is above 1 and one
+    below, each by more than its noise. Cells within their noise part nobody: they are the border.
 
     Args:
         ratios: as `ratio_frame` gives it.
     """
-    above = {(row.column, row.row): row.ratio > 1 for row in ratios.itertuples()}
+    above = {(row.column, row.row): row.ratio > 1 for row in ratios.itertuples() if not row.level}
     pieces = []
     for (x, y), wins in above.items():
         if above.get((x + 1, y), wins) != wins:
@@ -171,6 +181,12 @@ def _ratio(first: Point, second: Point) -> float:
     return first.us_per_image / second.us_per_image
 
 
+def _level(first: Point, second: Point) -> bool:
+    """Neither is faster by more than what the measurements of a cell lie apart."""
+    noise = math.hypot(math.log1p(first.apart), math.log1p(second.apart))
+    return abs(math.log(_ratio(first, second))) <= max(noise, LEAST_NOISE)
+
+
 # --- in one sentence ------------------------------------------------------------------------
 
 
@@ -184,21 +200,32 @@ def summary(grid: Grid, first: str, second: str | None = None) -> str:
         return f"No cell has been measured on both {first} and {second} yet."
     noisy = sum(one[place].noisy or other[place].noisy for place in both)
     hedge = f" {noisy} of these {len(both)} cells are noisy, so take it as a rough picture."
-    ratios = {place: _ratio(one[place], other[place]) for place in both}
-    return _against(grid, first, second, ratios) + (hedge if 2 * noisy > len(both) else "")
+    told = [place for place in both if not _level(one[place], other[place])]
+    if not told:
+        within = f"No cell tells {first} and {second} apart by more than its noise."
+        return within + (hedge if 2 * noisy > len(both) else "")
+    ratios = {place: _ratio(one[place], other[place]) for place in told}
+    level = len(both) - len(told)
+    alike = (
+        f" In {level} of {len(both)} cells neither is faster by more than noise." if level else ""
+    )
+    said = _against(grid, first, second, ratios) + alike
+    return said + (hedge if 2 * noisy > len(both) else "")
 
 
 def _against(grid: Grid, first: str, second: str, ratios: Mapping[tuple[Value, ...], float]) -> str:
     """Where the second device is the faster one, by how many times it is so in each place."""
     wins = [place for place, ratio in ratios.items() if ratio > 1]
+    every = len(ratios) == len(grid.at(first).keys() & grid.at(second).keys())
+    cell = "cell" if every else "cell that tells them apart"
     low, high = words.number(min(ratios.values())), words.number(max(ratios.values()))
     if len(wins) == len(ratios):
         much = f"{low} to {high} times as fast as {first}"
-        return f"{second} is the faster one in every cell: {much}."
+        return f"{second} is the faster one in every {cell}: {much}."
     if not wins:
         low, high = (words.number(1 / pick(ratios.values())) for pick in (max, min))
         much = f"{low} to {high} times as fast as {second}"
-        return f"{first} is the faster one in every cell: {much}."
+        return f"{first} is the faster one in every {cell}: {much}."
     borders = _borders(grid, grid.at(first), ratios)
     most = words.number(1 / min(ratios.values()))
     extremes = f"at best {high} times as fast, at worst {first} is {most} times as fast"

@@ -38,7 +38,7 @@ class CellResult:
     cell: Cell
     figure: Figure
     run_id: str | None
-    """The run whose median is the figure; null before there is one."""
+    """The run whose median is nearest to the figure; null before there is one."""
     run_ids: tuple[str, ...]
     """Every run of the cell that came to its end, in the order of measuring."""
     model: ModelFacts | None
@@ -73,7 +73,8 @@ def results(grid: Sequence[Cell], runs: Sequence[CellRun]) -> list[CellResult]:
 def _result(cell: Cell, runs: Sequence[CellRun]) -> CellResult:
     figure = Figure([measured(run.timing, run.disturbances) for run in runs])
     timed = [run for run in runs if run.timing.step_ms_median is not None]
-    best = min(timed, key=lambda run: run.timing.step_ms_median or 0.0, default=None)
+    middle = figure.step_ms or 0.0
+    best = min(timed, key=lambda run: abs((run.timing.step_ms_median or 0) - middle), default=None)
     return CellResult(
         cell=cell,
         figure=figure,

@@ -6,9 +6,11 @@ that is left.
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from cnnlab.spec import Disturbances, Place, SweepStatus, Timing
 from cnnlab.sweep.grid import LEAST_SECONDS_PER_CELL, Cell
@@ -45,29 +47,33 @@ def measured(timing: Timing, disturbances: Disturbances | None) -> Measured:
 class Figure:
     """A cell's measurements, and what is made of them.
 
-    The lowest median counts: whatever disturbs a step makes it slower, never faster.
+    Their median counts, of those that nothing disturbed where there are such. The lowest would
+    favour the noisier of two devices, and the one that was measured more often.
     """
 
     measured: list[Measured] = field(default_factory=list)
 
     @property
     def medians(self) -> list[float]:
-        """Of the measurements that came to one, lowest first."""
-        return sorted(one.step_ms for one in self.measured if one.step_ms is not None)
+        """Of the measurements that count, lowest first."""
+        timed = [one for one in self.measured if one.step_ms is not None]
+        quiet = [one for one in timed if not one.disturbed]
+        return sorted(one.step_ms for one in quiet or timed if one.step_ms is not None)
 
     @property
     def step_ms(self) -> float | None:
         """The figure; null where every measurement failed, or none was made."""
-        return min(self.medians, default=None)
+        return statistics.median(self.medians) if self.medians else None
 
     @property
     def apart(self) -> float:
         """How uncertain the figure is, as a share of it.
 
-        The distance to the next higher median, or the spread within the only measurement.
+        The least distance between two medians, as of a figure that was found again, or the spread
+        within the only measurement.
         """
         if len(self.medians) > 1:
-            return self.medians[1] / self.medians[0] - 1
+            return min(b - a for a, b in pairwise(self.medians)) / statistics.median(self.medians)
         return max((one.spread or 0.0 for one in self.measured), default=0.0)
 
     @property

@@ -161,3 +161,44 @@ def test_one_axis_of_many_values_is_a_grid_of_one_column_from_the_top() -> None:
     frame = times_frame(single, CPU)
     assert set(frame["column"]) == {0}
     assert frame["row"].tolist() == list(range(18, -1, -1))
+
+
+# --- within the noise -----------------------------------------------------------------------
+
+
+def around_one(batch: int, units: int) -> float:
+    """Against 100 µs: 2 % below at one size, 2 % above at the next."""
+    return {64: 102.0, 256: 98.0, 1024: 101.0}[units]
+
+
+def test_ratios_around_one_draw_no_line_and_name_no_winner() -> None:
+    made = grid(lambda *_: 100.0, around_one)
+    ratios = ratio_frame(made, CPU, GPU)
+    assert border_frame(ratios).empty
+    assert set(ratios["doublings"]) == {0.0}
+    assert all(text.startswith("≈ ") for text in ratios["text"])
+    assert summary(made, CPU, GPU) == (
+        "No cell tells Example CPU and Example GPU apart by more than its noise."
+    )
+
+
+def test_the_noisier_the_cells_the_wider_the_border() -> None:
+    """The GPU is 12 % faster: that is a lead, but none where measurements lie 10 % apart."""
+    quiet, loud = (grid(lambda *_: 112.0, lambda *_: 100.0, apart=apart) for apart in (0.0, 0.1))
+    assert "is the faster one in every cell" in summary(quiet, CPU, GPU)
+    assert summary(loud, CPU, GPU).startswith("No cell tells")
+
+
+def test_a_cell_within_the_noise_is_the_border_itself() -> None:
+    made = grid(lambda *_: 100.0, lambda _, units: {64: 200.0, 256: 101.0, 1024: 50.0}[units])
+    ratios = ratio_frame(made, CPU, GPU)
+    assert border_frame(ratios).empty  # it runs through the cells of 256 units
+    said = summary(made, CPU, GPU)
+    assert "wins above about 260,000 parameters" in said
+    assert said.endswith("In 2 of 6 cells neither is faster by more than noise.")
+
+
+def test_cells_that_tell_nothing_do_not_count_as_wins() -> None:
+    made = grid(lambda *_: 100.0, lambda _, units: 101.0 if units == 64 else 50.0)
+    said = summary(made, CPU, GPU)
+    assert said.startswith("Example GPU is the faster one in every cell that tells them apart: 2")

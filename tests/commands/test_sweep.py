@@ -58,7 +58,8 @@ def test_a_sweep_prints_one_document_and_its_cells_are_runs():
         assert cell["step_ms_median"] > 0
         assert cell["parameters"] > 6000
         card = History().card(cell["run_id"])
-        assert card.timing.step_ms_median == cell["step_ms_median"]
+        figures = [History().card(run).timing.step_ms_median for run in cell["runs"]]
+        assert min(figures) <= cell["step_ms_median"] <= max(figures)
         assert card.sweep.sweep_id == document["sweep_id"]
         assert card.epochs == ()
         assert len(card.steps.ms) > 0

@@ -1,5 +1,6 @@
 """Sweeps: axes are read, grids are refused with the reason and their size, time is shared out."""
 
+import numpy as np
 import pytest
 
 from cnnlab import sweep
@@ -236,8 +237,28 @@ def test_nothing_is_begun_when_the_time_is_over():
 # --- figures --------------------------------------------------------------------------------
 
 
-def test_the_lowest_median_counts_for_disturbance_only_slows():
-    assert Figure([Measured(5.0, 0.3), Measured(4.0, 0.01)]).step_ms == 4.0
+def test_the_median_of_the_undisturbed_measurements_counts():
+    assert Figure([Measured(5.0, 0.3), Measured(4.0, 0.01), Measured(4.2, 0.01)]).step_ms == 4.2
+    busy = Measured(9.0, 0.01, disturbed=True)
+    assert Figure([busy, Measured(4.0, 0.01)]).step_ms == 4.0
+    assert Figure([busy]).step_ms == 9.0
+
+
+def test_the_figure_favours_neither_the_noisier_device_nor_the_one_measured_more_often():
+    random = np.random.default_rng(0)
+
+    def mean_figure(noise, measurements):
+        return np.mean(
+            [
+                Figure(
+                    [Measured(each, 0.01) for each in random.normal(4.0, noise, measurements)]
+                ).step_ms
+                for _ in range(2000)
+            ]
+        )
+
+    for noise, measurements in ((0.02, 1), (0.4, 1), (0.4, 2), (0.4, 3)):
+        assert mean_figure(noise, measurements) == pytest.approx(4.0, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -279,10 +300,10 @@ def test_runs_are_gathered_into_cells_whatever_their_order():
         run(2, 3.0, status=Status.STOPPED),
     ]
     first, second, third = sweep.results(grid("units=1,2,3"), runs)
-    assert (first.figure.step_ms, first.run_id) == (4.0, "r01finished")
+    assert (first.figure.step_ms, first.run_id) == (4.5, "r00finished")
     assert first.run_ids == ("r00finished", "r01finished")
-    assert first.us_per_image == 125.0
-    assert first.images_per_second == 8000.0
+    assert first.us_per_image == 4500 / 32
+    assert first.images_per_second == pytest.approx(32 / 0.0045)
     assert (second.figure.step_ms, second.error) == (None, "No room.")
     assert third.run_ids == ()
     assert sweep.schedule_after(grid("units=1,2,3"), runs).next(9).cell.number == 2

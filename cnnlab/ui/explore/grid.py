@@ -132,6 +132,7 @@ def _point(result: CellResult, axes: tuple[str, ...], names: dict[str, str]) -> 
         device=names[result.cell.device],
         us_per_image=result.us_per_image,
         noisy=result.figure.noisy,
+        apart=result.figure.apart,
         parameters=result.model.parameters if result.model else None,
         batch_size=result.cell.spec.batch_size,
         run_ids=tuple(dict.fromkeys((*best, *result.run_ids))),

@@ -259,8 +259,9 @@ def _ratio(grid: Grid, first: str, second: str) -> None:
         (first, second),
     )
     st.caption(
-        "Above 1, orange: the second is faster; below 1, blue: the first. The line runs where "
-        "neither wins. Choose a cell to see its runs."
+        "Above 1, orange: the second is faster; below 1, blue: the first. The line runs "
+        "between them; a cell with ≈ is within the noise of its measurements. Choose a cell to "
+        "see its runs."
     )
 
 
