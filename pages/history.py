@@ -5,6 +5,7 @@ import streamlit as st
 from cnnlab.ui import top
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.compare import speed as compare_speed
+from cnnlab.ui.history import groups
 from cnnlab.ui.history import view as history_view
 from cnnlab.ui.run import view as run_view
 
@@ -21,6 +22,7 @@ else:
 if opened:
     st.divider()
     history_view.toolbar(opened)
+    groups.say(opened)
 match opened:
     case [run_id]:
         run_view.show(run_id)

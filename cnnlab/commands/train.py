@@ -12,8 +12,10 @@ from typing import Any
 import click
 
 from cnnlab import checkpoints, datasets, devices, words
+from cnnlab.analysis.seeds import over_seeds
 from cnnlab.checkpoints import Checkpoint
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
+from cnnlab.commands.repeats import all_finished, document, repeat
 from cnnlab.commands.shared import (
     INTERRUPTED,
     emit_json,
@@ -24,7 +26,16 @@ from cnnlab.commands.shared import (
 from cnnlab.commands.why import take_profile
 from cnnlab.history import History
 from cnnlab.progress import TrainingProgress
-from cnnlab.spec import Event, ExperimentSpec, LabError, RunCard, RunEnded, RunStarted, Status
+from cnnlab.spec import (
+    MOST_ROUNDS,
+    Event,
+    ExperimentSpec,
+    LabError,
+    RunCard,
+    RunEnded,
+    RunStarted,
+    Status,
+)
 
 log = logging.getLogger(__name__)
 
@@ -65,18 +76,28 @@ class Keeper:
 @click.option("--session", default="command line", show_default=True, help="Session it goes to.")
 @click.option("--resume", metavar="ID", help="Let a run that broke off go on; no other options.")
 @click.option("--profile", is_flag=True, help="Afterwards, take a step apart, layer by layer.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, MOST_ROUNDS),
+    default=1,
+    show_default=True,
+    help="Train with so many seeds, and tell mean and spread.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the run card on stdout.")
 def train(
     name: str | None,
     session: str,
     resume: str | None,
     profile: bool,
+    repeats: int,
     as_json: bool,
     **options: Any,
 ) -> int:
     """Train one model and keep the run in the history."""
     if resume and (name or any(value not in (None, ()) for value in options.values())):
         raise LabError("--resume goes on with a run as it is; leave the other options out.")
+    if repeats > 1 and (resume or profile):
+        raise LabError("--repeats trains anew with each seed; leave --resume and --profile out.")
     with open_to_time() as history, stop_on_signal() as stop:
         checkpoint = None
         if resume:
@@ -84,6 +105,8 @@ def train(
         else:
             spec = make_spec(**options)
             datasets.info(spec.dataset)  # one that is not there is refused before a bar is drawn
+            if repeats > 1:
+                return _repeated(history, spec, name, session, repeats, as_json, stop)
             keeper = Keeper(history, spec, name or datasets.run_name(spec), session)
         code = _train(keeper, stop, checkpoint)
         checkpoints.tidy(history)
@@ -96,6 +119,26 @@ def train(
             else:
                 click.echo(sentence(card))
     return code
+
+
+def _repeated(
+    history: History,
+    spec: ExperimentSpec,
+    name: str | None,
+    session: str,
+    repeats: int,
+    as_json: bool,
+    stop: threading.Event,
+) -> int:
+    """Train with several seeds, and tell what they came to together."""
+    runs = repeat(history, spec, name or datasets.run_name(spec), session, repeats, stop)
+    if as_json:
+        emit_json(document(history, runs))
+    else:
+        click.echo(over_seeds(runs).sentence or "No run was finished.")
+    if stop.is_set():
+        return INTERRUPTED
+    return 0 if all_finished(runs) else 1
 
 
 def _reopen(history: History, run_id: str) -> tuple[Keeper, Checkpoint]:

@@ -81,6 +81,7 @@ from cnnlab.spec.race import (
     Lane,
     Part,
     RacePlan,
+    repeats_of,
 )
 from cnnlab.spec.sweep import (
     Axis,
@@ -179,6 +180,7 @@ __all__ = [
     "problems_of",
     "quoted",
     "recipe_name",
+    "repeats_of",
     "spoken",
     "training_part",
     "warmup_steps",

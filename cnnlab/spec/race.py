@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from cnnlab.spec.base import Frozen
-from cnnlab.spec.experiment import ExperimentSpec
+from cnnlab.spec.experiment import ExperimentSpec, change
 
 MOST_LANES = 4
 MOST_ROUNDS = 20
@@ -52,3 +53,15 @@ class Part(Frozen):
     cut_seconds: Seconds | None = None
     """The run was ended, as it was meant to, after so many seconds of training; null: it was not.
     """
+
+
+MOST_SEEDS = 2**32
+
+
+def repeats_of(
+    spec: ExperimentSpec, repeats: int, group_id: str, name: str
+) -> Iterator[tuple[ExperimentSpec, Part]]:
+    """A spec with as many seeds, its own the first, each with the part of its run."""
+    for turn in range(repeats):
+        seeded = change(spec, seed=(spec.seed + turn) % MOST_SEEDS)
+        yield seeded, Part(kind="repeats", group_id=group_id, group=name, turn=turn)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
+from uuid import uuid4
 
 import streamlit as st
 
@@ -37,6 +38,7 @@ from cnnlab.spec import (
     SpecError,
     Status,
     quoted,
+    repeats_of,
 )
 from cnnlab.ui.held import Held
 from cnnlab.ui.rights import presenters_only
@@ -120,6 +122,27 @@ def start(spec: ExperimentSpec, name: str | None = None) -> str:
     """
     check(spec)
     return lab().submit(spec, name=name or datasets.run_name(spec), session=session_name())
+
+
+@presenters_only
+def start_repeats(spec: ExperimentSpec, repeats: int) -> list[str]:
+    """Queue a spec with as many seeds, all of the runs or none; their ids.
+
+    Raises:
+        LabError: as `start`.
+    """
+    check(spec)
+    name, started = datasets.run_name(spec), list[str]()
+    try:
+        for each, part in repeats_of(spec, repeats, uuid4().hex[:12], name):
+            run_id = lab().submit(each, name=name, session=session_name(), part=part)
+            started.append(run_id)
+    except LabError:
+        # The waiting ones first, so that none of them begins meanwhile.
+        for run_id in reversed(started):
+            lab().stop(run_id)
+        raise
+    return started
 
 
 @presenters_only

@@ -321,7 +321,7 @@ def test_two_devices_get_a_verdict():
 
 def test_a_disturbed_run_is_a_disturbed_measurement():
     watched = dict.fromkeys(Disturbances.model_fields, None) | {
-        "seconds": 1.0, "cores": 2, "paused_seconds": 0.0, "own_cost_seconds": 0.0,
+        "seconds": 1.0, "cores": 2, "paused_seconds": 0.0, "own_cost_seconds": 0.0, "notes": (),
     }  # fmt: skip
     timing = Timing(step_ms_median=1.0, step_ms_spread=0.01)
     for marks, disturbed in (((), False), (("Others were busy.",), True)):

@@ -16,6 +16,7 @@ from cnnlab import words
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, Status
 from cnnlab.ui import lab, rights, tables
+from cnnlab.ui.history import groups
 from cnnlab.ui.lab import history, session_name
 
 Scope = Literal["session", "all"]
@@ -92,14 +93,17 @@ def empty(within: Scope) -> None:
 
 def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) -> None:
     """The runs with a filter above; ticking rows opens them."""
-    shown = _filtered(tables.runs_table(runs, st.context.timezone))
+    rows, behind = groups.gathered(runs)
+    shown = _filtered(tables.runs_table(rows, st.context.timezone))
     if shown.empty:
         st.info("No run fits the filter; loosen it to see more.", icon=":material/filter_alt_off:")
         return
     ids = list(shown.index)
     # Ticks are row numbers: another set of rows is another table, ticked as the URL says.
     key = f"runs-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
-    ticked = [ids.index(run_id) for run_id in open_now if run_id in ids]
+    ticked = [
+        row for row, run_id in enumerate(ids) if set(behind.get(run_id, [run_id])) & set(open_now)
+    ]
     left_out = {"session"} if within != "all" else set()
     left_out |= {"origin"} if shown["origin"].isna().all() else set()
     st.dataframe(
@@ -109,17 +113,21 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
         column_config=tables.column_config(),
         height="auto" if len(ids) <= MOST_ROWS else 400,
         key=key,
-        on_select=lambda: _ticked(key, ids),
+        on_select=lambda: _ticked(key, [behind.get(run_id, [run_id]) for run_id in ids]),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": ticked}},
         alt="The runs, a row each, with their settings, speed and accuracy.",
     )
     if not open_now:
-        st.caption("Tick one run to look into it, or several to compare them.")
+        st.caption(
+            "Tick one run to look into it, or several to compare them. A race, or repeats over "
+            "seeds, have one row, which opens all their runs."
+        )
 
 
-def _ticked(key: str, ids: Sequence[str]) -> None:
-    _open([ids[row] for row in st.session_state[key].selection.rows])
+def _ticked(key: str, runs: Sequence[Sequence[str]]) -> None:
+    """Open the runs that the ticked rows stand for."""
+    _open([run_id for row in st.session_state[key].selection.rows for run_id in runs[row]])
 
 
 def _filtered(frame: pd.DataFrame) -> pd.DataFrame:

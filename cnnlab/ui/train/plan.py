@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
-from cnnlab.spec import ExperimentSpec, LabError
+from cnnlab.spec import MOST_ROUNDS, ExperimentSpec, LabError
 from cnnlab.ui import lab, link, live, network, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
 from cnnlab.ui.run import view as run_view
@@ -135,11 +135,22 @@ def _start_button(disabled: bool) -> bool:
 def _show_start(spec: ExperimentSpec) -> None:
     for warning in datasets.warnings_for(spec):
         st.warning(tables.plain(warning), icon=":material/warning:")
-    if _start_button(disabled=False):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        pressed = _start_button(disabled=False)
+        repeats = st.number_input(
+            "Seeds",
+            1,
+            MOST_ROUNDS,
+            1,
+            key="repeats",
+            width=110,
+            help="Train with so many seeds, one after the other; mean and spread are told then.",
+        )
+    if pressed:
         if _is_unread(spec) and not prepared.ready(spec.dataset):
             return
         try:
-            run_id = lab.start(spec)
+            run_id = lab.start_repeats(spec, int(repeats))[0] if repeats > 1 else lab.start(spec)
         except LabError as error:
             st.error(tables.plain(str(error)), icon=":material/error:")
             return
