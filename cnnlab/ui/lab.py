@@ -126,23 +126,17 @@ def start(spec: ExperimentSpec, name: str | None = None) -> str:
 
 @presenters_only
 def start_repeats(spec: ExperimentSpec, repeats: int) -> list[str]:
-    """Queue a spec with as many seeds, all of the runs or none; their ids.
-
-    Raises:
-        LabError: as `start`.
-    """
+    """Queue a spec with as many seeds, all of the runs or none; their ids. Raises as `start`."""
     check(spec)
-    name, started = datasets.run_name(spec), list[str]()
+    name, begun = datasets.run_name(spec), list[str]()
     try:
         for each, part in repeats_of(spec, repeats, uuid4().hex[:12], name):
-            run_id = lab().submit(each, name=name, session=session_name(), part=part)
-            started.append(run_id)
+            begun.append(lab().submit(each, name=name, session=session_name(), part=part))
     except LabError:
-        # The waiting ones first, so that none of them begins meanwhile.
-        for run_id in reversed(started):
+        for run_id in reversed(begun):  # the waiting ones first: none is to begin meanwhile
             lab().stop(run_id)
         raise
-    return started
+    return begun
 
 
 @presenters_only
