@@ -96,6 +96,9 @@ class _Stepper:
         self.chain = Chain(model, spec)
         self.loss = CrossEntropy()
         self.update = update_of(model, spec, self.chain.parameters)
+        self.batch_size = spec.batch_size
+        step = self._there_and_back
+        self.compiled = torch.compile(step, dynamic=False) if spec.compile else step
         device = self.chain.parameters[0].device
         exact = torch.float32 if device.type == "mps" else torch.float64
         self.total = torch.zeros((), dtype=exact, device=device)
@@ -110,13 +113,22 @@ class _Stepper:
     @torch.no_grad()
     def train(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """One step: `x` a batch as `Batches` makes them, `y` its labels."""
-        chain = self.chain
-        chain.cast()
-        output, kept = chain.forward(x, training=True)
-        loss, hits, own = self.loss.forward(output, y)
+        # A partial batch, an epoch's last, is not worth what it takes to compile for its size.
+        whole = len(y) == self.batch_size
+        there_and_back = self.compiled if whole else self._there_and_back
+        loss, hits, gradients = there_and_back(x, y)
         self._count(loss, hits, len(y))
+        self.update.move(gradients)
+
+    def _there_and_back(
+        self, x: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+        """The sum of the batch's losses, its hits, and the gradients."""
+        self.chain.cast()
+        output, kept = self.chain.forward(x, training=True)
+        loss, hits, own = self.loss.forward(output, y)
         gradient = self.update.scaled(self.loss.backward(own))
-        self.update.move(chain.backward(kept, gradient))
+        return loss, hits, self.chain.backward(kept, gradient)
 
     @torch.no_grad()
     def test(self, x: torch.Tensor, y: torch.Tensor) -> None:

@@ -289,6 +289,7 @@ class Autograd:
         self.training = call or called(layer, training=True)
         self.inference = call or called(layer, training=False)
 
+    @torch.compiler.disable
     def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
         if not training:
             return self.inference(x), None
@@ -297,6 +298,7 @@ class Autograd:
             y = self.training(x)
         return y.detach(), (x, y)
 
+    @torch.compiler.disable
     def backward(
         self, kept: Any, dy: torch.Tensor, wanted: bool
     ) -> tuple[torch.Tensor | None, Gradients]:

@@ -7,6 +7,8 @@ is left in a step are five calls (SimpleRNN: two) forward and three (two) back.
 A state h is kept as g = (1 + h) / 2, and so tanh(a) as sigmoid(2 a), whose kernel in torch takes a
 sixth of the time: h' = n + z (h - n) holds for g as it does for h, and a product with h is one with
 g and twice the weights, less the sum of their columns. It costs the last bit of a state of about 1.
+
+torch.compile is kept out: it would write out every step of a sequence, for minutes.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class CpuGru:
         self.weights = [cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value]
         self.units, self.whole = layer.units, layer.return_sequences
 
+    @torch.compiler.disable
     def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
         """The layer's output, and what `backward` wants to have kept."""
         steps = x.transpose(0, 1).contiguous()
@@ -72,6 +75,7 @@ class CpuGru:
         gates = torch.addmm(shift, steps.flatten(0, 1), wide)
         return gates.view(*steps.shape[:2], -1), by_state.mul_(2.0)
 
+    @torch.compiler.disable
     def backward(
         self, kept: Any, dy: torch.Tensor, wanted: bool
     ) -> tuple[torch.Tensor | None, Gradients]:
@@ -142,6 +146,7 @@ class CpuSimple:
         self.weights = [cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value]
         self.units, self.whole = layer.units, layer.return_sequences
 
+    @torch.compiler.disable
     def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
         """The layer's output, and what `backward` wants to have kept."""
         steps = x.transpose(0, 1).contiguous()
@@ -155,6 +160,7 @@ class CpuSimple:
             after.addmm_(before, by_state).sigmoid_()
         return _outputs(states, self.whole), (steps, states, by_state)
 
+    @torch.compiler.disable
     def backward(
         self, kept: Any, dy: torch.Tensor, wanted: bool
     ) -> tuple[torch.Tensor | None, Gradients]:

@@ -1,5 +1,7 @@
 """What a step leaves out, and what may not change by it."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -153,3 +155,38 @@ def test_a_step_whose_gradients_are_not_finite_moves_nothing_in_float16(optimize
     assert int(model.optimizer.step_counter.numpy()) == 1
     assert all(np.isfinite(w).all() for w in model.get_weights())
     assert (model.get_weights()[0] != before[0][0]).any()
+
+
+WITH_COMPILER = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="torch.compile needs a C++ compiler"
+)
+
+
+@WITH_COMPILER
+def test_compiled_steps_have_the_same_losses_and_are_compiled_once():
+    """An epoch's last batch is a partial one, and each epoch is validated: neither is compiled."""
+    losses = {}
+    for compiled in (False, True):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        job, graphs = job_of(change(DENSE, compile=compiled, seed=1)), []
+        steps = StepLosses(DENSE)
+        for _ in range(2):
+            fit(job, steps)
+            graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+        losses[compiled] = steps.losses
+        assert graphs == ([1, 1] if compiled else [0, 0])
+    np.testing.assert_allclose(losses[True], losses[False], rtol=1e-4)
+
+
+@WITH_COMPILER
+def test_an_activation_without_a_kernel_of_its_own_trains_compiled():
+    network = DenseModel(dense=(6,), activation="elu")
+    losses = []
+    for compiled in (False, True):
+        torch._dynamo.reset()
+        spec = change(DENSE, model=network, compile=compiled)
+        steps = StepLosses(spec)
+        fit(job_of(spec, digits(20)), steps)
+        losses.append(steps.losses)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
