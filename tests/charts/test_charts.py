@@ -139,7 +139,8 @@ def test_a_chart_has_a_fixed_text_for_those_who_cannot_see_it(name):
 
 
 def test_no_text_lacks_its_chart():
-    assert set(charts.ALT_TEXT) == set(CHARTS)
+    in_tests_of_their_frames = {"roofline", "step_parts"}  # tests/analysis/test_anatomy.py
+    assert set(charts.ALT_TEXT) == set(CHARTS) | in_tests_of_their_frames
 
 
 @every_chart
