@@ -10,6 +10,7 @@ import pytest
 
 from cnnlab import datasets, training
 from cnnlab.datasets import mixing
+from cnnlab.report import script
 from cnnlab.spec import PRESETS, EpochEnded, Event, RunStarted, SpecError, change, training_part
 
 
@@ -102,3 +103,11 @@ def test_both_engines_validate_on_the_same_pictures_and_the_card_says_so(tmp_pat
         found[split] = float(ended[-1].row.val_accuracy)
     assert found["last"] < 0.4
     assert found["stratified"] > 0.8
+
+
+def test_an_exported_script_takes_the_examples_in_the_same_order() -> None:
+    labels = np.random.default_rng(0).choice(4, 200, p=(0.5, 0.3, 0.15, 0.05))
+    there = {"np": np, "x": np.arange(200), "y": labels[:, None]}
+    exec("\n".join(script.EVENLY), there)
+    np.testing.assert_array_equal(there["x"], mixing.evenly(labels))
+    np.testing.assert_array_equal(there["y"][:, 0], labels[mixing.evenly(labels)])

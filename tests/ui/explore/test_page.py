@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab import sweep
+from cnnlab import datasets, sweep
 from cnnlab.history import History
 from cnnlab.runner.sweep_job import SweepSnapshot
-from cnnlab.spec import Axis, SweepStatus
+from cnnlab.spec import PRESETS, Axis, RunEnded, Status, SweepStatus, change
 from cnnlab.ui.explore import form as explore_form
 from tests.example_sweeps import AXES, CPU, GPU, add_sweep
 from tests.quiet_lab import QuietLab, own_history, page, said
@@ -198,3 +199,20 @@ def test_cells_that_were_brought_in_are_a_sweep_again(history, home, monkeypatch
     alone = page("explore", sweep=sweep_id)
     assert len(drawings(alone)) == 1
     assert not {"Pause", "Stop", "Go on"} & {*labels(alone)}
+
+
+def test_a_sweep_reads_first_what_was_never_read(home, history: History, quiet_lab) -> None:
+    (home / "datasets").mkdir(parents=True)
+    images = np.random.default_rng(0).integers(0, 200, (600, 9, 8), dtype=np.uint8)
+    np.savez(home / "datasets" / "mine.npz", x_train=images, y_train=np.arange(600) % 4)
+    spec = change(PRESETS["dense"].spec, dataset="mine.npz", train_limit=None)
+    run_id = history.create(spec, name="own", session="s")
+    history.record(run_id, RunEnded(status=Status.FINISHED))
+    app = page("explore")
+    base = app.selectbox(key=f"{explore_form.KEY}base")
+    base.select_index(len(base.options) - 1).run()
+    button(app, "Start the sweep").click().run()
+    assert not app.exception
+    assert not app.error, app.error[0].value
+    assert datasets.info("mine.npz").ready
+    assert len(quiet_lab.swept) == 1
