@@ -31,13 +31,13 @@ def emit_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def make_ready(dataset: str) -> DatasetInfo:
-    """Read or download a data set that was not read yet, with progress, and say what it was.
+def make_known(dataset: str) -> DatasetInfo:
+    """Read a data set whose shape is not known before, with progress, and say what it was.
 
     Raises:
         LabError: it cannot be had, or cannot be learnt from.
     """
-    if (found := datasets.info(dataset)).ready:
+    if (found := datasets.info(dataset)).image_shape is not None:
         return found
     with err.status(f"Preparing {dataset}") as status:
         found = datasets.fetch(dataset, lambda _, what: status.update(f"{dataset}: {what}"))

@@ -26,7 +26,7 @@ from cnnlab.commands.shared import (
     INTERRUPTED,
     emit_json,
     err,
-    make_ready,
+    make_known,
     open_history,
     open_to_time,
     out,
@@ -122,7 +122,7 @@ def _plan(
         raise LabError("A sweep takes --devices; leave out --device and --gpu-off.")
     parsed = tuple(sweeps.parse_axis(axis) for axis in axes)
     spec = make_spec(**options)
-    make_ready(spec.dataset)
+    make_known(spec.dataset)
     wanted = [name.strip() for name in named.split(",")] if named else ["cpu"]
     draft = sweeps.plan(spec, parsed, tuple(wanted), budget)
     sweeps.cells(draft)  # what is wrong with the grid is said before torch is loaded

@@ -45,6 +45,11 @@ def button(info: DatasetInfo) -> None:
         st.rerun()
 
 
+def shape_known(name: str) -> bool:
+    """`ready` where only reading a data set tells its shape, which is all that a sweep needs."""
+    return datasets.info(name).image_shape is not None or ready(name)
+
+
 def ready(name: str) -> bool:
     """Read a data set if it was not read yet, with progress; false, and why, where that fails."""
     info = datasets.info(name)

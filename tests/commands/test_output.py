@@ -130,10 +130,11 @@ def sorted_file(path: Path) -> str:
 
 def test_a_sweep_reads_first_what_was_never_read(tmp_path: Path, capfd) -> None:
     name = sorted_file(tmp_path / "mine.npz")
-    found = shared.make_ready(name)
+    found = shared.make_known(name)
     assert (found.ready, found.classes) == (True, 4)
     assert "Classes: 0 20, 1 20, 2 20, 3 20." in capfd.readouterr().err
-    assert shared.make_ready(name) == found
+    assert shared.make_known(name) == found
+    assert not shared.make_known("cifar100").ready  # its shape is known: nothing is downloaded
     assert capfd.readouterr().err == ""
 
 

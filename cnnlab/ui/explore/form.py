@@ -231,7 +231,7 @@ def _show_start() -> str | None:
         return None
     cells = "1 cell" if filled.cells == 1 else f"{words.count(filled.cells)} cells"
     st.caption(f"{cells} in {words.duration(filled.budget_seconds)}.")
-    if not pressed or not prepared.ready(filled.spec.dataset):
+    if not pressed or not prepared.shape_known(filled.spec.dataset):
         return None
     try:
         return sweeps.begin(filled.spec, filled.axes, filled.devices, filled.budget_seconds)
