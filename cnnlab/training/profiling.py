@@ -53,6 +53,8 @@ Step = TypeVar("Step")
 Batch = Callable[[], tuple[Any, Any]]
 WAYS = ("forward", "backward")
 DATA, LOSS, OPTIMIZER = ("data", 0), ("loss", 0), ("optimizer", 0)
+LOOKING = ("looking", 0)
+"""Setting the marks of the backward pass, which no step does that nobody looks at."""
 
 
 def take_step(parts: Parts, batch: Batch, mark: Mark, look: bool) -> None:
@@ -78,6 +80,7 @@ def take_step(parts: Parts, batch: Batch, mark: Mark, look: bool) -> None:
         mark(("forward", number))
         if look and x.requires_grad and x is not before:
             x.register_hook(partial(reached, ("backward", number)))
+            mark(LOOKING)
     loss = parts.loss(x, y)
     mark(LOSS)
     loss.backward()
@@ -351,7 +354,7 @@ def put_together(
         loss_ms=loss,
         optimizer_ms=optimizer,
         host_ms=max(step_ms - parts_ms, 0.0),
-        looking_ms=mark_ms * len(looked),
+        looking_ms=mark_ms * len(looked) + walker.marked.typical().get(LOOKING, 0.0),
         scaled=scaled,
         steps=len(walker.marked.taken),
     )
@@ -359,7 +362,8 @@ def put_together(
 
 def without(steps: Steps, mark_ms: float) -> dict[Part, float]:
     """What each part took, less the cost of the mark at its end."""
-    return {part: max(ms - mark_ms, 0.0) for part, ms in steps.typical().items()}
+    typical = steps.typical()
+    return {part: max(ms - mark_ms, 0.0) for part, ms in typical.items() if part != LOOKING}
 
 
 def unchanging(whole_ms: float, one_ms: float, batch_size: int) -> float:

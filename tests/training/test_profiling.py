@@ -12,6 +12,7 @@ from cnnlab.training import profiling
 from cnnlab.training.callback import Stopped
 from cnnlab.training.profiling import (
     DATA,
+    LOOKING,
     LOSS,
     OPTIMIZER,
     Steps,
@@ -97,6 +98,7 @@ def test_each_layer_has_its_own_time_forward_and_backward():
             lambda clock: lambda x: x.relu(),
         ]
     )
+    assert found.pop(LOOKING) == 0
     assert found == {
         DATA: 3,
         OPTIMIZER: 8,
@@ -158,8 +160,10 @@ def test_what_the_parts_do_not_explain_is_the_hosts():
 
 
 def test_the_cost_of_looking_is_said_and_taken_off():
-    found = put_together(TABLE, KINDS, 32, 2.0, made_up(plain=1.3), mark_ms=0.01)
-    assert found.looking_ms == pytest.approx(0.1)
+    walker = made_up(plain=1.3)
+    walker.marked = Steps([LOOKED | {LOOKING: 0.05}])
+    found = put_together(TABLE, KINDS, 32, 2.0, walker, mark_ms=0.01)
+    assert found.looking_ms == pytest.approx(0.1 + 0.05)
     assert found.layers[1].backward_ms == pytest.approx(0.19)
     assert found.parts_ms == pytest.approx(2.0)
 
