@@ -16,7 +16,11 @@ from cnnlab.engines.batches import Batches
 from cnnlab.engines.fast import fast, optimizer_state
 from cnnlab.engines.job import (
     DEFAULT_THREADS,
+    LOSS,
+    OPTIMIZER,
     Job,
+    Mark,
+    Part,
     Parts,
     Pictures,
     Start,
@@ -33,8 +37,12 @@ from cnnlab.spec import ExperimentSpec
 __all__ = [
     "DEFAULT_THREADS",
     "ENGINES",
+    "LOSS",
+    "OPTIMIZER",
     "Batches",
     "Job",
+    "Mark",
+    "Part",
     "Parts",
     "Pictures",
     "Start",

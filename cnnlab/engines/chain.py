@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import torch
 
+from cnnlab.engines.job import Mark
 from cnnlab.engines.kernels import OWN_ARITHMETIC, Gradients, Kernel, kernel_of
 from cnnlab.spec import ExperimentSpec
 
@@ -113,6 +114,26 @@ class _OneKernel(torch.autograd.Function):
         with torch.no_grad():
             dx, gradients = ctx.kernel.backward(ctx.kept, dy[0], ctx.needs_input_grad[1])
         return None, dx, *(each.float() for each in gradients)
+
+
+class Marked:
+    """A kernel that tells when it is through with a pass."""
+
+    def __init__(self, number: int, kernel: Kernel, mark: Mark) -> None:
+        self.weights = kernel.weights
+        self._number, self._kernel, self._mark = number, kernel, mark
+
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        found = self._kernel.forward(x, training)
+        self._mark(("forward", self._number))
+        return found
+
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        found = self._kernel.backward(kept, dy, wanted)
+        self._mark(("backward", self._number))
+        return found
 
 
 class CrossEntropy:

@@ -10,8 +10,19 @@ import numpy as np
 import torch
 
 from cnnlab.engines.batches import Batches, WholeEpoch
-from cnnlab.engines.chain import Chain, CrossEntropy
-from cnnlab.engines.job import Job, Parts, Pictures, Start, Watcher, begin, optimizer_of
+from cnnlab.engines.chain import Chain, CrossEntropy, Marked
+from cnnlab.engines.job import (
+    LOSS,
+    OPTIMIZER,
+    Job,
+    Mark,
+    Parts,
+    Pictures,
+    Start,
+    Watcher,
+    begin,
+    optimizer_of,
+)
 from cnnlab.engines.memory import keep_memory
 from cnnlab.engines.update import update_of
 from cnnlab.models import build_model, split
@@ -157,7 +168,28 @@ class _Stepper:
             self.update.move([parameter.grad for parameter in parameters])  # type: ignore[misc]
 
         layers = tuple(zip(self.chain.layers, self.chain.differentiable(), strict=True))
-        return Parts(lambda: batches, layers, loss, clear, move)
+        return Parts(lambda: batches, layers, loss, clear, move, self.marked)
+
+    @torch.no_grad()
+    def marked(self, x: torch.Tensor, y: torch.Tensor, mark: Mark, move: bool) -> None:
+        """`train`, uncompiled, telling where each of its parts ends; `move` the weights or not."""
+        chain = self.chain
+        kernels = chain.kernels
+        chain.kernels = [Marked(*pair, mark) for pair in enumerate(kernels)]
+        try:
+            chain.cast()
+            output, kept = chain.forward(x, training=True)
+            loss, hits, own = self.loss.forward(output, y)
+            gradient = self.update.scaled(self.loss.backward(own))
+            mark(LOSS)
+            gradients = chain.backward(kept, gradient)
+        finally:
+            chain.kernels = kernels
+        self._count(loss, hits, len(y))
+        mark(LOSS)
+        if move:
+            self.update.move(gradients)
+        mark(OPTIMIZER)
 
     def reset(self) -> None:
         self.total.zero_()

@@ -38,6 +38,14 @@ class Start:
     optimizer: Sequence[np.ndarray] | None = None
 
 
+Part = tuple[str, int]
+"""What a stretch of a step belongs to: forward or backward of the layer of that number, or data,
+loss or optimizer."""
+Mark = Callable[[Part], None]
+OwnStep = Callable[[torch.Tensor, torch.Tensor, Mark, bool], None]
+LOSS, OPTIMIZER = ("loss", 0), ("optimizer", 0)
+
+
 @dataclass(frozen=True)
 class Parts:
     """An engine's step taken apart: the same arithmetic by the same calls, for whoever times them.
@@ -55,6 +63,9 @@ class Parts:
     """Forget the gradients of the step before."""
     update: Callable[[], None]
     """Move the weights by their gradients."""
+    own: OwnStep | None = None
+    """The engine's own way through all of these, where it does without autograd: it tells where a
+    part ends, and moves the weights if it is to."""
 
 
 class Watcher(keras.callbacks.Callback):

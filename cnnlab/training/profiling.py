@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from cnnlab import devices, models
-from cnnlab.engines import DEFAULT_THREADS, Parts
+from cnnlab.engines import DEFAULT_THREADS, LOSS, OPTIMIZER, Mark, Part, Parts
 from cnnlab.spec import Event, ExperimentSpec, LabError, LayerTime, Profile
 from cnnlab.training.callback import Stop, Stopped
 from cnnlab.training.clocks import Clock, WaitingClock, clock_for
@@ -45,19 +45,15 @@ AHEAD_SECONDS = 0.04
 CHAIN, CHAINS = 100, 9
 """Operations of a backward pass over nothing, and how many of them."""
 
-Part = tuple[str, int]
-"""What a stretch of a step belongs to: forward or backward of the layer of that number, or data,
-loss or optimizer."""
-Mark = Callable[[Part], None]
 Step = TypeVar("Step")
 Batch = Callable[[], tuple[Any, Any]]
 WAYS = ("forward", "backward")
-DATA, LOSS, OPTIMIZER = ("data", 0), ("loss", 0), ("optimizer", 0)
+DATA = ("data", 0)
 LOOKING = ("looking", 0)
 """Setting the marks of the backward pass, which no step does that nobody looks at."""
 
 
-def take_step(parts: Parts, batch: Batch, mark: Mark, look: bool) -> None:
+def take_step(parts: Parts, batch: Batch, mark: Mark, look: bool, move: bool = True) -> None:
     """One step of an engine, put together from its parts.
 
     Args:
@@ -66,6 +62,9 @@ def take_step(parts: Parts, batch: Batch, mark: Mark, look: bool) -> None:
     """
     x, y = batch()
     mark(DATA)
+    if parts.own:
+        parts.own(x, y, mark, move)
+        return
     parts.clear()
     mark(OPTIMIZER)
     under_way = LOSS
@@ -85,7 +84,8 @@ def take_step(parts: Parts, batch: Batch, mark: Mark, look: bool) -> None:
     mark(LOSS)
     loss.backward()
     mark(under_way)
-    parts.update()
+    if move:
+        parts.update()
     mark(OPTIMIZER)
 
 
@@ -157,6 +157,18 @@ def mark_ms(watch: Stopwatch, device: str) -> float:
     return max(looked - plain, 0.0) / CHAIN
 
 
+def plain_mark_ms(watch: Stopwatch) -> float:
+    """The same for a mark that needs no hook."""
+
+    def marks() -> float:
+        watch.start()
+        for _ in range(CHAIN):
+            watch.mark(LOSS)
+        return watch.read()[LOSS]
+
+    return min(marks() for _ in range(CHAINS)) / CHAIN
+
+
 class Walker:
     """Takes steps of an engine part by part and times them."""
 
@@ -165,9 +177,6 @@ class Walker:
         self._batches: Iterator[tuple[Any, Any]] = iter(())
         x, y = self.batch()
         self._one = x[:1].contiguous(), y[:1]
-        # Its gradients move nothing: a network that knows one picture by heart computes with
-        # numbers so small that a CPU takes many times as long for them.
-        self._resting = replace(parts, update=lambda: None)
         self.plain, self.marked, self.single = Steps(), Steps(), Steps()
 
     def batch(self) -> tuple[Any, Any]:
@@ -186,8 +195,10 @@ class Walker:
         """
         kinds = (
             (self.plain, self._plain, 0.3),
-            (self.marked, lambda: self._marked(self._parts, self.batch), 0.5),
-            (self.single, lambda: self._marked(self._resting, lambda: self._one), 0.2),
+            (self.marked, lambda: self._marked(self.batch), 0.5),
+            # Its gradients move nothing: a network that knows one picture by heart computes with
+            # numbers so small that a CPU takes many times as long for them.
+            (self.single, lambda: self._marked(lambda: self._one, move=False), 0.2),
         )
         for steps, timed, share in kinds:
             until, least = time.perf_counter() + share * seconds, LEAST_STEPS
@@ -204,9 +215,9 @@ class Walker:
         self._watch.mark(DATA)
         return self._watch.read()
 
-    def _marked(self, parts: Parts, batch: Batch) -> dict[Part, float]:
+    def _marked(self, batch: Batch, move: bool = True) -> dict[Part, float]:
         self._watch.start()
-        take_step(parts, batch, self._watch.mark, look=True)
+        take_step(self._parts, batch, self._watch.mark, look=True, move=move)
         return self._watch.read()
 
 
@@ -259,7 +270,7 @@ def _profile(
         spec.batch_size,
         float(np.mean(quicker_half(own, float))),
         walker,
-        mark_ms(watch, device),
+        plain_mark_ms(watch) if job.parts().own else mark_ms(watch, device),
     ).model_copy(
         update={
             "ceilings": devices.measure_ceilings(

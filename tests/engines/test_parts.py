@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.engines import ENGINES, Pictures, Start, initial_weights
+from cnnlab.engines import ENGINES, LOSS, OPTIMIZER, Pictures, Start, initial_weights
 from cnnlab.spec import PRESETS, change
 
 NETWORKS = {
@@ -63,3 +63,30 @@ def test_the_batches_of_the_parts_cover_the_training_pictures_once(engine):
     batches = list(job_of(spec, shape).parts().batches())
     assert [len(labels) for _, labels in batches] == [8, 8, 8, 6]
     assert all(x.dtype == torch.float32 and float(x.max()) <= 1 for x, _ in batches)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_engines_own_marked_step_is_its_step_and_marks_every_layer(name):
+    spec, shape = NETWORKS[name]
+    spec = change(spec, batch_size=8)
+    marks = []
+    with keras.device("cpu"):
+        whole, apart = job_of(spec, shape), job_of(spec, shape)
+        parts = apart.parts()
+        before = [weight.numpy().copy() for weight in apart.model.weights]
+        for x, y in list(parts.batches())[:3]:
+            parts.own(x, y, lambda part: None, False)
+        for old, new in zip(before, apart.model.weights, strict=True):
+            np.testing.assert_array_equal(old, new.numpy())
+        for x, y in list(parts.batches())[:3]:
+            whole.model.train_step((x, y))
+            marks.clear()
+            parts.own(x, y, marks.append, True)
+    for mine, its in zip(apart.model.weights, whole.model.weights, strict=True):
+        np.testing.assert_allclose(mine.numpy(), its.numpy(), rtol=1e-5, atol=1e-6)
+    count = len(parts.layers)
+    assert marks[:count] == [("forward", number) for number in range(count)]
+    assert marks[count] == LOSS
+    assert marks[-2:] == [LOSS, OPTIMIZER]
+    backward = [number for way, number in marks if way == "backward"]
+    assert backward == list(reversed(range(count)))[: len(backward)]

@@ -18,6 +18,7 @@ from cnnlab.training.profiling import (
     Steps,
     Stopwatch,
     mark_ms,
+    plain_mark_ms,
     profile,
     put_together,
     rows_of,
@@ -130,6 +131,7 @@ class CostlyClock(MadeUpClock):
 
 def test_the_cost_of_a_mark_is_measured():
     assert mark_ms(Stopwatch(CostlyClock(), lambda: None), "cpu") == 2
+    assert plain_mark_ms(Stopwatch(CostlyClock(), lambda: None)) == 2
 
 
 TABLE = models.layer_table(PRESETS["dense"].spec.model, (28, 28, 1), 10)[1:]
