@@ -22,11 +22,12 @@ PAGES = (
 
 st.set_page_config(
     page_title="CNN Lab",
-    page_icon=":material/grid_on:",
+    page_icon=str(top.MARK),  # a name such as ":material/…" would be fetched from the network
     layout="wide",
     # With an entry of its own the menu is shown, and with it the choice of theme.
     menu_items={"About": "**CNN Lab**: train small CNNs, and see what a GPU buys."},
 )
+st.logo(str(top.NAME))
 page = st.navigation(
     [
         st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "train")
@@ -37,6 +38,7 @@ page = st.navigation(
 )
 with live.drawing():
     try:
+        top.heading(page.title)
         top.bar()
         page.run()
     except LabError as error:

@@ -142,7 +142,7 @@ def page_state(run: LiveRun) -> run_state.RunState:
 def send_data_beside_cached_specs(run: LiveRun) -> None:
     """Draw every live chart as the page does, those of all tabs."""
     state = page_state(run)
-    run_charts.curves(state)
+    run_charts.curves(state, None)
     run_charts.step_charts(state)
     run_charts.rate_chart(state)
     run_charts.memory_chart(state)
@@ -152,7 +152,7 @@ def whole_page(run: LiveRun) -> None:
     """Draw the page as it stands while the run trains."""
     state = page_state(run)
     with patch.object(run_view, "read", lambda card: state):
-        run_view._body(state.card, run_view._pace(state))
+        run_view._body(state.card, run_view._pace(state), None)
 
 
 BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
@@ -165,10 +165,14 @@ BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
 }
 
 
-def send_built_anew(name: str, data: pa.Table, spec: charts.Spec, run_id: str) -> None:
+def send_built_anew(
+    name: str, data: pa.Table, spec: charts.Spec, run_id: str, height: str = "content"
+) -> None:
     """The usual way to show a chart, in the place of `ui.run.charts.chart`."""
     chart = BUILD[name]().properties(data=data.to_pandas())
-    st.altair_chart(chart, key=f"{name}-{run_id}", alt=charts.alt_text(name), **charts.KEEP_ZOOM)
+    st.altair_chart(
+        chart, height=height, key=f"{name}-{run_id}", alt=charts.alt_text(name), **charts.KEEP_ZOOM
+    )
 
 
 def build_and_send_altair_charts(run: LiveRun) -> None:

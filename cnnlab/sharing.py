@@ -12,7 +12,7 @@ import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
 from threading import Lock
-from time import monotonic
+from time import monotonic, time
 
 import psutil
 
@@ -75,6 +75,10 @@ class Tries:
             self.closed_until = now + min(2.0**doubled, self.longest_wait)
 
 
+TICKET_SECONDS = 8 * 3600.0
+"""How long a browser that was let in may come back without the passphrase: an evening."""
+
+
 class Door:
     """Knows the passphrase, and lets nobody guess it quickly."""
 
@@ -82,6 +86,8 @@ class Door:
         self._passphrase = passphrase.encode()
         self._all = Tries(FREE_TRIES_OF_ALL, LONGEST_WAIT_OF_ALL)
         self._lock = Lock()
+        self._seal = secrets.token_bytes(32)
+        self._torn: set[str] = set()
         self.key = object()
         """What who has been let in holds: no message from a browser can carry it."""
 
@@ -105,6 +111,27 @@ class Door:
                 raise LabError("That is not the passphrase; it was printed where the lab started.")
             tries.wrong = self._all.wrong = 0
             return self.key
+
+    def ticket(self) -> str:
+        """What a browser may show instead of the passphrase until it expires: a time, signed."""
+        until = f"{time() + TICKET_SECONDS:.0f}.{secrets.token_hex(8)}"
+        return f"{until}.{self._signed(until)}"
+
+    def admits(self, ticket: str) -> bool:
+        """Whether a ticket was made here, has not expired and was not torn."""
+        until, _, signed = ticket.rpartition(".")
+        genuine = hmac.compare_digest(
+            signed.encode("utf-8", "replace"), self._signed(until).encode()
+        )
+        return genuine and ticket not in self._torn and time() < float(until.partition(".")[0])
+
+    def tear(self, ticket: str) -> None:
+        """Let nobody in with this ticket any more."""
+        if self.admits(ticket):
+            self._torn.add(ticket)
+
+    def _signed(self, text: str) -> str:
+        return hmac.new(self._seal, text.encode("utf-8", "replace"), "sha256").hexdigest()
 
 
 # --- addresses ------------------------------------------------------------------------------

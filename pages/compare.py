@@ -1,7 +1,5 @@
 """Any number of runs against each other: verdicts, curves, results, what differs."""
 
-import streamlit as st
-
 from cnnlab.ui import top
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.compare import files as compare_files
@@ -11,7 +9,6 @@ from cnnlab.ui.lab import history
 
 top.require_app()
 
-st.title("Compare", anchor=False)
 runs = history().summaries()
 chosen = compare_choice.choose(runs)
 if chosen:

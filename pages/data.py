@@ -8,7 +8,6 @@ from cnnlab.ui.data import view as data_view
 
 top.require_app()
 
-st.title("Data", anchor=False)
 st.write("What a network can learn from here. Choose a data set to see what is in it.")
 chosen = data_view.choose(datasets.known())
 data_view.facts(chosen)

@@ -7,6 +7,5 @@ from cnnlab.ui.explore import view as explore_view
 
 top.require_app()
 
-st.title("Explore", anchor=False)
 st.write("When does the GPU pay off? A sweep measures one network in many sizes, on each device.")
 explore_view.show()

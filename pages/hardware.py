@@ -8,7 +8,6 @@ from cnnlab.ui.hardware import machine as hardware_view
 
 top.require_app()
 
-st.title("Hardware", anchor=False)
 hardware_view.machine()
 st.header("Calibration", anchor=False)
 calibration_view.show()

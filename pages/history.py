@@ -11,7 +11,6 @@ from cnnlab.ui.run import view as run_view
 
 top.require_app()
 
-st.title("History", anchor=False)
 runs, scope = history_view.choose()
 history_view.undo_bar()
 opened = history_view.opened()

@@ -180,7 +180,7 @@ GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "explore" / "sweeps.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
-LOOKING |= {"open_for", "failed"}
+LOOKING |= {"open_for", "failed", "trained_elsewhere"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
 DEEDS["runner"] = {"probe", "Errands", "Lab", "Worker"}

@@ -63,6 +63,7 @@ from cnnlab.analysis.series import (
     step_times,
     throughput,
 )
+from cnnlab.analysis.suggestions import Experiment, next_experiments
 from cnnlab.analysis.telling import sentence, verdict, verdicts
 from cnnlab.analysis.versus import Accuracy, Speed, Verdict, between, paces_of
 
@@ -73,6 +74,7 @@ __all__ = [
     "Accuracy",
     "Axis",
     "DeviceKind",
+    "Experiment",
     "Grade",
     "Grid",
     "Line",
@@ -122,6 +124,7 @@ __all__ = [
     "lines",
     "matched",
     "memory",
+    "next_experiments",
     "only",
     "overlay",
     "paces_of",

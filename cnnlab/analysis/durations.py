@@ -78,6 +78,29 @@ def estimate_before(card: RunCard, runs: Sequence[EarlierRun]) -> Estimate | Non
 # --- by measured cells ----------------------------------------------------------------------
 
 
+# FLOP/s of a core and seconds of one kernel call: what a small network reaches on an old laptop,
+# and what a large one does on a server of today.
+SLOWEST, FASTEST = (5e9, 0.5e-3), (200e9, 0.02e-3)
+
+
+def bracket(
+    spec: ExperimentSpec, layers: Sequence[Layer], images: int, cores: int
+) -> tuple[float, float]:
+    """Between how many seconds a fit on the CPU will lie, before anything was measured here.
+
+    Args:
+        images: pictures in the training set.
+        cores: how many a step may use.
+    """
+    calls, flops, _ = step_counts(spec, list(layers))
+    train, _ = split(spec, images)
+    steps = spec.epochs * math.ceil(train / spec.batch_size)
+    quick, slow = (
+        steps * (flops / (rate * cores) + calls * call) for rate, call in (FASTEST, SLOWEST)
+    )
+    return quick, slow
+
+
 @lru_cache(maxsize=64)
 def _model(found: tuple[cost.Sample, ...]) -> cost.CostModel | None:
     return cost.fit(found)

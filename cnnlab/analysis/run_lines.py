@@ -21,8 +21,8 @@ from cnnlab.analysis.series import (
     Floats,
     Series,
     downsample,
+    own_means,
     step_times,
-    worth_drawing,
 )
 from cnnlab.spec import RunCard
 
@@ -92,8 +92,7 @@ def lines(card: RunCard, label: str, measure: Measure, axis: Progress) -> list[L
 def step_lines(card: RunCard, label: str, measure: Measure, series: Series) -> list[Line]:
     """The curves of one run against its steps, as finely as they were kept."""
     by_epoch = lines(card, label, measure, "step")
-    ends = worth_drawing(series, steps_per_epoch(card))
-    if not len(ends):
+    if not len(series) or np.isnan(series.seconds).all():
         return by_epoch
     if measure == "step_ms":
         frame = step_times(series)
@@ -101,7 +100,8 @@ def step_lines(card: RunCard, label: str, measure: Measure, series: Series) -> l
         return [Line(label, "training", x, y)]
     if measure not in METRICS:
         return by_epoch
-    training = Line(label, "training", series.step[ends], getattr(series, measure)[ends])
+    ends, means = own_means(series, measure, steps_per_epoch(card))
+    training = Line(label, "training", series.step[ends], means)
     return [training, *(line for line in by_epoch if line.split == "validation")]
 
 

@@ -32,8 +32,8 @@ LIVE_POINTS = 400
 # Averages over time (throughput, memory) are smooth: fewer points show all there is.
 SMOOTH_POINTS = 300
 MEDIAN_WINDOW_STEPS = 51
-# The mean of an epoch so far is noise before as many batches, a spike where the last one ended.
-FEWEST_BATCHES = 10
+# A batch's loss is noise: a training curve is the mean over so large a part of an epoch.
+SMOOTHED_SHARE, FEWEST_BATCHES = 0.2, 10
 HISTOGRAM_BINS = 40
 
 METRICS: tuple[Metric, ...] = ("loss", "accuracy")
@@ -135,18 +135,18 @@ def curves(
 ) -> pd.DataFrame:
     """Loss and accuracy, training and validation: a row for each point of a curve.
 
-    Training values are running means of their epoch, read at `worth_drawing`; a run without steps
-    has its epochs' means. Validation stands at the end of its epoch.
+    Training values are `own_means`; a run without steps has its epochs' means. Validation stands
+    at the end of its epoch.
 
     Returns:
         Columns x (steps, epochs or seconds since the fit began), value, metric, split.
     """
-    ends = worth_drawing(series, steps_per_epoch)
     closes = _epoch_ends(epochs, steps_per_epoch, axis)
-    windows = _training_x(series, ends, steps_per_epoch, axis) if len(ends) else closes
     parts: list[tuple[Floats, Floats]] = []
     for metric in METRICS:
-        training = getattr(series, metric)[ends] if len(ends) else _column(epochs, metric)
+        ends, training = own_means(series, metric, steps_per_epoch)
+        windows = _training_x(series, ends, steps_per_epoch, axis) if len(ends) else closes
+        training = training if len(ends) else _column(epochs, metric)
         parts.append(downsample(windows, training, points))
         parts.append(downsample(closes, _column(epochs, f"val_{metric}"), points))
     lengths = [len(x) for x, _ in parts]
@@ -161,18 +161,35 @@ def curves(
     )
 
 
-def worth_drawing(series: Series, steps_per_epoch: int) -> Integers:
-    """Places of the windows' ends at which the running means of an epoch say something.
+def own_means(series: Series, metric: Metric, steps_per_epoch: int) -> tuple[Integers, Floats]:
+    """What the steps themselves came to, smoothed: places of the windows' ends, and the values.
 
-    Those are the ends from the `FEWEST_BATCHES`-th batch of an epoch on, or its last if it has
-    fewer; and all of the first epoch, before which there is nothing to spike from and for whose
-    first point people wait.
+    Keras reports the mean of the epoch so far. Drawn as it is, that falls off a cliff at every
+    epoch which nobody learnt. Two such means and their numbers of batches give the mean of the
+    batches between; of those, each point shows the mean over the last `SMOOTHED_SHARE` of an epoch,
+    and of no fewer than `FEWEST_BATCHES`.
     """
     ends = np.flatnonzero(~np.isnan(series.seconds))
-    epoch = series.epoch[ends]
+    if not len(ends):
+        return ends, np.zeros(0)
+    step, epoch, mean = series.step[ends], series.epoch[ends], getattr(series, metric)[ends]
     begun = series.step[np.searchsorted(series.epoch, epoch)]
-    batches = series.step[ends] - begun + 1
-    return ends[(epoch == 1) | (batches >= min(FEWEST_BATCHES, steps_per_epoch))]
+    batches = step - begun + 1
+    follows = np.append(False, epoch[1:] == epoch[:-1])
+    so_far = mean * batches
+    before = np.where(follows, np.append(0.0, so_far[:-1]), 0.0)
+    counted = np.where(follows, np.append(0.0, batches[:-1]), 0.0)
+    with np.errstate(invalid="ignore"):  # infinity less infinity, once a run has diverged
+        return ends, _trailing(step, so_far - before, batches - counted, steps_per_epoch)
+
+
+def _trailing(step: Floats, sums: Floats, counts: Floats, steps_per_epoch: int) -> Floats:
+    """The mean over the windows that end within so many steps back."""
+    width = max(FEWEST_BATCHES, steps_per_epoch * SMOOTHED_SHARE)
+    first = np.searchsorted(step, step - width, side="right")
+    total, number = (np.append(0.0, np.cumsum(column)) for column in (sums, counts))
+    last = np.arange(1, len(step) + 1)
+    return (total[last] - total[first]) / (number[last] - number[first])
 
 
 def only(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 ALT_TEXT = {
-    "loss": "Line chart of the loss: training as a thin line, the mean of each epoch so far "
-    "from its tenth batch on, validation as a strong one with points.",
-    "accuracy": "Line chart of the accuracy: training thin, the mean of each epoch so far from "
-    "its tenth batch on, validation strong with points.",
+    "loss": "Line chart of the loss: training as a thin line, smoothed over a "
+    "fifth of an epoch, validation as a strong one with points.",
+    "accuracy": "Line chart of the accuracy: training thin, smoothed over a fifth of an "
+    "epoch, validation strong with points.",
     "step_times": "Line chart of the time each training step took, with its rolling median.",
     "step_histogram": "Bar chart of how many steps took how many milliseconds.",
     "throughput": "Line chart of the images, or sequences, trained per second over time.",

@@ -41,8 +41,8 @@ AXIS_FORMATS: dict[Progress, str] = {
 LARGE_NUMBERS = "format(datum.value, datum.value < 1e4 ? ',~r' : '~s')"
 # Title of the axis, title in a tooltip, number format.
 QUANTITIES: dict[Quantity, tuple[str, str, str]] = {
-    "loss": ("Loss (mean of the epoch so far)", "Loss", ".4~f"),
-    "accuracy": ("Accuracy (mean of the epoch so far)", "Accuracy", ".2~%"),
+    "loss": ("Loss", "Loss", ".4~f"),
+    "accuracy": ("Accuracy", "Accuracy", ".2~%"),
     "step_ms": ("Step time, rolling median (ms)", "Step time (ms)", ",.3~s"),
 }
 
@@ -68,6 +68,19 @@ def spec_of(chart: alt.TopLevelMixin) -> Spec:
     # Left to itself, Streamlit changes the renderer as rows grow, and with it the whole view.
     spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
     return spec
+
+
+INK: dict[str, tuple[str, str]] = {"light": ("#4F5A65", "#10171F"), "dark": ("#AAB4BF", "#E6EBF0")}
+"""Of labels and of titles, in each theme: Streamlit's own grey is too pale to be read."""
+
+
+def inked(spec: Spec, theme: str) -> Spec:
+    """A spec with the words of a theme; the rest of it is shared, not copied."""
+    label, title = INK[theme]
+    words = {"labelColor": label, "titleColor": title}
+    config = spec.get("config", {})
+    parts = {part: config.get(part, {}) | words for part in ("axis", "legend", "header")}
+    return spec | {"config": config | parts}
 
 
 def packed(frame: pd.DataFrame) -> pa.Table:
@@ -141,6 +154,8 @@ def hover(base: alt.Chart) -> alt.Chart:
 
 
 SPLITS = ["training", "validation"]
+BEFORE = "earlier run"
+"""The split of another run's validation, drawn as a ghost behind."""
 STRONG = 3  # pixels
 
 

@@ -7,44 +7,86 @@ import altair as alt
 from cnnlab.analysis import Axis, Metric
 from cnnlab.charts.colours import REFERENCE
 from cnnlab.charts.dress import (
+    BEFORE,
     LARGE_NUMBERS,
     LOW,
     QUANTITIES,
     SOURCE,
+    SPLITS,
     STRONG,
     TALL,
     hover,
     layered,
     once,
-    paleness,
     roomy,
     tooltip,
-    validation_points,
-    widths,
     x_axis,
     x_tooltip,
     zoom,
 )
 
 
-def curve(metric: Metric, axis: Axis, colour: str) -> alt.LayerChart:
-    """Training and validation of one run, from `analysis.only(analysis.curves(...), metric)`."""
+def curve(
+    metric: Metric, axis: Axis, colour: str, height: int = TALL, until: float | None = None
+) -> alt.LayerChart:
+    """Training and validation of one run, from `analysis.only(analysis.curves(...), metric)`.
+
+    Rows whose split is `BEFORE` are the validation of another run, a ghost behind this one. Each
+    line bears its name at its end.
+
+    Args:
+        height: pixels.
+        until: where the horizontal axis ends, so that it stands still while the run grows.
+    """
     title, short, format_ = QUANTITIES[metric]
-    shown = alt.selection_point(name="shown", fields=["split"], bind="legend")
-    ticks = alt.Axis(format="%") if metric == "accuracy" else alt.Axis()
+    share = metric == "accuracy"
+    # Three digits: a first loss of 4.60517 would fill the margin.
+    ticks = alt.Axis(format="%" if share else ".3~r")
+    span = roomy() if until is None else roomy(domain=[0, until])
+    room = alt.Scale(nice=False, padding=24, zero=share)  # for the names at the lines' ends
     base = alt.Chart().encode(
-        x=x_axis("x", axis),
-        y=alt.Y("value:Q", title=title, axis=ticks, scale=roomy(zero=metric == "accuracy")),
-        tooltip=[
-            alt.Tooltip("split:N", title="Pictures"),
-            x_tooltip(axis),
-            tooltip("value", short, format_),
-        ],
+        x=x_axis("x", axis, scale=span),
+        y=alt.Y("value:Q", title=title, axis=ticks, scale=room),
     )
-    legend = alt.Legend(symbolStrokeColor=colour, symbolSize=500)
-    line = base.mark_line(color=colour).encode(strokeWidth=widths(legend), opacity=paleness(shown))
-    points = validation_points(base).encode(color=alt.value(colour))
-    return layered(TALL, line.add_params(shown, zoom()), points)
+    grey = alt.when(alt.datum.split == BEFORE).then(alt.value(REFERENCE))
+    paint = grey.otherwise(alt.value(colour))
+    lines = [*SPLITS, BEFORE]
+    line = base.mark_line(clip=True).encode(
+        strokeWidth=alt.StrokeWidth(
+            "split:N", scale=alt.Scale(domain=lines, range=[1.25, STRONG, 2]), legend=None
+        ),
+        opacity=alt.Opacity(
+            "split:N", scale=alt.Scale(domain=lines, range=[0.6, 1, 0.7]), legend=None
+        ),
+        color=paint,
+    )
+    told = [
+        alt.Tooltip("split:N", title="Pictures"),
+        x_tooltip(axis),
+        tooltip("value", short, format_),
+    ]
+    names = _names_at_ends(base, upwards=share).encode(color=paint)
+    # Those of the other lines are not seen; a pointer near them finds their values all the same.
+    seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
+    points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
+    return layered(height, line.add_params(zoom()), names, points)
+
+
+def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
+    """The name of each line at its last point; training's on the side where its line runs."""
+    same = "===" if upwards else "!=="
+    return (
+        base.transform_joinaggregate(last="max(x)", groupby=["split"])
+        .transform_filter("datum.x === datum.last")
+        .mark_text(
+            align="right",
+            dx=-6,
+            dy=alt.expr(f"datum.split {same} 'training' ? -11 : 13"),
+            fontSize=13,
+            fontWeight=600,
+        )
+        .encode(text="split:N")
+    )
 
 
 def step_times(colour: str) -> alt.LayerChart:

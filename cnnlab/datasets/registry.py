@@ -69,6 +69,18 @@ def _draw_shapes(count: int) -> Dataset:
     return Dataset("shapes", images, labels, shapes.CLASS_NAMES, synthetic=True, understood=about)
 
 
+def _draw_ten_shapes(count: int) -> Dataset:
+    images, labels = shapes.draw_ten(count)
+    names = tuple(shapes.SHAPES)
+    about = told(labels, names, images, DRAWN)
+    return Dataset("shapes10", images, labels, names, synthetic=True, understood=about)
+
+
+def _ten_shapes(_: list[Path], progress: Progress) -> Plan:
+    progress(None, f"drawing {shapes.PICTURES:,} pictures")
+    return plan_of(_draw_ten_shapes(shapes.PICTURES))
+
+
 def _shapes(_: list[Path], progress: Progress) -> Plan:
     progress(None, f"drawing {shapes.PICTURES:,} pictures")
     return plan_of(_draw_shapes(shapes.PICTURES))
@@ -113,8 +125,17 @@ def _fashion_mnist(files: list[Path], _: Progress) -> Plan:
 # Places, sizes and SHA-256 as in the loaders of Keras 3.15.1 (`keras/src/datasets`), which names no
 # checksum for Fashion-MNIST; those are of the files published by Zalando Research.
 REGISTRY: dict[str, Entry] = {
+    "shapes10": Entry(
+        title="Ten shapes (synthetic)",
+        image_shape=(32, 32, 3),
+        classes=len(shapes.SHAPES),
+        train_images=shapes.PICTURES,
+        files=(),
+        plan=_ten_shapes,
+        draw=_draw_ten_shapes,
+    ),
     "shapes": Entry(
-        title="Shapes (synthetic)",
+        title="Hundred shapes (synthetic)",
         image_shape=(32, 32, 3),
         classes=len(shapes.CLASS_NAMES),
         train_images=shapes.PICTURES,

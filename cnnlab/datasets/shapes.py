@@ -1,6 +1,7 @@
 """Drawn pictures: ten shapes in ten finishes, 32x32 RGB, for machines without any data.
 
-A class is a shape (disc, ring, star ...) in a colour, plain or striped. Place, size, angle, shade,
+A class is a shape (disc, ring, star ...) in a colour, plain or striped; where there are ten
+classes, a plain shape in whatever colour. Place, size, angle, shade,
 background, a distracting blob and noise vary at random. Everything follows from the fixed seed:
 pictures are drawn in blocks, each from its own random numbers, so the first N pictures are the same
 however many are drawn; and every hundred pictures hold every class once.
@@ -95,15 +96,34 @@ CLASS_NAMES = tuple(
 
 def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
     """The first `count` pictures, uint8 (count, 32, 32, 3), and their labels, int32 (count,)."""
+    return _drawn(count, len(CLASS_NAMES), lambda rng, labels: labels)
+
+
+def draw_ten(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `draw`, of ten classes: each a shape, plain, in a colour that says nothing of it."""
+
+    def finished(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+        colours = rng.integers(0, len(COLOURS), BLOCK, dtype=np.int32)
+        return (labels * len(COLOURS) + colours) * len(TEXTURES)
+
+    return _drawn(count, len(SHAPES), finished)
+
+
+def _drawn(
+    count: int,
+    classes: int,
+    finished: Callable[[np.random.Generator, np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures in blocks, every class equally often; `finished` makes of labels those to draw."""
     blocks = -(-count // BLOCK)
     images = np.empty((blocks * BLOCK, SIZE, SIZE, 3), dtype=np.uint8)
     labels = np.empty(blocks * BLOCK, dtype=np.int32)
     for block in range(blocks):
         part = slice(block * BLOCK, (block + 1) * BLOCK)
         rng = np.random.default_rng([SEED, block])
-        rounds = np.tile(np.arange(len(CLASS_NAMES)), (BLOCK // len(CLASS_NAMES), 1))
+        rounds = np.tile(np.arange(classes), (BLOCK // classes, 1))
         labels[part] = rng.permuted(rounds, axis=1).reshape(-1)
-        images[part] = _draw_block(rng, labels[part])
+        images[part] = _draw_block(rng, finished(rng, labels[part]))
     return images[:count], labels[:count]
 
 

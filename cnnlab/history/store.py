@@ -175,6 +175,34 @@ class History:
                 if queries.interrupt(connection, run.run_id, run.status, run.epochs_done)
             ]
 
+    def trained_elsewhere(
+        self, alive: Callable[[int, float], bool] = process_alive
+    ) -> list[tuple[str, str]]:
+        """Id and name of the runs that other processes of this machine train now, newest first.
+
+        Args:
+            alive: as for `interrupt_orphans`; a run whose process is no more is trained no more.
+        """
+        owner = (runs.c.owner_pid, runs.c.owner_started)
+        query = (
+            select(runs.c.run_id, runs.c.name, *owner)
+            .where(
+                runs.c.status == Status.RUNNING,
+                runs.c.sweep_id.is_(None),
+                runs.c.deleted_at.is_(None),
+                queries.of_this_machine(self._reading, runs),
+            )
+            .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
+        )
+        with transaction(self._reading) as connection:
+            found = connection.execute(query).all()
+        return [
+            (run.run_id, run.name)
+            for run in found
+            if (run.owner_pid, run.owner_started) != self._owner
+            and alive(run.owner_pid, run.owner_started)
+        ]
+
     def open_runs(self) -> set[str]:
         """Ids of the runs that wait or are trained, whichever process does it."""
         with transaction(self._reading) as connection:

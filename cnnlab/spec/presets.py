@@ -47,13 +47,17 @@ class Preset(Frozen):
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(
         title="Tiny",
-        shows="A small CNN that learns in seconds on any laptop.",
+        shows="A small CNN that tells ten drawn shapes apart within seconds, on any laptop.",
         spec=ExperimentSpec(
+            dataset="shapes10",
             train_limit=8000,
-            epochs=8,
+            epochs=5,
             learning_rate=0.003,
             model=CnnModel(
-                blocks=_blocks((((16, 5),), 2), (((32, 3),), 2)), dense=(64,), dropout=0.0
+                blocks=_blocks((((16, 5),), 2), (((32, 3),), 2)),
+                head="flatten",
+                dense=(64,),
+                dropout=0.0,
             ),
         ),
     ),

@@ -17,6 +17,11 @@ def theme() -> charts.Theme:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
+def inked(spec: charts.Spec) -> charts.Spec:
+    """A chart whose words can be read in the theme that this browser shows."""
+    return charts.inked(spec, theme())
+
+
 class Palette:
     """The places in the palette that runs were given, by run id."""
 

@@ -222,6 +222,11 @@ def fields_of(family: str) -> Iterator[Field]:
             yield field
 
 
+def path_of(name: str) -> str:
+    """Where a field is that a link names."""
+    return next(field.path for field in FIELDS if field.name == name)
+
+
 def sentence(problem: Problem) -> str:
     """What is wrong with a field, where it is, and what is allowed."""
     return f"{label(problem.field)} is {problem.value}, but {problem.allowed}."

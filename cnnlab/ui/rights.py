@@ -6,6 +6,7 @@ That pages disable a visitor's buttons is a courtesy, for a browser may send wha
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -13,12 +14,14 @@ from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from cnnlab.sharing import Door, Tries, given_passphrase, is_local, new_passphrase
+from cnnlab.sharing import TICKET_SECONDS, Door, Tries, given_passphrase, is_local, new_passphrase
 from cnnlab.spec import LabError
 from cnnlab.ui import tables
 from cnnlab.ui.held import Held
 
 KEY, TRIES, REFUSED, WORD = "rights.key", "rights.tries", "rights.refused", "rights.passphrase"
+TICKET = "rights.ticket"
+"""In the session: the ticket to leave with the browser; empty: to take away."""
 REASON = "You are watching. Sign in as the presenter, at the top of the page, to do this."
 EMAILS = "presenters"
 """The section of Streamlit's secrets whose `emails` may act, once `st.login` has named them."""
@@ -45,7 +48,9 @@ def may_act() -> bool:
     if not shared():
         return True
     # The key is an object of this process: it cannot come in a message.
-    return st.session_state.get(KEY) is door().key or _known_by_account()
+    if st.session_state.get(KEY) is door().key:
+        return True
+    return door().admits(_cookie()) or _known_by_account()
 
 
 def require_presenter() -> None:
@@ -128,6 +133,7 @@ def show() -> None:
     """In a shared lab: whether this browser watches or presents, and the way to the other."""
     if not shared():
         return
+    _remember()
     if may_act():
         with st.popover("Presenting", icon=":material/key:"):
             st.write("This browser may start, stop and change things. Others watch.")
@@ -149,12 +155,35 @@ def show() -> None:
                 st.caption("The account that is signed in is not on the list of presenters.")
 
 
+def _cookie_name() -> str:
+    """Browsers do not keep the cookies of two ports of one host apart."""
+    return f"cnnlab_presenter_{st.get_option('server.port')}"
+
+
+def _cookie() -> str:
+    """The ticket that this browser came with; it cannot be read by a page of another host."""
+    return str(st.context.cookies.get(_cookie_name(), ""))
+
+
+def _remember() -> None:
+    """Leave the ticket with the browser, so that a reload keeps it signed in; or take it away."""
+    ticket = st.session_state.get(TICKET)
+    if ticket is None:
+        return
+    lasts = f"{TICKET_SECONDS:.0f}" if ticket else "0"
+    kept = f"{_cookie_name()}={ticket}; Path=/; SameSite=Strict; Max-Age={lasts}"
+    secure = 'location.protocol === "https:" ? "; Secure" : ""'
+    script = f"<script>document.cookie = {json.dumps(kept)} + ({secure});</script>"
+    st.html(script, unsafe_allow_javascript=True)
+
+
 def _sign_in() -> None:
     word = st.session_state[WORD]
     st.session_state[WORD] = ""  # nothing keeps it
     tries = st.session_state.setdefault(TRIES, Tries())
     try:
         st.session_state[KEY] = door().open(word, tries)
+        st.session_state[TICKET] = door().ticket()
         st.session_state[REFUSED] = ""
     except LabError as error:
         st.session_state[REFUSED] = str(error)
@@ -162,5 +191,7 @@ def _sign_in() -> None:
 
 def _sign_out() -> None:
     st.session_state.pop(KEY, None)
+    door().tear(st.session_state.get(TICKET) or _cookie())
+    st.session_state[TICKET] = ""
     if _known_by_account():
         st.logout()

@@ -16,7 +16,7 @@ from cnnlab import words
 from cnnlab.analysis import DeviceKind, device_kind, flatten, history_frame
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.history import RunSummary
-from cnnlab.spec import RunCard, Status, Timing, network_name
+from cnnlab.spec import RunCard, Status, Timing, label, network_name
 
 # A sign and a word, so that no status is told by colour alone. The first is for tables, which show
 # plain text; the second is Streamlit's icon.
@@ -268,9 +268,18 @@ def column_config() -> dict[str, ColumnConfig]:
 
 
 def facts_table(facts: Mapping[str, Any]) -> pd.DataFrame:
-    """Plain data as two columns of text, field and value; nested names are dotted."""
-    rows = [(name, words.value(value)) for name, value in flatten(facts).items()]
+    """Plain data as two columns of text, field and value, each under its name in plain words."""
+    rows = [(_plainly(name), words.value(value)) for name, value in flatten(facts).items()]
     return pd.DataFrame(rows, columns=["Field", "Value"])
+
+
+def _plainly(name: str) -> str:
+    """What a field or fact is called; one without a name of its own, in its own words."""
+    known = label(name)
+    if known != name:
+        return known
+    spaced = name.replace(".", ", ").replace("_", " ")
+    return spaced[:1].upper() + spaced[1:]
 
 
 def labels(cards: Sequence[RunCard]) -> list[str]:

@@ -16,7 +16,7 @@ from cnnlab.runner import Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import lab, live, rights, tables
+from cnnlab.ui import lab, link, live, rights, tables
 
 TRAIN, EXPLORE, HARDWARE = "pages/train.py", "pages/explore.py", "pages/hardware.py"
 REFRESH_SECONDS = 3.7
@@ -27,7 +27,9 @@ And no multiple of that page's pace, see `live.every`.
 LOOKING_SECONDS = 1.3
 """While the devices are being looked for, which decides what can be begun."""
 THROUGH_APP = "through_app"
-STYLE = Path(__file__).with_name("style.css")
+BEGUN, MEANWHILE = "begun", "begun_meanwhile"
+"""In the session of a browser: the run that it began last, and one that began without it."""
+STYLE, MARK, NAME = map(Path(__file__).with_name, ("style.css", "mark.svg", "name.svg"))
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class _Work:
 
     run: str | None
     """The run that is being trained."""
+    elsewhere: str | None
+    """The run that another process trains, such as the command line."""
     sweep: str | None
     """The sweep that is being measured."""
     pending: bool
@@ -54,17 +58,23 @@ def _work() -> _Work:
     running, measured = at.running(), at.sweeps()
     run = at.live(running) if running else None
     trains = running if not (run and run.ended) else None
+    other = lab.trained_elsewhere() if trains is None else None
     sweep = measured[0].sweep_id if measured and not running else None
-    pending = bool(running or measured or at.queued())
-    return _Work(trains, sweep, pending, lab.hardware() is not None)
+    pending = bool(running or measured or at.queued() or other)
+    return _Work(trains, other and other[0], sweep, pending, lab.hardware() is not None)
+
+
+def heading(page: str) -> None:
+    """The page's name for who hears it; who sees it has the navigation."""
+    st.html(f'<h1 class="unseen">{page}</h1>', width="content")
 
 
 def bar() -> None:
-    """Draw the line. While the lab is at something, or looks for devices, it keeps up."""
+    """Draw the line, which keeps up with what the lab is at, whoever began it."""
     st.session_state[THROUGH_APP] = True
     st.html(STYLE)
     work = _work()
-    pace = LOOKING_SECONDS if not work.known else REFRESH_SECONDS if work.pending else None
+    pace = LOOKING_SECONDS if not work.known else REFRESH_SECONDS
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"
     ):
@@ -105,10 +115,15 @@ def require_app() -> None:
 
 
 def _indicator(work: _Work) -> None:
-    if _work() != work:
+    now = _work()
+    if now != work:
+        _begun_meanwhile(work, now)
         st.rerun()  # the whole page, once: others of its parts tell of it too
     if work.run:
         _training(work.run)
+        return
+    if work.elsewhere and (other := lab.trained_elsewhere()):
+        _link_to(other[0], f"Training {tables.plain(other[1])}")
         return
     swept = lab.sweep_snapshot(work.sweep) if work.sweep else None
     if swept:
@@ -121,12 +136,35 @@ def _training(run_id: str) -> None:
     run = lab.lab().live(run_id)
     epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run else ""
     name = tables.plain(datasets.run_name(run.spec)) if run else run_id
-    st.page_link(
-        TRAIN,
-        label=f"Training {name}{epochs}",
-        icon=":material/play_circle:",
-        query_params={"run": run_id},
-    )
+    _link_to(run_id, f"Training {name}{epochs}")
+
+
+def _link_to(run_id: str, label: str) -> None:
+    query = {"run": run_id}
+    st.page_link(TRAIN, label=label, icon=":material/play_circle:", query_params=query)
+
+
+def _begun_meanwhile(before: _Work, now: _Work) -> None:
+    """Remember a run that another browser, or another process, began while this page lay idle."""
+    begun = now.run or now.elsewhere
+    idle = before.run is None and before.elsewhere is None
+    if idle and begun and begun != st.session_state.get(BEGUN):
+        st.session_state[MEANWHILE] = begun
+
+
+def follow() -> None:
+    """Bring a browser that waits on the Train page to the run that began meanwhile.
+
+    Who only watches goes there; so does who has changed nothing yet. A recipe that is being
+    written stays where it is, and the line above leads to the run.
+    """
+    begun = st.session_state.pop(MEANWHILE, None)
+    if begun is None or "run" in st.query_params:
+        return
+    untouched = st.query_params.to_dict() in ({}, {"preset": link.DEFAULT_PRESET})
+    if untouched or not rights.may_act():
+        st.query_params.from_dict({"run": begun})
+        st.rerun()
 
 
 def _measuring(swept: SweepSnapshot) -> None:

@@ -103,20 +103,42 @@ def test_validation_stands_at_the_end_of_its_epoch_on_every_axis(axis, training_
     assert list(validation["value"]) == pytest.approx([0.09, 0.18, 0.27])
 
 
-def test_the_first_batches_of_an_epoch_are_not_drawn_but_of_the_first():
-    run = Pretend(2, 40, window=4)
-    frame = analysis.only(analysis.curves(run.series(), (), 40), "accuracy")
-    assert list(frame["x"]) == [*range(4, 41, 4), *range(52, 81, 4)]
-    short = Pretend(2, 3, window=1)
-    frame = analysis.only(analysis.curves(short.series(), (), 3), "accuracy")
-    assert list(frame["x"]) == [1, 2, 3, 6]  # an epoch of fewer batches has its end
+def running(own: np.ndarray, steps_per_epoch: int, window: int) -> analysis.Series:
+    """Steps whose own values are known, as Keras tells them: by the mean of the epoch so far."""
+    step = np.arange(1, len(own) + 1)
+    ends = (step % window == 0) | (step % steps_per_epoch == 0)
+    means = [
+        np.cumsum(part) / np.arange(1, len(part) + 1)
+        for part in np.split(own, range(steps_per_epoch, len(own), steps_per_epoch))
+    ]
+    told = np.where(ends, np.concatenate(means), NAN)
+    epoch = 1 + (step - 1) // steps_per_epoch
+    clock = np.where(ends, step / 10, NAN)
+    return analysis.Series(step, epoch, clock, np.full(len(own), 100.0), told, told)
+
+
+def test_no_cliff_stands_where_an_epoch_ends():
+    own = np.linspace(1.0, 0.0, 400)
+    frame = analysis.only(analysis.curves(running(own, 100, 4), (), 100), "loss")
+    falls = -np.diff(frame["value"])
+    assert falls.max() < 2.5 * np.median(falls)  # the running mean falls by 0.12 at each epoch
+
+
+def test_training_is_the_mean_of_the_last_fifth_of_an_epoch():
+    own = np.random.default_rng(0).random(300)
+    frame = analysis.only(analysis.curves(running(own, 100, 5), (), 100), "accuracy")
+    assert list(frame["x"]) == list(range(5, 301, 5))
+    at = {int(x): value for x, value in zip(frame["x"], frame["value"], strict=True)}
+    for step in (40, 110, 205, 300):  # also where those steps lie in two epochs
+        assert at[step] == pytest.approx(own[step - 20 : step].mean(), rel=1e-5)
+    assert at[5] == pytest.approx(own[:5].mean(), rel=1e-5)
 
 
 def test_training_shows_window_ends_only_and_by_fractions_of_an_epoch():
-    run = Pretend(2, 20, window=10)
-    frame = analysis.only(analysis.curves(run.series(), (), 20, "epoch"), "accuracy")
+    series = running(np.ones(40), 20, 10)
+    frame = analysis.only(analysis.curves(series, (), 20, "epoch"), "accuracy")
     assert list(frame["x"]) == [0.5, 1.0, 1.5, 2.0]
-    assert list(frame["value"]) == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert list(frame["value"]) == pytest.approx([1.0] * 4)
 
 
 def test_a_run_without_steps_is_drawn_from_its_epochs():

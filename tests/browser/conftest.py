@@ -21,10 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def home_of_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its state, for what else is to write there."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def server(home_of_server: Path) -> Iterator[Server]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
-    with serving(tmp_path_factory.mktemp("home")) as running:
+    with serving(home_of_server) as running:
         yield running
 
 

@@ -24,7 +24,7 @@ def start(page: Page, address: str) -> None:
 
 
 def stop(page: Page) -> None:
-    page.get_by_role("button", name="Stop", exact=True).last.click()
+    page.get_by_role("button", name=re.compile("^Stop")).last.click()
     expect(page.get_by_text(re.compile("^Stopped after"))).to_be_visible()
 
 
@@ -71,7 +71,7 @@ def test_a_run_draws_its_curves_finishes_and_is_in_the_history(page: Page) -> No
     start(page, QUICK)
     charts(page)
     expect(page.get_by_text(re.compile("^Finished in"))).to_be_visible()
-    expect(page.get_by_text("Train again")).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
     page.get_by_role("link", name="History").click()
     expect(page.locator('[data-testid="stDataFrame"]').first).to_be_visible()
 
@@ -82,7 +82,7 @@ def test_a_stopped_run_that_is_resumed_is_seen_to_go_on(page: Page) -> None:
     stop(page)
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text(re.compile("^Stopped after"))).to_have_count(0)
-    page.get_by_role("button", name="Stop", exact=True).last.click()
+    page.get_by_role("button", name=re.compile("^Stop")).last.click()
     expect(page.get_by_text(re.compile("^Stopped on .* after [0-9]+ epochs"))).to_be_visible()
 
 

@@ -168,10 +168,21 @@ def test_a_chart_over_time_can_be_zoomed_by_a_selection_that_streamlit_knows(nam
     assert zoom["select"]["type"] == "interval"
 
 
-@pytest.mark.parametrize("name", ["loss", "step_times", "memory", "overlay_loss"])
+@pytest.mark.parametrize("name", ["step_times", "memory", "overlay_loss"])
 def test_a_legend_shows_and_hides(name):
     params = {param["name"]: param for param in CHARTS[name][0]()["params"]}
     assert params["shown"]["bind"] == "legend"
+
+
+def test_each_line_of_a_run_bears_its_name_and_an_earlier_run_lies_behind_in_grey():
+    ghost = ACCURACY[ACCURACY["split"] == "validation"].assign(split=charts.BEFORE)
+    rows = pd.concat([ACCURACY.astype({"split": str}), ghost])
+    spec = charts.curve_spec("accuracy", "step", "#2121FF", 340, 200.0)
+    svg = vl_convert.vegalite_to_svg(charts.with_data(spec, rows) | {"width": 700})
+    for name in ("training", "validation", charts.BEFORE):
+        assert svg.count(f">{name}</text>") == 1
+    assert charts.REFERENCE.lower() in svg.lower()
+    assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 200.0]
 
 
 @every_chart

@@ -284,7 +284,15 @@ def test_devices_and_datasets_say_what_is_here() -> None:
     assert hardware["cpu"]["name"]
     assert hardware["versions"]["keras"]
     names = [item["name"] for item in json.loads(cnnlab("datasets", "list", "--json").stdout)]
-    assert names[:6] == ["shapes", "waves", "cifar10", "cifar100", "mnist", "fashion_mnist"]
+    assert names[:7] == [
+        "shapes10",
+        "shapes",
+        "waves",
+        "cifar10",
+        "cifar100",
+        "mnist",
+        "fashion_mnist",
+    ]
     assert "cpu" in cnnlab("devices").stdout
     assert "shapes" in cnnlab("datasets", "list").stdout
 

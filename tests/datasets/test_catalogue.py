@@ -70,7 +70,7 @@ def test_a_page_that_asks_twice_lists_a_folder_once_but_a_run_looks_again(tmp_pa
 @pytest.mark.parametrize("name", [*datasets.REGISTRY])
 def test_info_of_the_registry_needs_nothing(name):
     facts = datasets.info(name)
-    assert facts.synthetic == facts.ready == (name in ("shapes", "waves"))
+    assert facts.synthetic == facts.ready == (name in ("shapes10", "shapes", "waves"))
     assert facts.origin
     assert facts.classes
     assert facts.train_images

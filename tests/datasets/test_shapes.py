@@ -22,6 +22,16 @@ def test_shapes_are_synthetic_pictures_of_a_hundred_classes():
     assert np.bincount(data.labels, minlength=100).tolist() == [6] * 100
 
 
+def test_ten_shapes_are_told_apart_by_their_shape_and_not_by_their_colour():
+    data = datasets.load("shapes10", limit=2000)
+    assert data.class_names[:3] == ("disc", "ring", "square")
+    assert np.bincount(data.labels).tolist() == [200] * 10
+    means = data.images.reshape(2000, -1, 3).mean(axis=1)
+    centres = np.stack([means[:1500][data.labels[:1500] == c].mean(axis=0) for c in range(10)])
+    nearest = np.linalg.norm(means[1500:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearest == data.labels[1500:]).mean() < 0.3
+
+
 def test_fewer_shapes_are_the_first_of_more():
     few, more = datasets.load("shapes", limit=130), datasets.load("shapes", limit=1100)
     assert np.array_equal(few.images, more.images[:130])

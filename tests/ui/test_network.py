@@ -60,16 +60,16 @@ def test_the_drawing_itself_carries_no_figures():
 
 
 def words_under(width: int) -> set[str]:
-    """What stands under the blocks of the preset Tiny in a drawing so many pixels wide."""
-    layers = layer_table(PRESETS["tiny"].spec.model, (32, 32, 3), 100)
+    """What stands under the blocks of the article's network in a drawing so many pixels wide."""
+    layers = layer_table(PRESETS["article"].spec.model, (32, 32, 3), 100)
     data = {"values": network.frame(layers).to_dict("records")}
     svg = vl_convert.vegalite_to_svg(network.chart(layers) | {"data": data, "width": width})
     return set(re.findall(r">([^<>]+)</(?:text|tspan)>", svg))
 
 
 def test_on_a_phone_every_block_has_its_name_and_on_a_wide_screen_its_shape():
-    assert {"Input", "Conv", "5x5", "3x3", "Pool", "Average", "Softmax"} <= words_under(350)
-    assert {"Conv 5x5", "28 × 28 × 16", "Conv 3x3", "Softmax"} <= words_under(700)
+    assert {"Input", "Conv", "7x7", "3x3", "Pool", "Average", "Softmax"} <= words_under(350)
+    assert {"Conv 7x7", "26 × 26 × 128", "Conv 3x3", "Softmax"} <= words_under(700)
 
 
 def test_layers_with_the_same_words_keep_places_of_their_own():

@@ -154,6 +154,32 @@ def test_the_passphrase_makes_a_presenter_of_this_browser_alone(quiet_lab, share
     assert app.button(key="start").disabled
 
 
+def test_a_ticket_lets_in_until_it_expires_or_is_torn(monkeypatch):
+    door = Door(WORD)
+    ticket = door.ticket()
+    assert door.admits(ticket)
+    until, _, signed = ticket.rpartition(".")
+    for other in ("", "x", f"9{until}.{signed}", ticket[:-1], Door(WORD).ticket(), "1.2.ä"):
+        assert not door.admits(other)
+    later = sharing.time() + sharing.TICKET_SECONDS + 2
+    monkeypatch.setattr(sharing, "time", lambda: later)
+    assert not door.admits(ticket)
+    monkeypatch.undo()
+    door.tear(ticket)
+    assert not door.admits(ticket)
+
+
+def test_a_reload_keeps_the_presenter_until_it_signs_out(quiet_lab, shared, monkeypatch):
+    signed_in = sign_in(at_the_bar(), WORD)
+    ticket = signed_in.session_state[rights.TICKET]
+    monkeypatch.setattr(rights, "_cookie", lambda: ticket)
+    reloaded = at_the_bar()
+    assert not reloaded.button(key="start").disabled
+    reloaded.button(key="rights.out").click().run()
+    assert reloaded.button(key="start").disabled
+    assert at_the_bar().button(key="start").disabled
+
+
 def test_a_wrong_passphrase_is_said_and_soon_must_wait(quiet_lab, shared):
     app = at_the_bar()
     for _ in range(3):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.history import History, processes
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import RunEnded, Status, SweepStatus
 from cnnlab.sweep import CALIBRATION
-from tests.example_runs import TINY
+from tests.example_runs import CPU, TINY, started
 from tests.quiet_lab import APP, QuietLab
 
 
@@ -55,7 +57,7 @@ def test_a_run_comes_before_the_sweep_that_waits_for_it(quiet_lab: QuietLab) -> 
         SweepSnapshot("s1", "Mine", SweepStatus.QUEUED, 0, 19, 33.0, None, False)
     )
     quiet_lab.add("r1", TINY)
-    assert chip().label.startswith("Training Tiny · 5 epochs")
+    assert chip().label.startswith("Training Tiny")
 
 
 def test_a_run_that_has_ended_is_over_before_its_process_is(quiet_lab: QuietLab) -> None:
@@ -64,3 +66,17 @@ def test_a_run_that_has_ended_is_over_before_its_process_is(quiet_lab: QuietLab)
     run.apply(RunEnded(status=Status.FINISHED))
     assert quiet_lab.running() == "r1"
     assert chip() is None
+
+
+def test_a_run_of_another_process_is_named_while_that_lives(quiet_lab: QuietLab) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    owner = (child.pid, processes._started(child.pid))
+    other = History(owner=owner)
+    run_id = other.create(TINY, name="Begun by command", session="today")
+    other.record(run_id, started(TINY, CPU))
+    assert History().trained_elsewhere() == [(run_id, "Begun by command")]
+    assert chip() == Chip("Training Begun by command", "", f"run={run_id}")
+    child.kill()
+    child.wait()
+    assert History().trained_elsewhere() == []
+    other.close()

@@ -17,7 +17,7 @@ from cnnlab.analysis import Line, Measure, Progress
 from cnnlab.published import REFERENCES, Point, Reference
 from cnnlab.spec import PRESETS, RunCard
 from cnnlab.ui import tables
-from cnnlab.ui.colours import palette
+from cnnlab.ui.colours import inked, palette
 from cnnlab.ui.run.state import kept_series, read
 
 AXES: dict[Progress, str] = {
@@ -54,7 +54,7 @@ class Look:
 
 def curves(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     """The curves, with what they can be drawn against above them."""
-    look = _look()
+    look = _look(cards)
     with_epochs = [(card, name) for card, name in zip(cards, names, strict=True) if card.epochs]
     shown = [(card, name) for card, name in with_epochs if _on(card, look.axis)]
     _say_left_out(look, len(cards), len(with_epochs), len(shown))
@@ -102,11 +102,15 @@ def _hint(runs: int, look: Look) -> str:
     return " ".join(said)
 
 
-def _look() -> Look:
+def _look(cards: Sequence[RunCard]) -> Look:
+    measured = any(_on(card, "joules") for card in cards)
+    axes = [name for name in AXES if name != "joules" or measured]
+    if st.session_state.get("compare.axis") not in axes:
+        st.session_state.pop("compare.axis", None)  # of runs that were shown before
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = st.segmented_control(
             "Against",
-            options=list(AXES),
+            options=axes,
             default="epoch",
             required=True,
             format_func=AXES.__getitem__,
@@ -221,7 +225,7 @@ def _draw(
     # All by name: with one named table beside the chart's own data, Streamlit confuses the two.
     spec = spec | {"datasets": data}
     alt = charts.alt_text(f"compare_{measure}")
-    st.vega_lite_chart(None, spec, key=key, alt=alt, **charts.KEEP_ZOOM)
+    st.vega_lite_chart(None, inked(spec), key=key, alt=alt, **charts.KEEP_ZOOM)
 
 
 WRITTEN: dict[Measure, Callable[[float], str]] = {
@@ -308,7 +312,7 @@ def _gap_chart(rows: Sequence[tuple[int, float, float]], colour: str, more: str)
     frame = pd.DataFrame(rows, columns=["epoch", "accuracy", "val_accuracy"])
     st.vega_lite_chart(
         charts.packed(frame),
-        charts.gap_spec(colour),
+        inked(charts.gap_spec(colour)),
         key="compare-gap-chart",
         alt=charts.alt_text("gap"),
         **charts.KEEP_ZOOM,

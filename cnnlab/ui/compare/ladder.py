@@ -9,6 +9,7 @@ import streamlit as st
 from cnnlab import charts, ladder, words
 from cnnlab.spec import ExperimentSpec, LabError, RunCard
 from cnnlab.ui import lab, rights, tables
+from cnnlab.ui.colours import inked
 from cnnlab.ui.compare import choice
 
 
@@ -86,10 +87,10 @@ def _draw(cards: Sequence[RunCard], found: ladder.Ladder) -> None:
     with left:
         spec = charts.waterfall_spec(len(frame))
         alt = charts.alt_text("waterfall")
-        st.vega_lite_chart(data, spec, key="ladder-waterfall", alt=alt)
+        st.vega_lite_chart(data, inked(spec), key="ladder-waterfall", alt=alt)
     with right:
         spec, alt = charts.rungs_spec(len(frame)), charts.alt_text("rungs")
-        st.vega_lite_chart(data, spec, key="ladder-rungs", alt=alt)
+        st.vega_lite_chart(data, inked(spec), key="ladder-rungs", alt=alt)
     st.caption(
         "Each rung is trained anew, short and as long as the others. The factors multiply to the "
         "last bar; thin lines are how far epochs of one run varied. On so few epochs accuracies "

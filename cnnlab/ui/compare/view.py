@@ -23,7 +23,7 @@ from cnnlab.ui.run import details
 from cnnlab.ui.run.state import cards_of
 
 REFRESH_SECONDS = 5.0  # while one of the runs still trains
-MOST_BARS, MOST_SIDE_BY_SIDE, MOST_FIELDS = 12, 6, 25
+MOST_BARS, MOST_FIELDS = 12, 25
 
 
 def empty(*, any_runs: bool) -> None:
@@ -169,11 +169,11 @@ def _differences(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     frame = frame.set_axis(names, axis="columns").set_axis(map(label, frame.index))
     if frame.empty:
         st.caption("Nothing: the runs are repeats of each other.")
-    elif len(cards) <= MOST_SIDE_BY_SIDE:
-        tall: Literal["content", "auto"] = "content" if len(frame) <= MOST_FIELDS else "auto"
-        st.dataframe(frame.reset_index(names="Field"), hide_index=True, height=tall)
     else:
-        st.dataframe(frame.T.rename_axis("Run").reset_index(), hide_index=True, height=400)
+        tall: Literal["content", "auto"] = "content" if len(frame) <= MOST_FIELDS else "auto"
+        field = {"Field": st.column_config.TextColumn(pinned=True)}
+        rows = frame.reset_index(names="Field")
+        st.dataframe(rows, hide_index=True, height=tall, column_config=field)
     with st.expander(f"The same in all ({words.count(len(same))})", icon=":material/equal:"):
         fields = list(map(label, same))
         st.dataframe({"Field": fields, "Value": list(same.values())}, hide_index=True)

@@ -13,6 +13,7 @@ from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
 from cnnlab.spec import PRESETS, change, home
 from cnnlab.ui import link, prepared, tables
+from cnnlab.ui.colours import inked
 from cnnlab.ui.data import series as series_view
 
 SHOWN_PIXELS = 96
@@ -123,7 +124,7 @@ def gallery(info: DatasetInfo) -> None:
 def _show_lines(name: str, sequences: np.ndarray) -> None:
     data = charts.packed(series_view.frame(sequences))
     says = series_view.alt_text(name, sequences)
-    st.vega_lite_chart(data, series_view.chart(), key=f"lines {name}", alt=says)
+    st.vega_lite_chart(data, inked(series_view.chart()), key=f"lines {name}", alt=says)
 
 
 # Not for long: files of the same name and number may be put in their place.

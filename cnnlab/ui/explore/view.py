@@ -14,6 +14,7 @@ from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError, SweepStatus
 from cnnlab.sweep import AXES, PROBE
 from cnnlab.ui import lab, live, rights, tables
+from cnnlab.ui.colours import inked
 from cnnlab.ui.explore import form as explore_form
 from cnnlab.ui.explore import grid as explore_grid
 from cnnlab.ui.explore import sweeps
@@ -276,7 +277,7 @@ def _chart(
     """A heat map; below it the runs of the cell that was clicked."""
     event = st.vega_lite_chart(
         None,
-        spec | {"datasets": data},
+        inked(spec) | {"datasets": data},
         key=f"grid {key}",
         alt=says,
         on_select="rerun",

@@ -23,6 +23,15 @@ Scope = Literal["session", "all"]
 RUN, DELETED = "run", "history.deleted"
 MOST_OPEN = 50
 MOST_ROWS = 10  # more than these scroll
+# A column, and whether a low value is the better one: a click on a heading puts that on top which
+# the browser thinks is first, mostly the worst.
+ORDERS: dict[str, tuple[str, bool]] = {
+    "Newest": ("created_at", False),
+    "Accuracy": ("best_val_accuracy", False),
+    "Step time": ("step_ms_median", True),
+    "Training time": ("fit_seconds", True),
+    "Parameters": ("parameters", True),
+}
 
 
 # --- which runs -----------------------------------------------------------------------------
@@ -92,9 +101,11 @@ def empty(within: Scope) -> None:
 
 
 def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) -> None:
-    """The runs with a filter above; ticking rows opens them."""
+    """The runs with a filter above; a click opens one row, ticks open several."""
     rows, behind = groups.gathered(runs)
     shown = _filtered(tables.runs_table(rows, st.context.timezone))
+    column, rising = ORDERS[st.session_state["history.order"]]
+    shown = shown.sort_values(column, ascending=rising, na_position="last", kind="stable")
     if shown.empty:
         st.info("No run fits the filter; loosen it to see more.", icon=":material/filter_alt_off:")
         return
@@ -114,20 +125,22 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
         height="auto" if len(ids) <= MOST_ROWS else 400,
         key=key,
         on_select=lambda: _ticked(key, [behind.get(run_id, [run_id]) for run_id in ids]),
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         selection_default={"selection": {"rows": ticked}},
         alt="The runs, a row each, with their settings, speed and accuracy.",
     )
     if not open_now:
         st.caption(
-            "Tick one run to look into it, or several to compare them. A race, or repeats over "
+            "Click a run to look into it; tick several to compare them. A race, or repeats over "
             "seeds, have one row, which opens all their runs."
         )
 
 
 def _ticked(key: str, runs: Sequence[Sequence[str]]) -> None:
-    """Open the runs that the ticked rows stand for."""
-    _open([run_id for row in st.session_state[key].selection.rows for run_id in runs[row]])
+    """Open the runs that the ticked rows stand for; a click into a row opens that one."""
+    selection = st.session_state[key].selection
+    clicked = [row for row, _ in selection.cells]
+    _open([run_id for row in clicked or selection.rows for run_id in runs[row]])
 
 
 def _filtered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -151,6 +164,7 @@ def _filtered(frame: pd.DataFrame) -> pd.DataFrame:
             selection_mode="multi",
             key="history.kinds",
         )
+        st.selectbox("Best first, by", list(ORDERS), key="history.order", width=200)
     return tables.chosen(frame, text, states, kinds)
 
 

@@ -9,6 +9,7 @@ from cnnlab.race import Result
 from cnnlab.runner import RaceSnapshot
 from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import link, live, rights, tables
+from cnnlab.ui.colours import inked
 from cnnlab.ui.race import curves as race_curves
 from cnnlab.ui.race import entrants, lanes
 from cnnlab.ui.race.entrants import RUNS, Race
@@ -115,7 +116,7 @@ def _pairs(shown: Race) -> None:
     if len(frame) > 1:
         spec = charts.pairs_spec(found[0].title, len(found) - 1, race.LEVEL)
         alt = charts.alt_text("race_pairs")
-        st.vega_lite_chart(charts.packed(frame), spec, key="race-pairs", alt=alt)
+        st.vega_lite_chart(charts.packed(frame), inked(spec), key="race-pairs", alt=alt)
 
 
 # --- and then -------------------------------------------------------------------------------

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
+from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
 from cnnlab import analysis, charts, words
-from cnnlab.analysis import Axis
-from cnnlab.ui.colours import palette
+from cnnlab.analysis import Axis, Metric, Series
+from cnnlab.ui.colours import inked, palette
+from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.figures import images_of, rate_title
 from cnnlab.ui.run.state import RunState, shared
 
+EMPTY = Series(*[np.zeros(0)] * 6)
 AXES: dict[Axis, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Wall clock"}
 
 
@@ -25,10 +28,17 @@ def table(frame: pd.DataFrame) -> pa.Table:
     return found.replace_schema_metadata(None)
 
 
-def chart(name: str, data: pa.Table, spec: charts.Spec, run_id: str) -> None:
+def chart(
+    name: str,
+    data: pa.Table,
+    spec: charts.Spec,
+    run_id: str,
+    height: Literal["content", "stretch"] = "content",
+) -> None:
     """Send a chart's data beside its cached spec, under a key that lets a zoom stay."""
     alt = charts.alt_text(name)
-    st.vega_lite_chart(data, spec, key=f"{name}-{run_id}", alt=alt, **charts.KEEP_ZOOM)
+    key = f"{name}-{run_id}"
+    st.vega_lite_chart(data, inked(spec), height=height, key=key, alt=alt, **charts.KEEP_ZOOM)
 
 
 def axis_choice(key: str, default: Axis = "step") -> Axis:
@@ -45,31 +55,66 @@ def axis_choice(key: str, default: Axis = "step") -> Axis:
     return found or default
 
 
-def curves(state: RunState) -> None:
-    axis = axis_choice("run-axis")
-    run_id = state.card.run_id
-    both = shared(state.series, f"curves-{axis}", lambda: _curve_tables(state, axis))
-    for metric, column in zip(analysis.METRICS, st.columns(2), strict=True):
-        with column:
-            spec = charts.curve_spec(metric, axis, palette().of_run(state.card))
-            chart(metric, both[metric], spec, run_id)
+SPLIT = pd.CategoricalDtype(["training", "validation", charts.BEFORE])
+LEADS: tuple[tuple[Metric, str], ...] = (("accuracy", "lead"), ("loss", "second"))
 
 
 def accuracy(state: RunState) -> None:
     """The accuracy alone, epoch by epoch."""
-    data = shared(state.series, "curves-epoch", lambda: _curve_tables(state, "epoch"))["accuracy"]
+    name = "curves-epoch-None"
+    both = shared(state.series, name, lambda: _curve_tables(state, "epoch", None))
     spec = charts.curve_spec("accuracy", "epoch", palette().of_run(state.card))
-    chart("accuracy", data, spec, state.card.run_id)
+    chart("accuracy", both["accuracy"], spec, state.card.run_id)
 
 
-def _curve_tables(state: RunState, axis: Axis) -> dict[str, pa.Table]:
+def curves(state: RunState, baseline: Baseline | None) -> None:
+    """Accuracy, large, with what the run is held against behind it; loss beside; more on demand."""
+    places = st.columns([2, 1])
+    with st.container(horizontal=True, vertical_alignment="center", key="run-looks"):
+        axis = axis_choice("run-axis", "epoch")
+        more = _more(state)
+    run_id, until = state.card.run_id, _until(state, axis)
+    name = f"curves-{axis}-{baseline.run_id if baseline else None}"
+    both = shared(state.series, name, lambda: _curve_tables(state, axis, baseline))
+    colour = palette().of_run(state.card)
+    for place, (metric, key) in zip(places, LEADS, strict=True):
+        with place.container(key=f"{key}-chart"):
+            spec = charts.curve_spec(metric, axis, colour, charts.TALLEST, until)
+            chart(metric, both[metric], spec, run_id, "stretch")
+    if more:
+        more(state)
+
+
+def _until(state: RunState, axis: Axis) -> float | None:
+    """Where the axis ends while the run is on its way: where the run will."""
+    if state.card.status.over or axis == "seconds":
+        return None
+    epochs = state.card.spec.epochs
+    return float(epochs if axis == "epoch" else epochs * state.steps_per_epoch)
+
+
+def _curve_tables(state: RunState, axis: Axis, baseline: Baseline | None) -> dict[str, pa.Table]:
     card, steps = state.card, state.steps_per_epoch
     both = analysis.curves(state.series, card.epochs, steps, axis, state.points)
-    return {metric: table(analysis.only(both, metric)) for metric in analysis.METRICS}
+    ghost = analysis.curves(EMPTY, baseline.epochs if baseline else (), steps, axis, state.points)
+    return {metric: table(_with_ghost(both, ghost, metric)) for metric in analysis.METRICS}
 
 
-def more_charts(state: RunState) -> None:
-    """Only the chosen ones are computed and sent."""
+def _with_ghost(own: pd.DataFrame, ghost: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    mine, other = (analysis.only(frame, metric) for frame in (own, ghost))
+    behind = other[other["split"].array.codes == 1]
+    codes = np.append(mine["split"].array.codes, np.full(len(behind), 2, np.int8))
+    return pd.DataFrame(
+        {
+            name: np.append(mine[name].to_numpy(), behind[name].to_numpy(mine[name].dtype))
+            for name in ("x", "value")
+        }
+        | {"split": pd.Categorical.from_codes(codes, dtype=SPLIT)}
+    )
+
+
+def _more(state: RunState) -> Callable[[RunState], None] | None:
+    """What else the reader wants to see; only that is computed and sent."""
     choices: dict[str, tuple[str, Callable[[RunState], None]]] = {
         "steps": ("Step time", step_charts),
         "rate": (rate_title(state), rate_chart),
@@ -79,14 +124,11 @@ def more_charts(state: RunState) -> None:
     chosen = st.segmented_control(
         "More charts",
         options=list(choices),
-        default="steps",
-        required=True,
         format_func=lambda choice: choices[choice][0],
         key="run-more",
         label_visibility="collapsed",
     )
-    _, draw = choices[chosen or "steps"]
-    draw(state)
+    return choices[chosen][1] if chosen else None
 
 
 def step_charts(state: RunState) -> None:

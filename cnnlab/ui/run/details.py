@@ -11,6 +11,7 @@ from cnnlab import analysis, charts, words
 from cnnlab.analysis import durations, facts_of
 from cnnlab.spec import DatasetFacts, RunCard
 from cnnlab.ui import prepared, tables
+from cnnlab.ui.colours import inked
 from cnnlab.ui.lab import history
 from cnnlab.ui.run.state import RunState
 
@@ -54,7 +55,7 @@ def ledger(*cards: RunCard) -> None:
     frame["run"] = frame["run"].map(by_id)
     key = "ledger-" + "-".join(by_id)
     spec = charts.ledger_spec(tuple(names))
-    st.vega_lite_chart(frame, spec, key=key, alt=charts.alt_text("ledger"))
+    st.vega_lite_chart(frame, inked(spec), key=key, alt=charts.alt_text("ledger"))
 
 
 def _without_bars(cards: Sequence[RunCard], names: Sequence[str], measured: Container[str]) -> str:

@@ -6,14 +6,14 @@ import streamlit as st
 
 from cnnlab import analysis, words
 from cnnlab.spec import LabError, RunCard, Status
-from cnnlab.ui import link, live, rights, tables
+from cnnlab.ui import live, rights, tables
 from cnnlab.ui.lab import can_resume, history, resume, stop
-from cnnlab.ui.run import anatomy, charts, details, figures
+from cnnlab.ui.run import afterwards, anatomy, baseline, charts, details, figures
+from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.state import RunState, read, runs_ahead
+from cnnlab.ui.top import BEGUN
 
 HURRIED_SECONDS = 0.25
-BEGUN = "begun"
-"""In the session of a browser: the run that it began last."""
 PHASES = {
     "starting": "Starting the training process",
     "loading": "Loading the data",
@@ -26,12 +26,13 @@ def show(run_id: str) -> None:
     try:
         card = history().card(run_id, steps=False)
         pace = _pace(read(card))
+        against = baseline.of_run(card)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/search_off:")
         st.page_link("pages/history.py", label="All runs", icon=":material/history:")
         return
     # One fragment for all paces: what stands in it keeps its place when a run ends.
-    live.every(pace, _body, card, pace)
+    live.every(pace, _body, card, pace, against)
 
 
 def _pace(state: RunState) -> float | None:
@@ -54,7 +55,7 @@ def _cpu_is_timed(state: RunState) -> bool:
     return state.ours and state.card.status is Status.RUNNING and state.kind == "cpu"
 
 
-def _body(card: RunCard, pace: float | None) -> None:
+def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
     try:
         state = read(card)
         # Refused once the run is deleted, in another browser say.
@@ -65,14 +66,16 @@ def _body(card: RunCard, pace: float | None) -> None:
     if _pace(state) != pace:
         st.rerun()  # the whole page, once: its other parts tell of the run too
     with st.container():
-        _head(state, origin)
+        _head(state)
     if state.steps_per_epoch and (len(state.series) or state.card.epochs):
         with st.container():
-            figures.metrics(state)
+            figures.metrics(state, against)
         with st.container():
-            charts.curves(state)
-            charts.more_charts(state)
+            charts.curves(state, against)
+    brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
+    st.caption(f"{tables.plain(tables.asked_and_used(state.card))}.{brought}")
     if state.card.status.over:
+        afterwards.ways_on(state.card)
         anatomy.show(state.card)
         details.details(state)
 
@@ -80,7 +83,7 @@ def _body(card: RunCard, pace: float | None) -> None:
 # --- head -----------------------------------------------------------------------------------
 
 
-def _head(state: RunState, origin: str | None) -> None:
+def _head(state: RunState) -> None:
     card = state.card
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(tables.plain(card.name), anchor=False, width="content")
@@ -92,8 +95,19 @@ def _head(state: RunState, origin: str | None) -> None:
             _running(state)
         case _:
             _over(card)
-    brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
-    st.caption(f"{tables.plain(tables.asked_and_used(card))}.{brought}")
+    st.set_page_config(page_title=_tab(state))
+
+
+def _tab(state: RunState) -> str:
+    """What the browser's tab says: "62 % · epoch 14 of 20"."""
+    card = state.card
+    if card.status is Status.QUEUED or not card.epochs:
+        return f"{card.status} · CNN Lab"
+    reached = words.percent(card.epochs[-1].val_accuracy)
+    if card.status.over:
+        return f"{reached} · {card.status}"
+    epoch = min(len(card.epochs) + 1, card.spec.epochs)
+    return f"{reached} · epoch {epoch} of {card.spec.epochs}"
 
 
 def _queued(state: RunState) -> None:
@@ -108,13 +122,14 @@ def _queued(state: RunState) -> None:
 
 def _running(state: RunState) -> None:
     share, text = _progress(state)
-    st.progress(share, text)
+    with st.container(horizontal=True, vertical_alignment="center", key="run-progress"):
+        st.progress(share, text)
+        if state.ours:
+            _stop_button(state, "Stop", "Stopping …", shortcut="Alt+S")
+    if not state.ours:
+        st.caption("Another process trains it, such as the command line; stop it there.")
     if _cpu_is_timed(state):
         st.caption(_TIMED)
-    if state.ours:
-        _stop_button(state, "Stop", "Stopping …")
-    else:
-        st.caption("Another process trains it, such as the command line; stop it there.")
 
 
 _TIMED = (
@@ -123,7 +138,7 @@ _TIMED = (
 )
 
 
-def _stop_button(state: RunState, label: str, meanwhile: str) -> None:
+def _stop_button(state: RunState, label: str, meanwhile: str, shortcut: str | None = None) -> None:
     run_id = state.card.run_id
     asked = st.session_state.get(f"stopping-{run_id}", False)
     st.button(
@@ -132,6 +147,7 @@ def _stop_button(state: RunState, label: str, meanwhile: str) -> None:
         icon=":material/stop_circle:",
         on_click=_stop,
         args=(run_id,),
+        shortcut=shortcut,
         **rights.limits(asked),
     )
 
@@ -188,15 +204,6 @@ def _over(card: RunCard) -> None:
             "The loss is no number any more: a smaller learning rate usually cures that.",
             icon=":material/trending_up:",
         )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if can_resume(card):
-            _resume_button(card)
-        recipe, run_id = link.encode(card.spec), card.run_id
-        for page, label, icon, query in (
-            ("train", "Train again", "replay", recipe),
-            ("compare", "Compare it", "compare_arrows", {"runs": run_id}),
-            ("race", "Race it", "flag", recipe),
-            ("history", "Link to this run", "link", {"run": run_id}),
-        ):
-            icon = f":material/{icon}:"
-            st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=query)
+    if can_resume(card):
+        _resume_button(card)
+    afterwards.next_steps(card)

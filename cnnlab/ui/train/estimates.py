@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from cnnlab import datasets
 from cnnlab.analysis import durations
+from cnnlab.devices.cpu import usable_cores
 from cnnlab.models import Layer
 from cnnlab.spec import ExperimentSpec
 from cnnlab.ui import lab, tables
@@ -32,11 +34,19 @@ def say_times(
     guesses = {
         device: durations.estimate(spec, layers, images, device, earlier) for device in devices
     }
+    said_of = {
+        device: _guessed(guess, runs)
+        if guess
+        else _between(spec, layers, images, runs)
+        if device == "cpu"
+        else "nothing like it was measured here yet"
+        for device, guess in guesses.items()
+    }
     lines = [
         f"**{tables.plain(labels[device])}**: "
-        + "; ".join(filter(None, (_guessed(guess, runs), (more or {}).get(device))))
+        + "; ".join(filter(None, (said_of[device], (more or {}).get(device))))
         + "."
-        for device, guess in guesses.items()
+        for device in guesses
     ]
     st.caption("  \n".join(lines))
     if None in guesses.values():
@@ -45,9 +55,17 @@ def say_times(
         )
 
 
-def _guessed(guess: durations.Estimate | None, runs: int) -> str:
-    if guess is None:
-        return "nothing like it was measured here yet"
+def _between(spec: ExperimentSpec, layers: Sequence[Layer], images: int, runs: int) -> str:
+    """A wide guess, where nothing was measured: better than none, and said to be no more."""
+    cores = spec.threads or max(1, int(usable_cores(os.cpu_count() or 1)))
+    low, high = durations.bracket(spec, layers, images, cores)
+    return (
+        f"very roughly {tables.about(low * runs)} to {tables.about(high * runs)}, judging by its "
+        f"cores and the FLOPs alone; nothing like it was measured here yet"
+    )
+
+
+def _guessed(guess: durations.Estimate, runs: int) -> str:
     whole = f" for {runs} runs" if runs > 1 else ""
     return f"about {tables.about(guess.seconds * runs)}{whole}, judging by {guess.basis}"
 

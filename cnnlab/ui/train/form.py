@@ -11,7 +11,7 @@ from cnnlab.devices import OFF_SWITCHES
 from cnnlab.spec import CHOICES, PRESETS, Problem
 from cnnlab.ui import link, prepared, tables
 from cnnlab.ui.link import Field, Raw, Section
-from cnnlab.ui.train import recipe
+from cnnlab.ui.train import changed, recipe
 from cnnlab.ui.train.gains import Offer
 from cnnlab.ui.train.recipe import KEY, PILLS, Recipe
 
@@ -20,6 +20,10 @@ LABELS: dict[str, dict[str, str]] = {
     "gpu_off": {"none": "Nothing", **{way: item.title for way, item in OFF_SWITCHES.items()}},
 }
 STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000, "sequence_length": 8}
+PLAIN = {
+    *("dataset", "family", "cell", "dropout", "batch_norm", "activation", "epochs", "batch_size"),
+    *("optimizer", "learning_rate", "device", "seed"),
+}
 SEGMENTED = ("family", "engine", "padding")
 HEADINGS: dict[Section, str] = {
     "data": "Data",
@@ -66,9 +70,9 @@ def _show_presets(form: Recipe) -> None:
         format_func=lambda key: PRESETS[key].title,
         key=PILLS,
         on_change=recipe.choose_preset,
-        help="A recipe that is known to work; change whatever you like afterwards.",
     )
-    st.caption(PRESETS[same].shows if same else "Your own recipe.")
+    if form.spec:
+        changed.show(form.spec)
 
 
 def _show_grid(fields: list[Field], form: Recipe, offer: Offer) -> None:
@@ -104,13 +108,18 @@ def _show_field(field: Field, form: Recipe, offer: Offer) -> None:
     if choices:
         _show_choice(field, key, {**choices, **({} if value in choices else {value: str(value)})})
     elif facts["type"] == "boolean":
-        st.toggle(field.label, key=key, help=field.help)
+        st.toggle(field.label, key=key, help=_help(field))
     elif field.typed or facts["type"] == "array":
-        st.text_input(field.label, key=key, help=field.help, max_chars=200)
+        st.text_input(field.label, key=key, help=_help(field), max_chars=200)
     else:
-        _show_number(field.name, field.label, key, facts, field.help)
+        _show_number(field.name, field.label, key, facts, _help(field))
     _note(field, offer)
     _complain(form, field.path)
+
+
+def _help(field: Field) -> str | None:
+    """What a field does, where its name does not say so to who has trained a network before."""
+    return None if field.name in PLAIN else field.help
 
 
 def _is_withheld(field: Field, form: Recipe, offer: Offer) -> bool:
@@ -137,7 +146,7 @@ def _show_choice(field: Field, key: str, choices: Mapping[str, str]) -> None:
         "options": list(choices),
         "format_func": lambda value: choices[value],
         "key": key,
-        "help": field.help,
+        "help": _help(field),
         "on_change": recipe.choose_family if field.name == "family" else None,
     }
     if field.name in SEGMENTED:

@@ -9,11 +9,10 @@ import streamlit as st
 
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
-from cnnlab.spec import MOST_ROUNDS, ExperimentSpec, LabError
+from cnnlab.spec import ExperimentSpec, LabError
 from cnnlab.ui import lab, link, live, network, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
-from cnnlab.ui.run import view as run_view
-from cnnlab.ui.train import estimates, gains, recipe
+from cnnlab.ui.train import changed, estimates, gains, recipe, start
 from cnnlab.ui.train.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"
@@ -36,10 +35,13 @@ def show(filled: Recipe) -> None:
     if filled.good and filled.spec:
         st.session_state[LAST_GOOD] = filled.layers
         st.subheader(tables.plain(datasets.run_name(filled.spec)), anchor=False)
+        start.bar(filled.spec)
+        if lab.lab().running():
+            st.caption("Another run is training; this one will wait its turn.")
+        estimates.say_data(filled.spec.dataset, "run")
+        _show_expected(filled.spec, filled.layers)
         _show_network(filled.layers)
         _show_figures(filled.spec, filled.layers)
-        _show_start(filled.spec)
-        _show_expected(filled.spec, filled.layers)
         with st.expander("Layer by layer", icon=":material/table_rows:"):
             _show_table(filled.layers)
         return
@@ -50,7 +52,27 @@ def show(filled: Recipe) -> None:
     if layers := st.session_state.get(LAST_GOOD):
         st.caption("The last network that worked:")
         _show_network(layers)
-    _start_button(disabled=True)
+    start.button(disabled=True)
+
+
+def folded(run_id: str) -> None:
+    """The recipe of the run that is shown, on one line, and the way to the form with it."""
+    try:
+        spec = lab.history().card(run_id, steps=False).spec
+    except LabError:
+        # The part that shows the run says why it cannot.
+        st.button("Back to the form", icon=":material/arrow_back:", on_click=st.query_params.clear)
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="folded"):
+        st.caption(tables.plain(changed.line(spec)), width="content")
+        st.button(
+            "Edit",
+            icon=":material/edit:",
+            type="tertiary",
+            key="edit-recipe",
+            on_click=recipe.edit,
+            args=(run_id, lab.history()),
+        )
 
 
 def _is_unread(spec: ExperimentSpec) -> bool:
@@ -72,7 +94,7 @@ def _show_unread(spec: ExperimentSpec) -> None:
         if prepared.ready(spec.dataset):
             st.rerun()
         return
-    _show_start(spec)
+    start.bar(spec)
 
 
 def _show_problems(filled: Recipe) -> None:
@@ -97,7 +119,7 @@ def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     train, validation = split(spec, info.train_images or 0)
     things = words.things(info.kind)
     figures = (
-        ("Parameters", words.count(parameters(list(layers))), "Weights and biases."),
+        ("Parameters", words.count(parameters(list(layers))), None),
         (
             "FLOPs per sequence" if info.kind == "series" else "FLOPs per image",
             words.scaled(flops_per_image(list(layers)), ""),
@@ -119,47 +141,6 @@ def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     with st.container(horizontal=True, key="figures"):
         for label, value, says in figures:
             st.metric(label, value, help=says)
-
-
-def _start_button(disabled: bool) -> bool:
-    return st.button(
-        "Start training",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        key="start",
-        **rights.limits(disabled),
-    )
-
-
-def _show_start(spec: ExperimentSpec) -> None:
-    for warning in datasets.warnings_for(spec):
-        st.warning(tables.plain(warning), icon=":material/warning:")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        pressed = _start_button(disabled=False)
-        repeats = st.number_input(
-            "Seeds",
-            1,
-            MOST_ROUNDS,
-            1,
-            key="repeats",
-            width=110,
-            help="Train with so many seeds, one after the other; mean and spread are told then.",
-        )
-    if pressed:
-        if _is_unread(spec) and not prepared.ready(spec.dataset):
-            return
-        try:
-            run_id = lab.start_repeats(spec, int(repeats))[0] if repeats > 1 else lab.start(spec)
-        except LabError as error:
-            st.error(tables.plain(str(error)), icon=":material/error:")
-            return
-        st.session_state[run_view.BEGUN] = run_id
-        st.query_params.from_dict({"run": run_id})
-        st.rerun()
-    if lab.lab().running():
-        st.caption("Another run is training; this one will wait its turn.")
-    estimates.say_data(spec.dataset, "run")
 
 
 def _show_expected(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:

@@ -170,6 +170,21 @@ def choose_preset() -> None:
         take(PRESETS[chosen].spec)
 
 
+def take_back(parameters: Mapping[str, str], name: str) -> None:
+    """Give one field back what the preset has; `parameters` is the link to the recipe as it is."""
+    without = {key: value for key, value in parameters.items() if key != name}
+    try:
+        take(link.decode(without))
+    except SpecError as error:  # what is left does not go with the preset's value
+        st.toast(" ".join(map(link.sentence, error.problems)), icon=":material/error:")
+
+
+def edit(run_id: str, history: History) -> None:
+    """Leave a run, which goes on, for the form with its recipe."""
+    take(history.card(run_id, steps=False).spec)
+    st.query_params.clear()
+
+
 def choose_family() -> None:
     raw, chosen = _read(), st.session_state[f"{KEY}model.family"]
     raw["model"] = link.FRESH[chosen].model_dump(mode="json")

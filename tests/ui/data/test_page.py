@@ -29,7 +29,7 @@ def own(home: Path) -> str:
 def test_the_first_data_set_is_synthetic_and_says_so() -> None:
     app = page("data")
     assert "**Synthetic.**" in said(app, "info")
-    assert figures(app)["Classes"] == "100"
+    assert figures(app)["Classes"] == "10"
     assert len(app.get("image")) == data_view.CLASSES
 
 

@@ -103,7 +103,7 @@ def test_the_table_is_filtered_by_text_status_and_device(history: History) -> No
     app.session_state["history.kinds"] = ["Accelerator"]
     app.run()
     assert "No run fits the filter" in said(app, "info")
-    assert "Tick one run" not in said(app, "caption")
+    assert "Click a run" not in said(app, "caption")
 
 
 def test_a_link_opens_its_run_and_ticks_it(history: History) -> None:
@@ -112,6 +112,15 @@ def test_a_link_opens_its_run_and_ticks_it(history: History) -> None:
     app = page("history", run=first)
     assert "First" in said(app, "subheader")
     assert json.loads(app.dataframe[0].proto.selection_default)["selection"]["rows"] == [1]
+
+
+def test_the_best_come_first_by_whatever_the_runs_are_ordered_by(history: History) -> None:
+    for name, ms in (("Middle", 20.0), ("Fast", 10.0), ("Slow", 30.0)):
+        add_run(history, name=name, step_ms=ms)
+    app = page("history")
+    assert list(app.dataframe[0].value["name"]) == ["Slow", "Fast", "Middle"]  # the newest first
+    app.selectbox(key="history.order").select("Step time").run()
+    assert list(app.dataframe[0].value["name"]) == ["Fast", "Middle", "Slow"]
 
 
 def test_a_run_that_stopped_early_is_listed_with_what_it_reached(history: History) -> None:
@@ -259,7 +268,7 @@ def test_closing_a_run_leaves_the_table(history: History) -> None:
     app = page("history", run=add_run(history))
     button(app, "Close").click().run()
     assert opened(app) == []
-    assert "Tick one run" in said(app, "caption")
+    assert "Click a run" in said(app, "caption")
 
 
 # --- the words ------------------------------------------------------------------------------

@@ -283,3 +283,13 @@ def sweep_snapshot():
         sweep_id="a", name=sweep.CALIBRATION, status=SweepStatus.RUNNING, done=3, total=15,
         seconds_left=12.0, current="probe=lstm, batch 32 on cpu", again=False,
     )  # fmt: skip
+
+
+def test_before_anything_was_measured_the_guess_is_wide_and_falls_with_cores():
+    spec = PRESETS["tiny"].spec
+    layers = layer_table(spec.model, (32, 32, 3), 10)
+    low, high = durations.bracket(spec, layers, 50_000, 2)
+    assert 0 < low < 10 < high < 300
+    more = durations.bracket(spec, layers, 50_000, 8)
+    assert more[0] < low
+    assert more[1] < high

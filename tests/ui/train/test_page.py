@@ -29,8 +29,8 @@ from cnnlab.spec import (
     change,
     parse_spec,
 )
-from cnnlab.ui import lab, link
-from cnnlab.ui.train import plan
+from cnnlab.ui import lab, link, top
+from cnnlab.ui.train import plan, start
 
 ROOT = Path(__file__).resolve().parents[3]
 HARDWARE = {
@@ -374,11 +374,65 @@ def test_a_runs_link_shows_the_run_and_its_recipe_in_another_browser(page, the_l
     assert datasets.run_name(spec) in written(at.subheader)
 
 
-def test_back_from_a_run_to_the_network(page):
+def test_beside_a_run_the_recipe_is_one_line_that_opens_for_the_next(page):
     at = running_page(page)
-    button(at, "Back to the network").click().run()
+    assert "Tiny · batch 32 · 5 epochs · fast · any device" in written(at.caption)
+    button(at, "Edit").click().run()
     assert "run" not in parameters_of(at)
     assert not button(at, "Start training").disabled
+
+
+def test_what_was_changed_of_a_preset_is_named_and_taken_back(page):
+    at = page(preset="tiny", batch_size="64", epochs="9")
+    assert [item.label for item in at.button if str(item.key).startswith("undo-")] == [
+        "Epochs 9",
+        "Batch size 64",
+    ]
+    at.button(key="undo-batch_size").click().run()
+    assert recipe_of(at) == change(PRESETS["tiny"].spec, epochs=9)
+    at.button(key="undo-epochs").click().run()
+    assert not [item for item in at.button if str(item.key).startswith("undo-")]
+
+
+def test_a_run_gets_the_name_that_stands_beside_start(page):
+    at = page()
+    at.text_input(key="run_name").set_value("My first").run()
+    button(at, "Start training").click().run()
+    assert lab.history().card(parameters_of(at)["run"]).name == "My first"
+
+
+def test_variants_are_the_recipe_with_other_values_of_one_field():
+    tiny = PRESETS["tiny"].spec
+    filters = start.variants(tiny, "model.blocks.0.convs.0.filters", ["8", "48"])
+    assert [spec.model.blocks[0].convs[0].filters for spec in filters] == [8, 48]
+    dense = start.variants(tiny, "model.dense", ["32-16", "none"])
+    assert [spec.model.dense for spec in dense] == [(32, 16), ()]
+    assert start.variants(tiny, "train_limit", ["none"])[0].train_limit is None
+
+
+def test_variants_are_queued_together_or_not_at_all(page, the_lab):
+    at = page(epochs="2")
+    at.text_input(key="variants.values").set_value("16, 0")
+    at.button(key="variants.queue").click().run()
+    assert 'Batch size is "0"' in errors(at)
+    assert lab.history().summaries() == []
+    at.text_input(key="variants.values").set_value("16, 64")
+    at.button(key="variants.queue").click().run()
+    made = lab.history().summaries()
+    assert sorted(run.spec.batch_size for run in made) == [16, 64]
+    assert {run.name.rpartition(" · ")[2] for run in made} == {"Batch size 16", "Batch size 64"}
+
+
+def test_a_run_that_began_elsewhere_comes_to_a_page_that_waits_but_not_to_a_recipe(page, the_lab):
+    run_id = lab.start(PRESETS["dense"].spec)
+    at = page()
+    at.session_state[top.MEANWHILE] = run_id
+    at.run()
+    assert parameters_of(at) == {"run": run_id}
+    at = page(epochs="9")
+    at.session_state[top.MEANWHILE] = run_id
+    at.run()
+    assert "run" not in parameters_of(at)
 
 
 def test_a_link_to_no_run_says_so_and_leaves_a_form_to_use(page):
@@ -464,6 +518,7 @@ def test_each_device_has_one_line_for_its_time_and_what_pays_there(page, monkeyp
     at = page()
     lines = [line for item in at.caption for line in written([item]).splitlines()]
     (line,) = (line for line in lines if line.startswith("**CPU: "))
+    assert "very roughly" in line
     assert "nothing like it was measured here yet; one thread is about 3.5 times as fast" in line
     assert "Calibrate this machine for a guess" in links(at)
 

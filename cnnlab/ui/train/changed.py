@@ -1,0 +1,48 @@
+"""What a recipe changes of its preset, field by field, each with a way back; a recipe on a line."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cnnlab import words
+from cnnlab.spec import PRESETS, ExperimentSpec, label, network_name
+from cnnlab.spec.fields import get
+from cnnlab.ui import link, tables
+from cnnlab.ui.train import recipe
+
+
+def show(spec: ExperimentSpec) -> None:
+    """A button for each field that differs from the nearest preset; pressed, it is as it was."""
+    parameters = link.encode(spec)
+    preset = PRESETS[parameters["preset"]]
+    changed = [name for name in parameters if name != "preset"]
+    if not changed:
+        st.caption(preset.shows)
+        return
+    st.caption(f"{preset.title}, but for these; press one to have it back:")
+    with st.container(horizontal=True, gap="small", key="changed"):
+        for name in changed:
+            st.button(
+                tables.plain(_said(name, spec)),
+                key=f"undo-{name}",
+                icon=":material/undo:",
+                on_click=recipe.take_back,
+                args=(parameters, name),
+            )
+
+
+def _said(name: str, spec: ExperimentSpec) -> str:
+    """The field and what it is now: "Batch size 64"."""
+    if name == "blocks":
+        return f"Blocks {network_name(spec.model).removeprefix('CNN ')}"
+    path = "model.family" if name == "family" else link.path_of(name)
+    return f"{label(path)} {words.value(get(spec.model_dump(mode='json'), path))}"
+
+
+def line(spec: ExperimentSpec) -> str:
+    """A recipe on one line: "Tiny · batch 32 · 5 epochs · CPU"."""
+    device = {"auto": "any device", "cpu": "CPU"}.get(spec.device, spec.device)
+    return (
+        f"{network_name(spec.model)} · batch {spec.batch_size} · {spec.epochs} epochs · "
+        f"{spec.engine} · {device}"
+    )
