@@ -156,8 +156,8 @@ def whole_page(run: LiveRun) -> None:
 
 
 BUILD: dict[str, Callable[[], alt.Chart | alt.LayerChart]] = {
-    "loss": lambda: one_run.curve("loss", "step", charts.ACCELERATOR),
     "accuracy": lambda: one_run.curve("accuracy", "step", charts.ACCELERATOR),
+    "loss": lambda: one_run.curve("loss", "step", charts.ACCELERATOR),
     "step_times": lambda: one_run.step_times(charts.ACCELERATOR),
     "step_histogram": lambda: one_run.step_histogram(charts.ACCELERATOR),
     "throughput": lambda: one_run.throughput(charts.ACCELERATOR),

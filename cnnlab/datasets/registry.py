@@ -135,7 +135,7 @@ REGISTRY: dict[str, Entry] = {
         draw=_draw_ten_shapes,
     ),
     "shapes": Entry(
-        title="Hundred shapes (synthetic)",
+        title="Shapes (synthetic)",
         image_shape=(32, 32, 3),
         classes=len(shapes.CLASS_NAMES),
         train_images=shapes.PICTURES,

@@ -30,7 +30,7 @@ def test_the_first_data_set_is_synthetic_and_says_so() -> None:
     app = page("data")
     assert "**Synthetic.**" in said(app, "info")
     assert figures(app)["Classes"] == "10"
-    assert len(app.get("image")) == data_view.CLASSES
+    assert len(app.get("image")) == 10
 
 
 def test_every_data_set_known_here_can_be_chosen(own: str) -> None:
