@@ -45,8 +45,6 @@ from cnnlab.ui.rights import presenters_only
 
 SESSION = "today"
 """The session that runs go to until another is named."""
-ELSEWHERE_SECONDS = 0.9
-"""How long a look at what other processes train is good for."""
 
 
 # --- what all pages share -------------------------------------------------------------------
@@ -95,15 +93,6 @@ def hardware() -> Hardware | None:
     """What there is to train on; None until the first worker has looked."""
     found = lab().hardware()
     return None if found is None else Hardware.model_validate(found)
-
-
-@st.cache_data(ttl=ELSEWHERE_SECONDS, show_spinner=False)
-def trained_elsewhere() -> tuple[str, str] | None:
-    """Id and name of the run that another process of this machine trains, such as the command line.
-
-    One look at the history serves all browsers that ask meanwhile.
-    """
-    return next(iter(history().trained_elsewhere()), None)
 
 
 def session_name() -> str:

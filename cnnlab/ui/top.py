@@ -26,6 +26,8 @@ And no multiple of that page's pace, see `live.every`.
 """
 LOOKING_SECONDS = 1.3
 """While the devices are being looked for, which decides what can be begun."""
+ELSEWHERE_SECONDS = 0.9
+"""How long a look at what other processes train is good for."""
 THROUGH_APP = "through_app"
 BEGUN, MEANWHILE = "begun", "begun_meanwhile"
 """In the session of a browser: the run that it began last, and one that began without it."""
@@ -58,10 +60,19 @@ def _work() -> _Work:
     running, measured = at.running(), at.sweeps()
     run = at.live(running) if running else None
     trains = running if not (run and run.ended) else None
-    other = lab.trained_elsewhere() if trains is None else None
+    other = trained_elsewhere() if trains is None else None
     sweep = measured[0].sweep_id if measured and not running else None
     pending = bool(running or measured or at.queued() or other)
     return _Work(trains, other and other[0], sweep, pending, lab.hardware() is not None)
+
+
+@st.cache_data(ttl=ELSEWHERE_SECONDS, show_spinner=False)
+def trained_elsewhere() -> tuple[str, str] | None:
+    """Id and name of the run that another process of this machine trains, such as the command line.
+
+    One look at the history serves all browsers that ask meanwhile.
+    """
+    return next(iter(lab.history().trained_elsewhere()), None)
 
 
 def heading(page: str) -> None:
@@ -122,7 +133,7 @@ def _indicator(work: _Work) -> None:
     if work.run:
         _training(work.run)
         return
-    if work.elsewhere and (other := lab.trained_elsewhere()):
+    if work.elsewhere and (other := trained_elsewhere()):
         _link_to(other[0], f"Training {tables.plain(other[1])}")
         return
     swept = lab.sweep_snapshot(work.sweep) if work.sweep else None
