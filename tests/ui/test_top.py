@@ -12,6 +12,7 @@ from cnnlab.history import History, processes
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import RunEnded, Status, SweepStatus
 from cnnlab.sweep import CALIBRATION
+from cnnlab.ui import top
 from tests.example_runs import CPU, TINY, started
 from tests.quiet_lab import APP, QuietLab
 
@@ -69,6 +70,7 @@ def test_a_run_that_has_ended_is_over_before_its_process_is(quiet_lab: QuietLab)
 
 
 def test_a_run_of_another_process_is_named_while_that_lives(quiet_lab: QuietLab) -> None:
+    top.trained_elsewhere.clear()  # of the test before
     child = subprocess.Popen(["sleep", "60"])
     owner = (child.pid, processes._started(child.pid))
     other = History(owner=owner)
