@@ -1,9 +1,8 @@
 """Profiles against an outside clock: do their layers add up, and does each take what it is said to?
 
-Each layer that takes a twentieth of a step or more is timed alone, forward and backward, on the
-input that the layers before it make of a batch, by `time.perf_counter` around its own call: no
-mark, no hook, no optimizer between. Profile and outside clock take turns; what counts is the
-quicker half. `python -m bench.parts [PRESET …]`.
+Each layer that takes a twentieth of a step or more is timed alone, by `time.perf_counter` around
+its own two passes in whole steps of the engine that nothing else looks at. Profile and outside
+clock take turns; what counts is the quicker half. `python -m bench.parts [PRESET …]`.
 """
 
 from __future__ import annotations
@@ -11,60 +10,59 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import numpy as np
-import torch
 
 from bench.measure import save
 from cnnlab.devices import worker_environment
-from cnnlab.engines import Parts
+from cnnlab.engines import Job
 from cnnlab.spec import PRESETS, ExperimentSpec, LayerTime, change
 from cnnlab.training.measuring import cleared, noise
-from cnnlab.training.profiling import profile, quicker_half, take_step
+from cnnlab.training.profiling import profile, quicker_half
 from cnnlab.training.run import build
 
 RECIPES = ("article", "dense", "lstm")
-ROUNDS = 3
+ROUNDS = 2
 PROFILE_SECONDS, LAYER_SECONDS = 6.0, 0.7
 WORTH_SHARE = 0.05
 
 
-def alone(parts: Parts, number: int) -> float:
-    """Milliseconds of one layer, forward and backward, by the outside clock."""
-    x, _ = next(iter(parts.batches()))
-    for _, call in parts.layers[:number]:
-        x = call(x)
-    learns = x.requires_grad  # a layer before it needs its gradient
-    x = x.detach()
-    _, call = parts.layers[number]
-    gradient = torch.rand_like(call(x))
-    batches = cycle(list(islice(parts.batches(), 8)))
+class Timed:
+    """A kernel with the outside clock around its two passes, and around no other's."""
+
+    def __init__(self, kernel: Any) -> None:
+        self.weights, self._kernel, self.ms = kernel.weights, kernel, 0.0
+
+    def forward(self, *given: Any) -> Any:
+        return self._clocked(self._kernel.forward, *given)
+
+    def backward(self, *given: Any, **options: Any) -> Any:
+        return self._clocked(self._kernel.backward, *given, **options)
+
+    def _clocked(self, call: Callable[..., Any], *given: Any, **options: Any) -> Any:
+        begun = time.perf_counter()
+        found = call(*given, **options)
+        self.ms += (time.perf_counter() - begun) * 1e3
+        return found
+
+
+def alone(job: Job, number: int) -> float:
+    """Milliseconds of one layer, forward and backward, in whole steps of the engine."""
+    stepper = job.model._stepper
+    clocked = stepper.chain.kernels[number] = Timed(stepper.chain.kernels[number])
+    batches = cycle(list(islice(job.parts().batches(), 8)))
     times: list[float] = []
     until = time.perf_counter() + LAYER_SECONDS
     while len(times) < 4 or time.perf_counter() < until:
-        # A step before it, so that the caches are as a step leaves them.
-        take_step(parts, lambda: next(batches), lambda part: None, look=False)
-        given = x.clone().requires_grad_(learns)
-        parts.clear()
-        begun = time.perf_counter()
-        call(given).backward(gradient)
-        times.append((time.perf_counter() - begun) * 1e3)
-    return float(np.mean(quicker_half(times, float))) - empty_ms()
-
-
-def empty_ms() -> float:
-    """What it costs to begin and end a backward pass, which a step does once for all layers."""
-    start, times = torch.zeros(1, requires_grad=True), []
-    for _ in range(200):
-        output = start.neg()
-        begun = time.perf_counter()
-        output.backward()
-        times.append((time.perf_counter() - begun) * 1e3)
+        clocked.ms = 0.0
+        stepper.train(*next(batches))
+        times.append(clocked.ms)
+    stepper.chain.kernels[number] = clocked._kernel
     return float(np.mean(quicker_half(times, float)))
 
 
@@ -74,9 +72,8 @@ def outside(
     """The layers worth it, each by the outside clock."""
     with cleared(spec):
         job, _ = build(spec, noise(spec)[0])
-        parts = job.parts()
         return {
-            number: alone(parts, number)
+            number: alone(job, number)
             for number, layer in enumerate(layers)
             if layer.ms > WORTH_SHARE * step_ms
         }
