@@ -11,6 +11,8 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Page, expect
 
+expect.set_options(timeout=60_000)
+
 PAGES = ("", "race", "explore", "history", "compare", "data", "hardware")
 
 

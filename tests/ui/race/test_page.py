@@ -68,7 +68,7 @@ def test_without_an_accelerator_it_opens_with_a_race_that_can_be_run_here() -> N
     assert {"stock engine", "fast engine"} <= {item.value for item in app.subheader}
     assert not button(app, "Start the race").disabled
     assert "CPU against GPU" not in app.get("button_group")[0].options
-    assert "14,468 parameters" in said(app)
+    assert "80,298 parameters" in said(app)
     assert "at least 3 pairs" in said(app, "caption")
 
 
