@@ -180,14 +180,14 @@ class Disturbances(Frozen):
     """CPU time of the sampler itself: what watching cost the run."""
     marks: tuple[str, ...]
     """Each disturbance worth knowing, as a sentence."""
-    quota_share: float | None = None
+    quota_share: Number | None = None
     """Share of the time for which a used-up quota (control group) kept the run's threads waiting.
     This and the following are null where the system does not tell, and in older cards."""
-    stolen_share: float | None = None
+    stolen_share: Number | None = None
     """The same for what the hypervisor gave to other guests."""
-    throttled_share: float | None = None
+    throttled_share: Number | None = None
     """Share of the time in which the run's device, or the CPU that fed it, ran at a lower clock."""
-    card_shared_share: float | None = None
+    card_shared_share: Number | None = None
     """Share of the time in which other processes used the run's card."""
     notes: tuple[str, ...] = ()
     """What went on likewise, and is not in the figures that are compared (`quiet_seconds`)."""

@@ -81,7 +81,8 @@ def test_a_step_of_the_fast_engine_does_no_more(preset):
     images = random.integers(0, 256, (10, *shape), dtype=np.uint8)
     data = Pictures(images, random.integers(0, classes, 10).astype(np.int32), classes)
     job = ENGINES["fast"](spec, data, Start(initial_weights(spec, shape, classes)))
-    x, y = next(iter(job.fit["x"]))
+    (batches,) = job.fit["x"]
+    x, y = next(iter(batches))
     with FlopCounterMode(display=False) as counter:
         job.model.train_step((x, y))
     assert counter.get_total_flops() == BATCH * said(spec, shape, classes)[1]
