@@ -142,7 +142,7 @@ def _decided(found: Sequence[Runs], pairs: Pairs) -> tuple[str, str | None]:
     told = [(other, compared) for other, compared in against if compared]
     if not told:
         return "No two lanes were timed in the same round, so nobody is ahead.", None
-    ahead = not told[0][1].gain.level
+    ahead = not told[0][1].level
     sentence = telling.leads if ahead else telling.level
     return sentence(best, told), best.title if ahead else None
 

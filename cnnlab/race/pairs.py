@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cnnlab.race.spread import LEAST_PAIRS, Gain, gain
+from cnnlab.race.spread import LEAST_PAIRS, LEVEL_OF_DISTURBED_PAIRS, Gain, gain
 from cnnlab.spec import DatasetFacts, Disturbances, ExperimentSpec, Timing
 
 
@@ -49,6 +49,11 @@ class Compared:
     """Pairs that were disturbed and do not count, as there were enough others."""
     disturbed: bool
     """Pairs that were disturbed had to count: there were too few others."""
+
+    @property
+    def level(self) -> bool:
+        """Nobody is ahead by more than chance."""
+        return self.gain.level or (self.disturbed and self.gain.within(LEVEL_OF_DISTURBED_PAIRS))
 
 
 def compare(lane: Turns, other: Turns) -> Compared | None:

@@ -31,6 +31,9 @@ LEVEL = 0.03
 """Within so much nobody is ahead: processes of one spec lie as far apart on one machine."""
 LEVEL_OF_ONE_PAIR = 0.10
 """The same for a single pair, whose spread nobody has measured."""
+LEVEL_OF_DISTURBED_PAIRS = 0.25
+"""The same where pairs were disturbed: a neighbour comes and goes as it likes, not pair by pair, and
+may well favour one lane by chance."""
 USUAL_DEVIATION = 0.018
 """What pairs of runs of one spec differ by as a rule on a quiet machine: a standard deviation, as a
 share."""
@@ -64,9 +67,12 @@ class Gain(Frozen):
     @property
     def level(self) -> bool:
         """Nobody is ahead by more than what two runs of one spec may differ by."""
-        if self.low is None or self.high is None:
-            return abs(math.log(self.ratio)) <= math.log1p(LEVEL_OF_ONE_PAIR)
-        return self.low <= 1 + LEVEL and self.high >= 1 / (1 + LEVEL)
+        return self.within(LEVEL if self.pairs > 1 else LEVEL_OF_ONE_PAIR)
+
+    def within(self, level: float) -> bool:
+        """The ratio, or an end of its spread, lies no further from 1 than that."""
+        low, high = self.low or self.ratio, self.high or self.ratio
+        return low <= 1 + level and high >= 1 / (1 + level)
 
     @property
     def agreed(self) -> bool:

@@ -35,8 +35,8 @@ def leads(best: Runs, others: Told) -> str:
 
 def level(best: Runs, others: Told) -> str:
     """The first lanes are too close to each other, or their pairs too far apart."""
-    near = [(runs, compared) for runs, compared in others if compared.gain.level]
-    behind = [(runs, compared) for runs, compared in others if not compared.gain.level]
+    near = [(runs, compared) for runs, compared in others if compared.level]
+    behind = [(runs, compared) for runs, compared in others if not compared.level]
     gain, lanes = near[0][1].gain, [best, *(runs for runs, _ in near)]
     who = f" of {_joined([runs.title for runs in lanes])}" if len(others) > 1 else ""
     chance = "" if gain.width is None or gain.agreed else " by more than chance"

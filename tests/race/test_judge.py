@@ -125,6 +125,20 @@ def test_where_all_were_disturbed_the_number_is_about_right() -> None:
     assert "Other processes used 1 of 2 cores." in result.verdict
 
 
+def test_disturbed_pairs_claim_no_lead_that_a_neighbour_may_have_given() -> None:
+    """As it happened: one spec against itself on a machine that eight others used."""
+    times = ((73.0, 95.0), (75.0, 112.0), (72.0, 160.0))
+    cards = [
+        leg(lane, turn, step_ms, disturbed=True)
+        for turn, pair in enumerate(times)
+        for lane, step_ms in enumerate(pair)
+    ]
+    result = judge(cards)
+    assert result.winner is None
+    assert result.heading.startswith("Nobody is ahead by more than chance")
+    assert result.speed_up.high < 1 / 1.03
+
+
 def test_what_differs_besides_what_was_raced_is_said() -> None:
     cards = engines([4.0] * 3, [2.0] * 3)
     other = {**cards[0].environment, "torch": "3.0"}
