@@ -32,8 +32,8 @@ LEVEL = 0.03
 LEVEL_OF_ONE_PAIR = 0.10
 """The same for a single pair, whose spread nobody has measured."""
 LEVEL_OF_DISTURBED_PAIRS = 0.25
-"""The same where pairs were disturbed: a neighbour comes and goes as it likes, not pair by pair, and
-may well favour one lane by chance."""
+"""The same where pairs were disturbed: a neighbour comes and goes as it likes, not pair by pair,
+and may well favour one lane by chance."""
 USUAL_DEVIATION = 0.018
 """What pairs of runs of one spec differ by as a rule on a quiet machine: a standard deviation, as a
 share."""
