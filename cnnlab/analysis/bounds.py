@@ -86,7 +86,9 @@ class StepBound:
     overhead_ms: float
     growing_ms: float
     """What grows in proportion to the batch."""
-    threads: int | None
+    idle_ms: float
+    """What the threads that are left idle could have saved of the arithmetic: a step so small is
+    quicker with fewer of them, and that is a price of its smallness."""
 
     @property
     def bound(self) -> Bound:
@@ -95,9 +97,9 @@ class StepBound:
     def share(self, bound: Bound) -> float:
         """Of the step, 0 to 1; the three add up to 1."""
         parts = {
-            "compute": self.compute_ms,
+            "compute": self.compute_ms - self.idle_ms,
             "memory": self.memory_ms,
-            "overhead": self.overhead_ms,
+            "overhead": self.overhead_ms + self.idle_ms,
         }
         return parts[bound] / self.step_ms
 
@@ -136,16 +138,25 @@ def bounds(
     rest += profile.loss_ms + profile.host_ms
     memory = update + making + sum(row.ms - row.overhead_ms for row in rows if _is(row, "memory"))
     overhead = rest + sum(row.overhead_ms for row in rows)
+    compute = max(profile.step_ms - memory - overhead, 0.0)
     return StepBound(
         batch_size=spec.batch_size,
         step_ms=profile.step_ms,
         layers=tuple(rows),
-        compute_ms=max(profile.step_ms - memory - overhead, 0.0),
+        compute_ms=compute,
         memory_ms=memory,
         overhead_ms=overhead,
         growing_ms=making + sum(row.ms - row.fixed_ms for row in rows),
-        threads=profile.threads,
+        idle_ms=compute * _idle_share(profile),
     )
+
+
+def _idle_share(profile: Profile) -> float:
+    """Of the threads that the ceilings were taken with, those that the step does without."""
+    ceilings, used = profile.ceilings, profile.threads
+    if ceilings is None or not ceilings.threads or used is None:
+        return 0.0
+    return max(1 - used / ceilings.threads, 0.0)
 
 
 def _is(row: LayerBound, bound: Bound) -> bool:

@@ -45,7 +45,9 @@ def _device(one: Patient) -> str:
 def _waits(one: Patient) -> str:
     batch = f"at batch size {one.spec.batch_size}"
     if one.device == "cpu":
-        return f"{batch} the CPU is busy with Python and with starting kernels."
+        idle = one.found.idle_ms > 0 and one.profile.threads and one.profile.ceilings
+        few = f", on {one.profile.threads} of its threads" if idle else ""
+        return f"{batch} the CPU is busy with Python and with starting kernels{few}."
     return f"{batch} the card waits for Python."
 
 

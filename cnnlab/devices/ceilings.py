@@ -56,7 +56,9 @@ def _ceilings(device: str, precision: Precision, family: str) -> Ceilings:
         matmul_gflops=matmul_peak(device, precision, family),
         conv_gflops=conv_peak(device, precision),
         bfloat16_gflops=max(reduced),
-        bandwidths=tuple(Bandwidth(mb=mb, gb_per_second=bandwidth(device, mb)) for mb in SIZES_MB),
+        bandwidths=tuple(
+            Bandwidth(mb=mb, gb_per_second=_best_bandwidth(device, mb)) for mb in SIZES_MB
+        ),
         call_us=call_us(device),
         threads=torch.get_num_threads() if device == "cpu" else None,
     )

@@ -5,6 +5,7 @@ import pytest
 from cnnlab.analysis.anatomy import parts_frame, points_frame, roofs_frame
 from cnnlab.analysis.bounds import bounds
 from cnnlab.charts import ROOFS, roofline_spec, step_parts_spec
+from cnnlab.models import layer_table
 from cnnlab.spec import PRESETS
 from tests.example_profiles import CEILINGS, DENSE, layer
 
@@ -42,8 +43,8 @@ def test_a_slanted_roof_meets_the_level_one():
 
 def test_a_network_of_convolutions_has_their_roof_as_well():
     spec = PRESETS["tiny"].spec
-    kinds = ("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "GlobalAveragePooling2D")
-    layers = tuple(layer(kind, 0.1, 0.1) for kind in (*kinds, "Flatten", "Dense", "Dense"))
+    table = layer_table(spec.model, (32, 32, 3), 10)[1:]
+    layers = tuple(layer(one.kind, 0.1, 0.1) for one in table)
     found = bounds(spec, (32, 32, 3), 10, DENSE.model_copy(update={"layers": layers}))
     roofs = roofs_frame(CEILINGS, found)
     assert {"float32 matrix products", "float32 convolutions"} <= set(roofs["roof"])

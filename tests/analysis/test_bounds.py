@@ -63,7 +63,7 @@ def test_memory_bounds_a_layer_that_moves_much_and_reckons_little():
 def test_compute_bounds_a_step_that_is_all_products():
     layers = (layer("Flatten", 0, 0), *(layer("Dense", 0.3, 0.6) for _ in range(3)))
     busy = DENSE.model_copy(
-        update={"layers": layers, "step_ms": 3.0, "host_ms": 0.05, "loss_ms": 0.05}
+        update={"layers": layers, "step_ms": 3.0, "host_ms": 0.05, "loss_ms": 0.05, "threads": 2}
     )
     found = bounds(SPEC, (28, 28, 1), 10, busy)
     assert found.bound == "compute"
@@ -82,6 +82,18 @@ def test_the_bandwidth_is_that_of_the_cache_that_the_data_fit_into():
     assert gb_per_second(CEILINGS, 10) == pytest.approx(10**1.5)
     assert gb_per_second(CEILINGS, 1e4) == pytest.approx(10)
     assert gb_per_second(None, 1) is None
+
+
+def test_threads_that_are_left_idle_are_overhead_and_not_arithmetic():
+    one, two = (
+        bounds(SPEC, (28, 28, 1), 10, DENSE.model_copy(update={"threads": threads}))
+        for threads in (1, 2)
+    )
+    assert (one.idle_ms, two.idle_ms) == (pytest.approx(one.compute_ms / 2), 0)
+    assert one.share("compute") == pytest.approx(two.share("compute") / 2)
+    for found in (one, two):
+        whole = sum(map(found.share, ("compute", "memory", "overhead")))
+        assert whole == pytest.approx(1)
 
 
 def test_overhead_is_paid_once_whatever_the_batch():

@@ -11,10 +11,11 @@ from cnnlab import training
 from cnnlab.__main__ import cli
 from cnnlab.history import History
 from cnnlab.report.cards import to_json
-from cnnlab.spec import LabError
+from cnnlab.spec import PRESETS, LabError
 from tests.example_profiles import DENSE, TRIAL
 from tests.example_runs import add_run
 
+SPEC = PRESETS["dense"].spec
 SMALL = ("--preset", "tiny", "--limit", "400", "--epochs", "1", "--device", "cpu")
 
 
@@ -25,8 +26,7 @@ def quick(monkeypatch):
 
     def profile(spec, stop):
         asked.profiles += 1
-        layers = [DENSE.layers[0]] * 8
-        return DENSE.model_copy(update={"layers": tuple(layers), "step_ms": 1.0})
+        return DENSE
 
     def try_change(spec, fields, stop, *, expected):
         asked.trials.append(fields)
@@ -59,7 +59,7 @@ def test_a_run_trains_and_is_then_taken_apart(monkeypatch):
 
 
 def test_the_profile_of_a_run_is_taken_once(quick):
-    run_id = add_run(History())
+    run_id = add_run(History(), spec=SPEC)
     run("why", run_id)
     run("why", run_id)
     assert quick.profiles == 1
@@ -68,7 +68,7 @@ def test_the_profile_of_a_run_is_taken_once(quick):
 
 
 def test_every_cure_is_tried_on_demand_and_what_cannot_be_is_said(quick):
-    run_id = add_run(History())
+    run_id = add_run(History(), spec=SPEC)
     before = json.loads(run("why", run_id, "--json").stdout)
     assert quick.trials == []
     assert before["cures"]

@@ -31,6 +31,16 @@ def test_a_device_without_room_is_said_to_have_none(monkeypatch):
     assert "out of memory" in found.missing
 
 
+def test_little_is_moved_by_whichever_number_of_threads_is_quicker(monkeypatch):
+    monkeypatch.setattr(room, "SIZES_MB", (0.5,))
+    monkeypatch.setattr(room, "bandwidth", lambda device, mb: 90.0 / torch.get_num_threads())
+    for name in ("matmul_peak", "conv_peak"):
+        monkeypatch.setattr(room, name, lambda *like: 10.0)
+    found = measure_ceilings("cpu", "float32", "dense", 2)
+    assert [point.gb_per_second for point in found.bandwidths] == [90.0]
+    assert found.threads == 2
+
+
 def test_bytes_are_counted_as_read_and_written(monkeypatch):
     monkeypatch.setattr(room, "quickest", lambda work, wait, seconds: 0.5)
     assert bandwidth("cpu", 32) == 2 * 32e6 / 0.5 / 1e9
