@@ -30,7 +30,7 @@ from cnnlab.spec import ExperimentSpec, LabError, RunCard, Trial
 log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Say what bounds a run, and what would help.")
 @click.argument("run_id")
 @click.option("--try", "trying", is_flag=True, help="Measure each cure against the run as it is.")
 @click.option("--again", is_flag=True, help="Take the step apart anew, though that was done.")

@@ -24,6 +24,16 @@ def test_on_a_phone_start_comes_before_the_recipe(page: Page, width: int, start_
     page.wait_for_function(ABOVE, arg=start_first)
 
 
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1366, 768), (1920, 1080)])
+def test_start_stays_in_sight_beside_a_long_form(page: Page, width: int, height: int):
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto("/?preset=deeper")
+    start = page.get_by_role("button", name="Start training")
+    expect(start).to_be_visible(timeout=60_000)
+    page.get_by_role("heading", name="Device").scroll_into_view_if_needed()
+    expect(start).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize(
     ("scheme", "words", "drawn"),
     [

@@ -219,7 +219,7 @@ def test_runs_that_did_other_work_have_no_ratio_and_say_why(cnnlab, ids):
     (pair,) = found["pairs"]
     assert pair["speed"]["grade"] == pair["accuracy"]["grade"] == "other work"
     assert pair["speed"]["ratio"] is pair["accuracy"]["difference"] is None
-    assert "data set is shapes against mnist" in pair["speed"]["why"]
+    assert "data set is shapes10 against mnist" in pair["speed"]["why"]
     assert "“odd” did other work" in found["left_out"]
 
 

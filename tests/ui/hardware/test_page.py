@@ -80,9 +80,9 @@ def test_versions_are_listed(quiet_lab: QuietLab) -> None:
     quiet_lab.found = hello()
     table = page("hardware").dataframe[0].value
     assert dict(zip(table["Field"], table["Value"], strict=True)) == {
-        "torch": "2.9.0",
-        "cuda": "–",
-        "system": "Linux",
+        "Torch": "2.9.0",
+        "CUDA": "–",
+        "System": "Linux",
     }
 
 
