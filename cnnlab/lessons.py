@@ -45,7 +45,8 @@ class Lesson:
 
 
 _TINY = PRESETS["tiny"].spec
-_SHORT = change(_TINY, train_limit=2000, epochs=2, device="cpu")
+# One thread, so that two runs of a lesson differ in what it is about, and not in that as well.
+_SHORT = change(_TINY, train_limit=2000, epochs=2, device="cpu", threads=1)
 
 
 def _seconds(card: RunCard) -> float:
@@ -111,7 +112,8 @@ def _filters(cards: Cards) -> Answer:
 
 # --- why it overfits ------------------------------------------------------------------------
 
-_LEARNS_BY_HEART = assign(_SHORT, ["model.head=flatten"])  # many weights between head and Dense
+# A hundred classes, and many weights between head and Dense: enough to learn pictures by heart.
+_LEARNS_BY_HEART = assign(_SHORT, ["dataset=shapes", "model.head=flatten"])
 
 
 def _gap(card: RunCard) -> float:
@@ -185,8 +187,8 @@ def _batch(cards: Cards) -> Answer:
         says=(
             verdict(narrow, wide),
             f"An epoch was {words.count(_batches(narrow))} steps with batches of {_NARROW}, "
-            f"{words.count(_batches(wide))} with {_WIDE}: each picture costs less, and the weights "
-            "are moved less often.",
+            f"{words.count(_batches(wide))} with {_WIDE}: what every step costs, whatever its batch, "
+            "is paid less often, and the weights are moved less often.",
             f"After as many epochs validation stood at {words.percent(_last(narrow))} and "
             f"{words.percent(_last(wide))}. Larger batches usually want a higher learning rate or "
             "more epochs before they learn as much.",
@@ -207,7 +209,6 @@ def _plain(batch: int) -> ExperimentSpec:
         _SHORT,
         model=DenseModel(dense=(128,)).model_dump(mode="json"),
         batch_size=batch,
-        threads=1,  # the same for both: what is sought is the cost of a step, not of threads
         train_limit=6000,
     )
 
