@@ -187,8 +187,8 @@ def _batch(cards: Cards) -> Answer:
         says=(
             verdict(narrow, wide),
             f"An epoch was {words.count(_batches(narrow))} steps with batches of {_NARROW}, "
-            f"{words.count(_batches(wide))} with {_WIDE}: what every step costs, whatever its batch, "
-            "is paid less often, and the weights are moved less often.",
+            f"{words.count(_batches(wide))} with {_WIDE}: what every step costs, whatever its "
+            "batch, is paid less often, and the weights are moved less often.",
             f"After as many epochs validation stood at {words.percent(_last(narrow))} and "
             f"{words.percent(_last(wide))}. Larger batches usually want a higher learning rate or "
             "more epochs before they learn as much.",
