@@ -51,6 +51,7 @@ def train(page: Page) -> None:
     """The form, with the article's network."""
     page.goto("/?preset=article")
     page.get_by_text("975,692").wait_for()
+    page.get_by_text("Looking for devices").wait_for(state="detached")
     take(page, "train")
 
 
