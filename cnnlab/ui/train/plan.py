@@ -45,7 +45,7 @@ def show(filled: Recipe) -> None:
         with st.expander("Layer by layer", icon=":material/table_rows:"):
             _show_table(filled.layers)
         return
-    if filled.spec and _is_unread(filled.spec):
+    if filled.spec and not filled.problems and _is_unread(filled.spec):
         _show_unread(filled.spec)
         return
     _show_problems(filled)

@@ -311,8 +311,12 @@ def test_an_accelerator_that_is_switched_off_is_refused(page):
     assert 'Switch the GPU off by is "override"' in errors(at)
 
 
-@pytest.mark.parametrize("path", ["/etc", "../..", "~/secret.npz"])
-def test_a_link_opens_no_path(page, the_lab, path):
+@pytest.mark.parametrize("path", ["/etc", "../..", "~/secret.npz", "CLASSES"])
+def test_a_link_opens_no_path(page, the_lab, path, tmp_path):
+    if path == "CLASSES":  # a folder that could be learnt from, once read
+        path = str(tmp_path / "own")
+        for name in ("cat", "dog"):
+            (tmp_path / "own" / name).mkdir(parents=True)
     at = page(dataset=path)
     assert "Data set is" in errors(at)
     assert button(at, "Start training").disabled
