@@ -7,6 +7,17 @@ the chart's zoom is a selection that it knows (the frontend's `useVegaEmbed`).
 """
 
 from cnnlab.charts.anatomy import ROOFS, roofline_spec, step_parts_spec
+from cnnlab.charts.answers import (
+    CELL,
+    COLUMNS,
+    PICTURE,
+    Runs,
+    bars_spec,
+    by_class_spec,
+    confusion_spec,
+    pictures_spec,
+    reliability_spec,
+)
 from cnnlab.charts.colours import (
     ACCELERATOR,
     CPU,
@@ -44,6 +55,7 @@ from cnnlab.charts.one_run import (
     throughput_spec,
 )
 from cnnlab.charts.race import pairs_spec
+from cnnlab.charts.sequences import MOST_FEATURES, pull_spec, signal_spec
 from cnnlab.charts.several_runs import (
     MEASURES,
     NAMED_RUNS,
@@ -57,12 +69,16 @@ __all__ = [
     "ALT_TEXT",
     "AXIS_TITLES",
     "BEFORE",
+    "CELL",
+    "COLUMNS",
     "CPU",
     "IDENTITIES",
     "KEEP_ZOOM",
     "MEASURES",
+    "MOST_FEATURES",
     "NAMED_RUNS",
     "PICKED",
+    "PICTURE",
     "REFERENCE",
     "REFERENCES",
     "ROOFS",
@@ -70,10 +86,14 @@ __all__ = [
     "SOURCE",
     "TALLEST",
     "ZOOM_HINT",
+    "Runs",
     "Spec",
     "Theme",
     "alt_text",
+    "bars_spec",
+    "by_class_spec",
     "comparison_spec",
+    "confusion_spec",
     "curve_spec",
     "front_spec",
     "gap_spec",
@@ -84,11 +104,15 @@ __all__ = [
     "overlay_spec",
     "packed",
     "pairs_spec",
+    "pictures_spec",
+    "pull_spec",
     "ratio_spec",
+    "reliability_spec",
     "roofline_spec",
     "run_colours",
     "run_places",
     "rungs_spec",
+    "signal_spec",
     "spec_of",
     "step_histogram_spec",
     "step_parts_spec",

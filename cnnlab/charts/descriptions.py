@@ -37,6 +37,16 @@ ALT_TEXT = {
     "backward, then loss, optimizer, data and the host. The table below has the figures.",
     "roofline": "Operations a second over operations for each byte, both on logarithmic axes: a "
     "point for each layer beneath the slanted roofs of memory and the level ones of arithmetic.",
+    "by_class": "Points for the share of each class that is right, the least known class on top, "
+    "with a line for what so many pictures can tell.",
+    "confusion": "Matrix of what each class was taken for: rows are what pictures are, columns "
+    "what was said of them. The list above it has the accuracy of each class.",
+    "reliability": "Points for how often the answers were right over how sure they were, with the "
+    "line on which both are equal.",
+    "bars": "Bars of the likeliest classes of one picture.",
+    "pictures": "Pictures in rows, with what they are and what was said of them.",
+    "signal": "Line chart of the sequence, a line for each feature, over its steps.",
+    "pull": "Area chart of how much each step of the sequence moves the answer.",
     "ledger": "Stacked bars of where each run's wall time went, phase by phase.",
 }
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -96,6 +96,35 @@ def change(first: np.ndarray, horizon: int) -> np.ndarray:
     return out
 
 
+class Scale(NamedTuple):
+    """What the columns of a table are scaled by, each (columns,)."""
+
+    mean: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, seen: np.ndarray) -> Scale:
+        """That of some rows (rows, columns)."""
+        spread = seen.std(axis=0)
+        spread[spread == 0] = 1.0  # a column that stands still says nothing, whatever divides it
+        return cls(seen.mean(axis=0), spread)
+
+    def put(self, rows: np.ndarray) -> np.ndarray:
+        """Rows as networks see them, float32 (rows, columns)."""
+        scaled: np.ndarray = ((rows - self.mean) / self.spread).astype(np.float32)
+        return scaled
+
+
+def scale_of(
+    rows: np.ndarray, cut: Windows, limit: int | None, validation_split: float
+) -> Scale | None:
+    """That of a table's training part; None where each of several series has its own."""
+    if cut.series:
+        return None
+    used = min(count(len(rows), cut.window, cut.horizon), limit or len(rows))
+    return Scale.of(rows[: max(1, training_part(used, validation_split)) + cut.window - 1])
+
+
 def examples(
     name: str,
     rows: np.ndarray,
@@ -130,10 +159,8 @@ def examples(
 def _of_one(
     name: str, rows: np.ndarray, changes: np.ndarray, window: int, used: int, train: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    seen = rows[: train + window - 1]
-    spread = seen.std(axis=0)
-    spread[spread == 0] = 1.0  # a column that stands still says nothing, whatever it is divided by
-    scaled = ((rows[: used + window - 1] - seen.mean(axis=0)) / spread).astype(np.float32)
+    scale = Scale.of(rows[: train + window - 1])
+    scaled = scale.put(rows[: used + window - 1])
     views = np.lib.stride_tricks.sliding_window_view(scaled, window, axis=0)
     labels = _classes(name, changes[window - 1 :][:used], train)
     return views.transpose(0, 2, 1)[..., None], labels

@@ -1,5 +1,6 @@
 """Specs are built once, hold no data and nothing live, and draw what the analysis hands them."""
 
+import base64
 import copy
 import io
 import json
@@ -17,6 +18,8 @@ from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import analysis, charts, ladder
+from cnnlab.analysis import answers as answering
+from cnnlab.analysis import sureness
 from cnnlab.charts.colours import shape_of
 from cnnlab.race import lanes, pairs_frame
 from tests.analysis.pretend import Pretend
@@ -48,6 +51,28 @@ LADDER = ladder.frame(RUNGS, ladder.climb(RUNGS)).assign(change=["start", "a", "
 FRONT = analysis.front_frame(analysis.repeats(list(TWELVE.values()), list(TWELVE)))
 NETWORKS = analysis.drawn_frame(analysis.matched(TWELVE["base"], TWELVE["slim"]), ("base", "slim"))
 GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
+ANSWERS = answering.Answers(
+    np.array([[0.9, 0.1, 0.0], [0.3, 0.7, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7]]),
+    np.array([0, 0, 1, 2]),
+    ("cat", "dog", "owl"),
+    np.arange(4),
+)
+BY_CLASS = pd.concat(
+    [answering.by_class(ANSWERS).assign(run=name, place=range(3)) for name, _ in RUNS]
+)
+CONFUSION = answering.confusion_frame(answering.confusion(ANSWERS), ANSWERS.names, range(3))
+RELIABILITY = sureness.reliability(ANSWERS).assign(run=RUNS[0][0])
+BARS = pd.DataFrame(
+    {"place": [0, 1], "name": ["cat", "dog"], "share": [0.9, 0.1], "text": ["90 %", "10 %"]}
+)
+RED = io.BytesIO()
+Image.new("RGB", (32, 32), (200, 30, 30)).save(RED, "PNG")
+URL = f"data:image/png;base64,{base64.b64encode(RED.getvalue()).decode()}"
+PICTURES = pd.DataFrame(
+    {"picture": [7, 9], "column": [0, 1], "row": [0, 0], "url": URL, "above": "cat", "below": "dog"}
+)
+SIGNAL = pd.DataFrame({"step": [1, 2, 3], "value": [0.0, 1.0, 0.5], "feature": 1})
+PULL = pd.DataFrame({"step": [1, 2, 3], "pull": [0.0, 1.0, 0.5]})
 PAIRS = pairs_frame(lanes(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0])))
 
 # Each chart as a page calls it, and the frame that goes with it.
@@ -78,11 +103,19 @@ CHARTS = {
     "networks": (charts.networks_spec, NETWORKS),
     "waterfall": (lambda: charts.waterfall_spec(3), LADDER),
     "rungs": (lambda: charts.rungs_spec(3), LADDER),
+    "by_class": (lambda: charts.by_class_spec(RUNS, 3), BY_CLASS),
+    "confusion": (lambda: charts.confusion_spec(ANSWERS.names), CONFUSION),
+    "reliability": (lambda: charts.reliability_spec(RUNS), RELIABILITY),
+    "bars": (lambda: charts.bars_spec(charts.CPU, 2), BARS),
+    "pictures": (lambda: charts.pictures_spec(1), PICTURES),
+    "signal": (lambda: charts.signal_spec(1), SIGNAL),
+    "pull": (lambda: charts.pull_spec(charts.CPU), PULL),
 }
+OF_ANSWERS = ("by_class", "confusion", "reliability", "bars", "pictures", "signal", "pull")
 ZOOMED = [
     name
     for name in CHARTS
-    if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks", "front")
+    if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks", "front", *OF_ANSWERS)
 ]
 every_chart = pytest.mark.parametrize("name", list(CHARTS))
 
@@ -120,7 +153,8 @@ def test_a_spec_is_valid_vega_lite_without_data(name):
 def test_a_spec_is_built_once_and_small(name):
     build, _ = CHARTS[name]
     assert build() is build()
-    live = not name.startswith("compare_") and name != "gap"  # sent again and again
+    still = name.startswith("compare_") or name in ("gap", *OF_ANSWERS)
+    live = not still  # sent again and again
     assert len(json.dumps(build())) < (3200 if live else 5000)
 
 
@@ -283,9 +317,10 @@ def test_each_run_of_a_legend_has_its_shape():
     assert points["shape"]["scale"]["range"] == ["circle", "square"]
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in CHARTS if name not in ("ledger", "step_histogram", "networks")]
-)
+WITHOUT_POINTS = ("ledger", "step_histogram", "networks", "confusion", "bars", "pictures")
+
+
+@pytest.mark.parametrize("name", [name for name in CHARTS if name not in WITHOUT_POINTS])
 def test_no_point_lies_on_the_frame(name):
     encoding = CHARTS[name][0]()["layer"][0]["encoding"]
     assert encoding["x"]["scale"]["padding"] > 0
