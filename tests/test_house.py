@@ -24,14 +24,17 @@ ROOMS: dict[str, set[str]] = {
     "version": set(),
     "datasets": {"spec"},
     "checkpoints": {"spec"},
+    "learned": {"spec"},
     "models": {"spec"},
     "devices": {"spec", "version"},
     "engines": {"spec", "models", "devices"},
-    "training": {"spec", "words", "checkpoints", "datasets", "models", "devices", "engines"},
-    "worker": {"spec", "checkpoints", "datasets", "devices", "training"},
+    "training": {
+        *("spec", "words", "checkpoints", "learned", "datasets", "models", "devices", "engines")
+    },
+    "worker": {"spec", "checkpoints", "learned", "datasets", "devices", "training"},
     "sweep": {"spec"},
     "sharing": {"spec"},
-    "runner": {"spec", "sweep", "race", "checkpoints"},
+    "runner": {"spec", "sweep", "race", "checkpoints", "learned"},
     "history": {"spec"},
     "analysis": {"spec", "words", "models"},
     "charts": {"spec", "words", "analysis"},
@@ -176,7 +179,8 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
 
 # --- who may act ----------------------------------------------------------------------------
 
-GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "explore" / "sweeps.py"}
+GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "keeping.py"}
+GATES |= {PACKAGE / "ui" / "explore" / "sweeps.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
@@ -184,6 +188,8 @@ LOOKING |= {"open_for", "failed", "trained_elsewhere"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
 DEEDS["runner"] = {"probe", "Errands", "Lab", "Worker"}
+DEEDS["learned"] = {"Writer", "bring_back", "discard", "pack", "set_aside", "tidy", "unpack"}
+DEEDS["learned"] |= {"write_settings"}
 OPENERS = {"_open_errands", "_open_history", "_open_lab"}
 """They make what the rest acts upon, and are told of no wish of a browser."""
 
@@ -206,7 +212,7 @@ def deeds(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in nodes:
         if isinstance(node, ast.Attribute) and id(node) not in tables:
             base = ast.unparse(node.value)
-            on_lab = node.attr in acts() and base not in ("lab", "st")
+            on_lab = node.attr in acts() and base not in ("lab", "keeping", "st")
             if on_lab or node.attr in DEEDS.get(base, ()):
                 yield node.lineno, ast.unparse(node)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("History", "probe"):
@@ -242,7 +248,7 @@ def test_the_gate_asks_for_the_presenter_before_it_changes_anything():
         if isinstance(node, ast.FunctionDef) and node.name not in OPENERS and list(deeds(node))
     }
     assert {"start", "stop", "describe", "move", "delete", "restore", "bring_in"} <= set(acting)
-    assert {"take_apart", "try_cure"} <= set(acting)
+    assert {"take_apart", "try_cure", "set_limits"} <= set(acting)
     assert {"begin", "pause", "stop_sweep", "go_on", "calibrate"} <= set(acting)
     unguarded = [name for name, marks in acting.items() if "presenters_only" not in marks]
     assert not unguarded, f"{unguarded} act without @presenters_only"

@@ -25,9 +25,9 @@ MOST_BYTES = 1_000_000_000
 _TEXTS = ("schema", "run_id", "name", "session", "status", "error", "note", "created_at")
 _RECORDS = (
     *("spec", "model", "dataset", "device", "environment"),
-    *("timing", "memory", "energy", "disturbances", "profile", "trials"),
+    *("timing", "memory", "energy", "disturbances", "test", "profile", "trials"),
 )
-_NEWER = ("profile", "trials")
+_NEWER = ("test", "profile", "trials")
 """Columns that files of earlier labs lack."""
 _COUNTS = ("step", "epoch")
 
@@ -90,8 +90,9 @@ def from_parquet(data: bytes, load: Callable[[str], Any]) -> list[dict[str, Any]
 
 
 def _check(file: pq.ParquetFile) -> None:
-    earlier = pa.schema([field for field in SCHEMA if field.name not in _NEWER])
-    if not (file.schema_arrow.equals(SCHEMA) or file.schema_arrow.equals(earlier)):
+    lacking = set(_NEWER) - set(file.schema_arrow.names)
+    known = pa.schema([field for field in SCHEMA if field.name not in lacking])
+    if not file.schema_arrow.equals(known):
         raise LabError(
             "The Parquet file has not the columns of run cards; write it with `runs export "
             "--format parquet`."

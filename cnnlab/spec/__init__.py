@@ -21,6 +21,7 @@ from cnnlab.spec.card import (
 )
 from cnnlab.spec.events import (
     EVENT,
+    Answered,
     DatasetFacts,
     DeviceFacts,
     Disturbances,
@@ -28,6 +29,8 @@ from cnnlab.spec.events import (
     Epoch,
     EpochEnded,
     Event,
+    Exam,
+    GalleryChosen,
     Kind,
     Memory,
     ModelFacts,
@@ -67,6 +70,7 @@ from cnnlab.spec.experiment import (
 )
 from cnnlab.spec.labels import CHOICES, choice, label, spoken
 from cnnlab.spec.naming import changed_in_words, changes, nearest_preset, recipe_name
+from cnnlab.spec.paired import HeldOut, Paired
 from cnnlab.spec.presets import (
     DEFAULT_PRESET,
     FRESH,
@@ -107,6 +111,7 @@ __all__ = [
     "RUN_SCHEMA",
     "USER_HOME",
     "Activation",
+    "Answered",
     "Axis",
     "Bandwidth",
     "Block",
@@ -124,9 +129,12 @@ __all__ = [
     "Epoch",
     "EpochEnded",
     "Event",
+    "Exam",
     "ExperimentSpec",
     "Frozen",
+    "GalleryChosen",
     "GpuOff",
+    "HeldOut",
     "Initializer",
     "Kind",
     "LabError",
@@ -139,6 +147,7 @@ __all__ = [
     "Number",
     "Optimizer",
     "Outcome",
+    "Paired",
     "Part",
     "PhaseChanged",
     "Place",

@@ -13,6 +13,7 @@ from cnnlab.spec.events import (
     Disturbances,
     Energy,
     Epoch,
+    Exam,
     Memory,
     ModelFacts,
     Status,
@@ -61,6 +62,8 @@ class RunCard(Frozen):
     memory: Memory = Memory()
     energy: Energy = Energy()
     disturbances: Disturbances | None = None
+    test: Exam | None = None
+    """Null where the data have no test set, where the run did not finish, and in older cards."""
     sweep: Place | None = None
     """Set where the run is a measured cell of a sweep: steps enough for their time, no epoch."""
     profile: Profile | None = None

@@ -238,10 +238,11 @@ class RunStarted(Frozen):
 
 
 class PhaseChanged(Frozen):
-    """What the worker is doing, for the page: one of loading, building, training, validating."""
+    """What the worker is doing, for the page: one of loading, building, training, validating,
+    testing."""
 
     kind: Literal["phase"] = "phase"
-    phase: Literal["loading", "building", "training", "validating"]
+    phase: Literal["loading", "building", "training", "validating", "testing"]
     done: float | None = None
     """Share of the phase that is done, 0 to 1, where it is known."""
 
@@ -279,6 +280,35 @@ class EpochEnded(Frozen):
     row: Epoch
 
 
+class GalleryChosen(Frozen):
+    """The few validation pictures whose answers are told after each epoch; said once."""
+
+    kind: Literal["gallery"] = "gallery"
+    indices: tuple[int, ...]
+    """Where they lie in the prepared data set."""
+    labels: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+
+class Answered(Frozen):
+    """What the network answered to those pictures after an epoch, in their order."""
+
+    kind: Literal["answers"] = "answers"
+    epoch: int
+    classes: tuple[tuple[int, ...], ...]
+    """The three likeliest of each picture, the likeliest first."""
+    shares: tuple[tuple[Number, ...], ...]
+    """Their probabilities."""
+
+
+class Exam(Frozen):
+    """How a finished run did on the test set, on which nothing was learnt or chosen."""
+
+    loss: Number
+    accuracy: Number
+    images: int
+
+
 class RunEnded(Frozen):
     """The run's last word."""
 
@@ -290,6 +320,8 @@ class RunEnded(Frozen):
     energy: Energy = Energy()
     disturbances: Disturbances | None = None
     """Null where nobody watched."""
+    test: Exam | None = None
+    """Null where the data have no test set, or the run did not finish."""
 
 
 class Profiled(Frozen):
@@ -307,7 +339,16 @@ class Tried(Frozen):
 
 
 Event = Annotated[
-    RunStarted | RunResumed | PhaseChanged | Window | EpochEnded | RunEnded | Profiled | Tried,
+    RunStarted
+    | RunResumed
+    | PhaseChanged
+    | Window
+    | EpochEnded
+    | GalleryChosen
+    | Answered
+    | RunEnded
+    | Profiled
+    | Tried,
     Field(discriminator="kind"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
