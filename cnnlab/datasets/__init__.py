@@ -16,7 +16,14 @@ Nothing here imports keras: a page may call `info`, `known` and `gallery`, which
 """
 
 from cnnlab.datasets.catalogue import DatasetInfo, info, known, run_name
-from cnnlab.datasets.loading import draw_ahead, fetch, for_spec, gallery, load, warnings_for
+from cnnlab.datasets.loading import (
+    draw_ahead,
+    fetch,
+    for_spec,
+    gallery,
+    load,
+    warnings_for,
+)
 from cnnlab.datasets.mixing import warnings_of
 from cnnlab.datasets.registry import REGISTRY, Dataset, Entry
 from cnnlab.datasets.store import Progress

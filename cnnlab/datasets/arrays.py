@@ -24,7 +24,7 @@ import numpy as np
 
 from cnnlab.datasets import archives
 from cnnlab.datasets.mixing import warnings_of
-from cnnlab.datasets.store import Plan, Progress
+from cnnlab.datasets.store import HeldPlan, Plan, Progress
 from cnnlab.datasets.understanding import counted, left_out, told, value_range
 from cnnlab.datasets.windows import SPLIT
 from cnnlab.spec import LabError, Understood
@@ -70,10 +70,9 @@ def npz(path: Path, progress: Progress) -> Plan:
         archives.check_zip_entries(path)
     with archives.readable(path), zipfile.ZipFile(path) as archive:
         names = _names(path, archive)
-        images = _array(path, archive, names.pictures)
+        images = _channelled(_array(path, archive, names.pictures))
         labels = _array(path, archive, names.labels)
-        held_out = _array(path, archive, names.test_labels) if names.test_labels else None
-    images = images[..., None] if images.ndim == 3 else images
+        held_out, why_not = _held_out(path, archive, names)
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise LabError(
             f"{names.pictures} of {path.name} has the shape {images.shape}; "
@@ -84,14 +83,74 @@ def npz(path: Path, progress: Progress) -> Plan:
     _check_classes(path, names.labels, occurring)
     class_names = tuple(str(number) for number in occurring.tolist())
     scale = _scale(path, names.pictures, images)
-    notes = (*scale.notes, *warnings_of(labels, class_names, SPLIT))
+    test = _test_part(names, held_out, images, occurring) if held_out else _TestPart(notes=why_not)
+    notes = (*scale.notes, *warnings_of(labels, class_names, SPLIT), *test.notes)
+    fill = partial(_fill, factor=scale.factor, progress=progress)
     return Plan(
         images.shape,
         labels.astype(np.int32),
         class_names,
-        partial(_fill, images, scale.factor, progress),
-        lambda: _understood(names, images, counted(labels, class_names), held_out, notes),
+        partial(fill, images),
+        lambda: _understood(names, images, counted(labels, class_names), test, notes),
+        test=HeldPlan(test.labels, partial(fill, test.images)) if len(test.labels) else None,
     )
+
+
+def _held_out(
+    path: Path, archive: zipfile.ZipFile, names: _Names
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """The arrays of the test part; where they cannot be read, why: learning does without."""
+    try:
+        return [_array(path, archive, name) for name in names.test], ()
+    except LabError as error:
+        return [], (f"Nothing is tested on. {error}",)
+
+
+def _channelled(images: np.ndarray) -> np.ndarray:
+    return images[..., None] if images.ndim == 3 else images
+
+
+class _TestPart(NamedTuple):
+    """The pictures of a file that are tested on, and what is to be said of that."""
+
+    images: np.ndarray = np.empty(0)
+    labels: np.ndarray = np.empty(0, np.int32)
+    counts: dict[str, int] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _test_part(
+    names: _Names, held_out: list[np.ndarray], images: np.ndarray, occurring: np.ndarray
+) -> _TestPart:
+    """What can be tested on: pictures as those to learn from, of classes that are learnt."""
+    *found, numbers = held_out
+    counts = None
+    if numbers.dtype.kind in "iu" and numbers.size == len(numbers):
+        each, often = np.unique(numbers, return_counts=True)
+        counts = dict(zip(map(str, each.tolist()), often.tolist(), strict=True))
+    said = " and ".join(names.test)
+    if counts is None or not found:
+        lacking = "pictures to test on" if counts else "class numbers"
+        return _TestPart(counts=counts, notes=(f"Nothing is tested on {said}: no {lacking}.",))
+    pictures, numbers = _channelled(found[0]), numbers.reshape(-1)
+    alike = (pictures.shape[1:], pictures.dtype) == (images.shape[1:], images.dtype)
+    if not alike or len(pictures) != len(numbers) or not _in_range(pictures, images):
+        why = "their shapes or values are not those of the training part"
+        return _TestPart(counts=counts, notes=(f"Nothing is tested on {said}: {why}.",))
+    learnt = np.isin(numbers, occurring)
+    left = int((~learnt).sum())
+    notes = (f"Test pictures of classes that are not learnt are left out: {left:,}.",)
+    labels = np.searchsorted(occurring, numbers[learnt]).astype(np.int32)
+    return _TestPart(pictures[learnt], labels, counts, notes if left else ())
+
+
+def _in_range(pictures: np.ndarray, images: np.ndarray) -> bool:
+    """Whether values to test on are scaled as those that were learnt from."""
+    if images.dtype == np.uint8:
+        return True
+    low, high = value_range(pictures)
+    top = 1.0 if value_range(images)[1] <= 1 + OVERSHOOT else 255.0
+    return -OVERSHOOT * top <= low and high <= top * (1 + OVERSHOOT)
 
 
 class _Names(NamedTuple):
@@ -99,7 +158,8 @@ class _Names(NamedTuple):
 
     pictures: str
     labels: str
-    test_labels: str | None
+    test: tuple[str, ...]
+    """Pictures and labels of the test part, or its labels alone; empty where it has none."""
     others: tuple[str, ...]
 
 
@@ -114,26 +174,31 @@ def _names(path: Path, archive: zipfile.ZipFile) -> _Names:
             f"{path.name} has no array {lacking}; x_train and y_train are needed, and it holds "
             f"{', '.join(held[:10]) or 'no arrays'}{' …' if len(held) > 10 else ''}."
         )
-    test = next((known[name] for name in TEST_LABELS if name in known), None)
-    others = tuple(sorted({*held} - {pictures, labels}))
-    return _Names(pictures, labels, test, others)
+    test = _test_names(known)
+    read = {pictures, labels, *(test if len(test) > 1 else ())}
+    return _Names(pictures, labels, test, tuple(sorted({*held} - read)))
+
+
+def _test_names(known: dict[str, str]) -> tuple[str, ...]:
+    """As `_Names.test`, of the arrays of a file by their names in lower case."""
+    for name in TEST_LABELS:
+        if name in known:
+            pictures = name.replace("labels", "images").replace("label", "data").replace("y", "x")
+            return (known[pictures], known[name]) if pictures in known else (known[name],)
+    return ()
 
 
 def _understood(
     names: _Names,
     images: np.ndarray,
     classes: dict[str, int],
-    held_out: np.ndarray | None,
+    test: _TestPart,
     notes: tuple[str, ...],
 ) -> Understood:
-    test = None
-    if held_out is not None and held_out.dtype.kind in "iu" and held_out.size == len(held_out):
-        found, counts = np.unique(held_out, return_counts=True)
-        test = dict(zip(map(str, found.tolist()), counts.tolist(), strict=True))
     return Understood(
         classes=classes,
-        test_classes=test,
-        left_out=left_out(names.others, "not part of the training part"),
+        test_classes=test.counts,
+        left_out=left_out(names.others, "neither learnt from nor tested on"),
         value_range=value_range(images),
         split=f"{names.pictures} with {names.labels}: {len(images):,} pictures",
         notes=notes,
@@ -222,7 +287,7 @@ def _scale(path: Path, name: str, images: np.ndarray) -> _Scale:
     )
 
 
-def _fill(source: np.ndarray, factor: float, progress: Progress, images: np.ndarray) -> None:
+def _fill(source: np.ndarray, images: np.ndarray, factor: float, progress: Progress) -> None:
     for start in range(0, len(source), CHUNK):
         part = source[start : start + CHUNK]
         if part.dtype != np.uint8:
@@ -234,22 +299,37 @@ def _fill(source: np.ndarray, factor: float, progress: Progress, images: np.ndar
 # --- IDX ------------------------------------------------------------------------------------
 
 
-def idx(images: Path, labels: Path, class_names: Sequence[str]) -> Plan:
-    """Read a pair of gzipped IDX files (format: http://yann.lecun.com/exdb/mnist/).
+def idx(train: Sequence[Path], test: Sequence[Path], class_names: Sequence[str]) -> Plan:
+    """Read two pairs of gzipped IDX files (format: http://yann.lecun.com/exdb/mnist/).
+
+    Args:
+        train: pictures and labels, those of `test` likewise.
 
     Raises:
         LabError: corrupt or of another shape.
     """
-    pixels, classes = _idx_array(images, 3), _idx_array(labels, 1)
-    if len(pixels) != len(classes) or int(classes.max(initial=0)) >= len(class_names):
-        raise LabError(f"{labels.name} does not fit the pictures in {images.name}.")
+    pixels, classes = _idx_pair(train, class_names)
+    held_out, numbers = _idx_pair(test, class_names)
+    if held_out.shape[1:] != pixels.shape[1:]:
+        raise LabError(f"The pictures in {test[0].name} have another size than the others.")
+    about = told(classes, class_names, pixels, f"{train[0].name}: {len(pixels):,} pictures")
+    about = about.model_copy(update={"test_classes": counted(numbers, class_names)})
     return Plan(
         (*pixels.shape, 1),
         classes,
         tuple(class_names),
         partial(np.copyto, src=pixels[..., None]),
-        lambda: told(classes, class_names, pixels, f"{images.name}: {len(pixels):,} pictures"),
+        lambda: about,
+        test=HeldPlan(numbers, partial(np.copyto, src=held_out[..., None])),
     )
+
+
+def _idx_pair(files: Sequence[Path], class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = files
+    pixels, classes = _idx_array(images, 3), _idx_array(labels, 1)
+    if len(pixels) != len(classes) or int(classes.max(initial=0)) >= len(class_names):
+        raise LabError(f"{labels.name} does not fit the pictures in {images.name}.")
+    return pixels, classes
 
 
 def _idx_array(path: Path, dimensions: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnlab.datasets import archives
-from cnnlab.datasets.store import Plan, Progress
+from cnnlab.datasets.store import HeldPlan, Plan, Progress
 from cnnlab.datasets.understanding import counted, value_range
 from cnnlab.spec import LabError, Understood
 
@@ -43,9 +43,10 @@ PLAIN_DATA = frozenset((
 
 
 class Layout(NamedTuple):
-    """Where a CIFAR archive keeps its training pictures and what it calls them."""
+    """Where a CIFAR archive keeps its pictures and what it calls them."""
 
     batches: tuple[str, ...]
+    test: str
     meta: str
     class_names: str = ""
     """Where the pickle has them; the binary version has a line for each."""
@@ -57,13 +58,17 @@ class Layout(NamedTuple):
 
 LAYOUTS = {
     "cifar-10-batches-py": Layout(
-        tuple(f"data_batch_{i}" for i in range(1, 6)), "batches.meta", "label_names", "labels"
+        tuple(f"data_batch_{i}" for i in range(1, 6)),
+        "test_batch",
+        "batches.meta",
+        "label_names",
+        "labels",
     ),
-    "cifar-100-python": Layout(("train",), "meta", "fine_label_names", "fine_labels"),
+    "cifar-100-python": Layout(("train",), "test", "meta", "fine_label_names", "fine_labels"),
     "cifar-10-batches-bin": Layout(
-        tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "batches.meta.txt"
+        tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin", "batches.meta.txt"
     ),
-    "cifar-100-binary": Layout(("train.bin",), "fine_label_names.txt", label_bytes=2),
+    "cifar-100-binary": Layout(("train.bin",), "test.bin", "fine_label_names.txt", label_bytes=2),
 }
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -90,7 +95,7 @@ def _whole(path: Path, name: str) -> str:
 
 
 def plan(path: Path, progress: Progress) -> Plan:
-    """Read the training pictures of a CIFAR archive, in the published order.
+    """Read the pictures of a CIFAR archive, in the published order; its test part may lack.
 
     Raises:
         LabError: no such archive, hostile, corrupt or of another shape.
@@ -100,15 +105,17 @@ def plan(path: Path, progress: Progress) -> Plan:
         raise LabError(f"{path.name} is no archive of CIFAR-10 or CIFAR-100 that is read.")
     layout = LAYOUTS[folder]
     wanted = {f"{folder}/{name}" for name in (*layout.batches, layout.meta)}
+    test = f"{folder}/{layout.test}"
     found: dict[str, bytes] = {}
     for member in archives.members(path):
-        if (name := _whole(path, member.name)) in wanted:
+        if (name := _whole(path, member.name)) in wanted | {test}:
             progress(min(len(found) / len(wanted), 1), f"reading {name}")
             found[name.rpartition("/")[2]] = member.read(MEMBER_BYTES)
-    if len(found) != len(wanted):
-        raise LabError(f"{path.name} lacks {sorted(wanted - {f'{folder}/{n}' for n in found})[0]}.")
+    if lacking := wanted - {f"{folder}/{name}" for name in found}:
+        raise LabError(f"{path.name} lacks {sorted(lacking)[0]}.")
     read = _pickled if layout.labels else _binary
     class_names, batches = read(path, folder, layout, found)
+    held_out = batches.pop() if layout.test in found else None
     labels = np.concatenate([labels for _, labels in batches])
     pixels = [pixels for pixels, _ in batches]
     return Plan(
@@ -118,10 +125,17 @@ def plan(path: Path, progress: Progress) -> Plan:
         partial(_fill, pixels),
         lambda: Understood(
             classes=counted(labels, class_names),
+            test_classes=counted(held_out[1], class_names) if held_out else None,
             value_range=value_range(*pixels),
             split=f"{', '.join(layout.batches)} of {folder}: {len(labels):,} pictures",
         ),
+        test=HeldPlan(held_out[1], partial(_fill, [held_out[0]])) if held_out else None,
     )
+
+
+def _read_from(layout: Layout, files: Collection[str]) -> list[str]:
+    """The files that hold pictures, in order: that of the test part, if it is there, last."""
+    return [*layout.batches, *([layout.test] if layout.test in files else [])]
 
 
 def _fill(batches: list[np.ndarray], images: np.ndarray) -> None:
@@ -138,7 +152,7 @@ def _binary(
     class_names = _class_names(path, lines)
     size = layout.label_bytes + PICTURE_BYTES
     batches: list[Batch] = []
-    for name in layout.batches:
+    for name in _read_from(layout, files):
         if not files[name] or len(files[name]) % size:
             raise LabError(f"{path.name} is truncated in {name!r}: get a fresh copy of it.")
         rows = np.frombuffer(files[name], np.uint8).reshape(-1, size)
@@ -156,7 +170,8 @@ def _pickled(
         name: read_pickle(data, f"{folder}/{name} of {path.name}") for name, data in files.items()
     }
     class_names = _class_names(path, read[layout.meta].get(layout.class_names))
-    batches = [_batch(path, read[name], layout, len(class_names)) for name in layout.batches]
+    names = _read_from(layout, files)
+    batches = [_batch(path, read[name], layout, len(class_names)) for name in names]
     return class_names, batches
 
 

@@ -7,6 +7,7 @@ folder on top is the class, classes are numbered by name, and deeper folders bel
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -26,14 +27,23 @@ NO_CLASSES = frozenset(
 """What the folders of a data set for marking up pictures are called."""
 
 
+_PROPERLY_TEST = re.compile("te?st|prueba|测试|測試|テスト|테스트|시험")
+"""What the part to test on is called, where another one, such as `val`, stands beside it."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """The classes of the pictures that are used, by the pictures' names."""
 
     train: dict[str, str]
     test: dict[str, str]
+    """All that is not learnt from."""
+    tested: dict[str, str]
+    """What of it is tested on."""
     left_out: tuple[LeftOut, ...]
     split: str
+    note: str
+    """Why some of `test` is not; empty where all of it is."""
 
 
 def layout_of(path: Path, names: Sequence[str]) -> Layout:
@@ -51,7 +61,9 @@ def layout_of(path: Path, names: Sequence[str]) -> Layout:
     classes = {name: above[0] for name, above in train.items()}
     _check_classes(path, Counter(classes.values()))
     test, unknown = _held_out(found, set(classes.values()))
-    return Layout(classes, test, (*found.left_out, *unknown), _said(found, len(classes)))
+    tested, note = _to_test_on(found, test)
+    gone = (*found.left_out, *unknown)
+    return Layout(classes, test, tested, gone, _said(found, len(classes)), note)
 
 
 def _check_parts(path: Path, found: Divided) -> None:
@@ -106,6 +118,19 @@ def _held_out(found: Divided, learnt: Container[str]) -> tuple[dict[str, str], t
     classes = {name: above[0] for name, above in test.items() if above and above[0] in learnt}
     unknown = sorted(set(test) - set(classes))
     return classes, left_out(unknown, "in the test part, without a class that is learnt")
+
+
+def _to_test_on(found: Divided, held_out: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Of what is not learnt from, the part called test where there is one beside another, such as
+    `val`; and what is then said of the others.
+    """
+    proper = {folder for folder in found.folders["test"] if _PROPERLY_TEST.search(folder.lower())}
+    tested = {name: of for name, of in held_out.items() if not proper.isdisjoint(name.split("/"))}
+    left = len(held_out) - len(tested)
+    if not tested or not left:
+        return held_out, ""
+    said = ", ".join(sorted(proper))
+    return tested, f"Tested on {said} alone; {left:,} more are not learnt from either."
 
 
 def _said(found: Divided, pictures: int) -> str:

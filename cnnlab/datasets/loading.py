@@ -58,7 +58,8 @@ def load(
         )
     else:
         images, labels = found.images[:early], found.labels[:early]
-    data = Dataset(name, images, labels, found.class_names, synthetic, found.understood, kind)
+    facts = (found.class_names, synthetic, found.understood, kind)
+    data = Dataset(name, images, labels, *facts, test=found.test)
     return _in_order(data, limit, split)
 
 
@@ -96,7 +97,7 @@ def _in_order(data: Dataset, limit: int | None, split: Split) -> Dataset:
     if split == "last":
         return data
     order = mixing.evenly(np.asarray(data.labels))[:limit]
-    return replace(data, images=data.images[order], labels=data.labels[order])
+    return replace(data, images=data.images[order], labels=data.labels[order], order=order)
 
 
 def _found(name: str, limit: int | None, progress: Progress) -> Dataset | store.Prepared:
@@ -105,7 +106,7 @@ def _found(name: str, limit: int | None, progress: Progress) -> Dataset | store.
     key = names.key_of(name)
     found = store.read(key)
     if found is None and entry and entry.draw and limit is not None:
-        found = store.read(_sample_key(name)) if limit <= SAMPLE else None
+        found = store.read(sample_key(name)) if limit <= SAMPLE else None
         if found is None:
             return entry.draw(min(limit, entry.train_images))
     if found is None:
@@ -124,12 +125,13 @@ def draw_ahead() -> None:
         LabError: the store cannot be written.
     """
     for name, entry in REGISTRY.items():
-        if not entry.draw or store.meta(names.key_of(name)) or store.meta(_sample_key(name)):
+        if not entry.draw or store.meta(names.key_of(name)) or store.meta(sample_key(name)):
             continue
-        store.prepare(_sample_key(name), plan_of(entry.draw(SAMPLE)))
+        store.prepare(sample_key(name), plan_of(entry.draw(SAMPLE)))
 
 
-def _sample_key(name: str) -> str:
+def sample_key(name: str) -> str:
+    """The first `SAMPLE` of a drawn set in the store."""
     return store.key(f"{name}-sample", (names.key_of(name), SAMPLE))
 
 

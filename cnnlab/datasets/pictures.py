@@ -32,13 +32,14 @@ from cnnlab.datasets.pixels import (
     depth,
     eight_bits,
     fitted,
+    grey,
     is_picture,
     look,
     reason,
 )
-from cnnlab.datasets.store import Plan, Progress
+from cnnlab.datasets.store import HeldPlan, Plan, Progress
 from cnnlab.datasets.understanding import left_out, some
-from cnnlab.spec import LabError, Understood
+from cnnlab.spec import LabError, LeftOut, Understood
 
 PICTURES = (
     *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
@@ -92,17 +93,33 @@ def plan(path: Path, progress: Progress) -> Plan:
     width, height = _common_size(item.size for item in looks.values())
     channels = 1 if all(item.grey for item in looks.values()) else 3
     filler = _Filler(path, {name: looks[name] for name in order}, progress)
+    test, unread = _test_part(survey, layout)
+    test_filler = _Filler(path, test, progress, filler.bits) if test else None
+    test_labels = np.array([numbers[layout.tested[name]] for name in test], dtype=np.int32)
     return Plan(
         (len(names), height, width, channels),
         labels,
         class_names,
         filler.fill,
-        lambda: _understood(survey, layout, class_names, filler),
+        lambda: _understood(survey, layout, class_names, filler, unread),
+        test=HeldPlan(test_labels, test_filler.fill) if test_filler else None,
     )
 
 
+def _test_part(survey: _Survey, layout: Layout) -> tuple[dict[str, Look], tuple[LeftOut, ...]]:
+    """The pictures to test on, by name, and what of them cannot be read: learning needs none."""
+    looks = {name: survey.looks[name] for name in sorted(layout.tested)}
+    unread = [name for name, item in looks.items() if item.problem]
+    why = f"in the test part, and cannot be read ({looks[unread[0]].problem})" if unread else ""
+    return {n: item for n, item in looks.items() if not item.problem}, left_out(unread, why)
+
+
 def _understood(
-    survey: _Survey, layout: Layout, class_names: Sequence[str], filler: _Filler
+    survey: _Survey,
+    layout: Layout,
+    class_names: Sequence[str],
+    filler: _Filler,
+    unread: tuple[LeftOut, ...],
 ) -> Understood:
     counts, held_out = Counter(layout.train.values()), Counter(layout.test.values())
     others = left_out(sorted(survey.others), "no pictures")
@@ -110,10 +127,10 @@ def _understood(
     return Understood(
         classes={name: counts[name] for name in class_names},
         test_classes=dict(sorted(held_out.items())) or None,
-        left_out=(*layout.left_out, *others, *hidden),
+        left_out=(*layout.left_out, *unread, *others, *hidden),
         value_range=filler.range,
         split=layout.split,
-        notes=filler.notes(),
+        notes=(*filler.notes(), *filter(None, (layout.note,))),
     )
 
 
@@ -188,13 +205,19 @@ def _common_size(sizes: Iterable[Size]) -> Size:
 class _Filler:
     """Writes every picture into its place, and sees what values they have."""
 
-    def __init__(self, path: Path, looks: dict[str, Look], progress: Progress) -> None:
+    def __init__(
+        self, path: Path, looks: dict[str, Look], progress: Progress, bits: int = 0
+    ) -> None:
+        """
+        Args:
+            bits: that pictures of more than 8 bits have at least; their highest value may say more.
+        """
         self.path, self.progress = path, progress
         self.looks = looks
         """In the order of their places."""
         self.deep = sum(item.highest > 0 for item in looks.values())
         self.highest = max(item.highest for item in looks.values())
-        self.bits = depth(self.highest)
+        self.bits = max(bits, depth(self.highest))
         self.range: tuple[float, float] | None = None
 
     def fill(self, images: np.ndarray) -> None:
@@ -228,7 +251,8 @@ class _Filler:
             (min(low, self.range[0]), max(high, self.range[1])) if self.range else (low, high)
         )
         height, width = images.shape[1:3]
-        images[place] = fitted(eight_bits(pixels, self.bits), (width, height))
+        found = fitted(eight_bits(pixels, self.bits), (width, height))
+        images[place] = grey(found) if images.shape[3] < found.shape[2] else found
 
     def notes(self) -> tuple[str, ...]:
         """How the pictures were read where it could have been otherwise."""

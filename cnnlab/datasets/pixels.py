@@ -182,6 +182,11 @@ def fitted(pixels: np.ndarray, size: Size) -> np.ndarray:
     return resized[..., None] if channels == 1 else resized
 
 
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """A uint8 picture in colours as one of one channel."""
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+
+
 def _on_white(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnlab.datasets import arrays, cifar, shapes, waves
 from cnnlab.datasets.downloads import Published
-from cnnlab.datasets.store import Plan, Progress
+from cnnlab.datasets.store import Held, Plan, Progress
 from cnnlab.datasets.understanding import told
 from cnnlab.spec import Kind, Understood
 
@@ -31,6 +31,10 @@ class Dataset:
     understood: Understood
     """What its files were taken for, all of them, however few are learnt from."""
     kind: Kind = "pictures"
+    order: np.ndarray | None = None
+    """Where each lies in the prepared data set; null: as they come."""
+    test: Held | None = None
+    """What is never learnt from, all of it, however few are."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def _mnist(files: list[Path], progress: Progress) -> Plan:
 
 
 def _fashion_mnist(files: list[Path], _: Progress) -> Plan:
-    return arrays.idx(files[0], files[1], FASHION)
+    return arrays.idx(files[:2], files[2:], FASHION)
 
 
 # Places, sizes and SHA-256 as in the loaders of Keras 3.15.1 (`keras/src/datasets`), which names no
@@ -215,6 +219,18 @@ REGISTRY: dict[str, Entry] = {
                 f"{KERAS_HOST}train-labels-idx1-ubyte.gz",
                 "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
                 29_515,
+            ),
+            Published(
+                "fashion-mnist/t10k-images-idx3-ubyte.gz",
+                f"{KERAS_HOST}t10k-images-idx3-ubyte.gz",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                4_422_102,
+            ),
+            Published(
+                "fashion-mnist/t10k-labels-idx1-ubyte.gz",
+                f"{KERAS_HOST}t10k-labels-idx1-ubyte.gz",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                5_148,
             ),
         ),
         plan=_fashion_mnist,

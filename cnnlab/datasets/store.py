@@ -1,4 +1,5 @@
-"""Prepared data sets on disk: one folder each, with images.npy, labels.npy and meta.json.
+"""Prepared data sets on disk: one folder each, with images.npy, labels.npy and meta.json, and
+test-images.npy and test-labels.npy where there is a test part.
 
 A folder appears whole or not at all: it is written beside its place and then moved there. It is
 never changed afterwards, so that any number of processes may map it into memory.
@@ -6,6 +7,7 @@ never changed afterwards, so that any number of processes may map it into memory
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -15,14 +17,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from cnnlab.spec import Frozen, LabError, Understood, home
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when a rule of preparation changes: what was prepared by the old rule is left alone."""
+
+TEST = "test-"
+"""Before the files of the test part."""
 
 SPARE_BYTES = 64 * 2**20
 """Free disk space that preparing a data set leaves to others."""
@@ -61,6 +66,25 @@ class Meta(Frozen):
     dtype: Dtype = "uint8"
     windows: Windows | None = None
     """Of a table alone."""
+    test_images: int = 0
+    """Pictures of the test part."""
+
+
+class Held(NamedTuple):
+    """The test part of a data set: nothing is learnt from it, and nothing chosen by it."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    """(N,), class numbers as those of the training part."""
+
+
+@dataclass(frozen=True)
+class HeldPlan:
+    """A test part that is about to be written; its pictures are of the training part's size."""
+
+    labels: np.ndarray
+    fill: Callable[[np.ndarray], None]
+    """As `Plan.fill`."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +101,12 @@ class Plan:
     """What the files were taken for; asked after `fill`, which sees every value."""
     dtype: Dtype = "uint8"
     windows: Windows | None = None
+    test: HeldPlan | None = None
+
+    @property
+    def test_images(self) -> int:
+        """Pictures of the test part."""
+        return len(self.test.labels) if self.test else 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +118,7 @@ class Prepared:
     class_names: tuple[str, ...]
     understood: Understood
     windows: Windows | None = None
+    test: Held | None = None
 
 
 def folder() -> Path:
@@ -131,17 +162,24 @@ def read(key: str) -> Prepared | None:
     facts = meta(key)
     if facts is None:
         return None
+    images, labels = _mapped(key, facts, "", facts.shape[0])
+    test = Held(*_mapped(key, facts, TEST, facts.test_images)) if facts.test_images else None
+    return Prepared(images, labels, facts.class_names, facts.understood, facts.windows, test)
+
+
+def _mapped(key: str, facts: Meta, part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures and labels of a part."""
     here = place(key)
     try:
-        images = np.load(here / "images.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(here / "labels.npy", mmap_mode="r", allow_pickle=False)
+        images = np.load(here / f"{part}images.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(here / f"{part}labels.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise _damaged(here, error) from error
     kinds = (images.dtype, labels.dtype, images.shape, labels.shape)
-    wanted = (np.dtype(facts.dtype), _label_dtype(facts.windows), facts.shape, facts.shape[:1])
-    if kinds != wanted:
+    shape = (count, *facts.shape[1:])
+    if kinds != (np.dtype(facts.dtype), _label_dtype(facts.windows), shape, (count,)):
         raise _damaged(here, "its arrays do not fit its meta.json")
-    return Prepared(images, labels, facts.class_names, facts.understood, facts.windows)
+    return images, labels
 
 
 def _label_dtype(windows: Windows | None) -> np.dtype:
@@ -186,8 +224,9 @@ def _unwritable(error: OSError) -> LabError:
 
 
 def _check_room(here: Path, plan: Plan) -> None:
-    values = int(np.prod(plan.shape, dtype=np.int64)) * np.dtype(plan.dtype).itemsize
-    needed = values + _label_dtype(plan.windows).itemsize * plan.shape[0] + SPARE_BYTES
+    each = math.prod(plan.shape[1:]) * np.dtype(plan.dtype).itemsize
+    each += _label_dtype(plan.windows).itemsize
+    needed = each * (plan.shape[0] + plan.test_images) + SPARE_BYTES
     free = shutil.disk_usage(here).free
     if needed > free:
         raise LabError(
@@ -204,24 +243,34 @@ def _sweep(here: Path) -> None:
 
 
 def _write(draft: Path, plan: Plan) -> None:
-    file = draft / "images.npy"
-    images = np.lib.format.open_memmap(file, mode="w+", dtype=plan.dtype, shape=plan.shape)
-    if hasattr(os, "posix_fallocate"):
-        # A disk that fills up under a memory map kills the process; like this it is an OSError.
-        with file.open("r+b") as handle:
-            os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
-    plan.fill(images)
-    images.flush()
-    labels = plan.labels.astype(_label_dtype(plan.windows))
-    np.save(draft / "labels.npy", labels, allow_pickle=False)
+    _write_part(draft, plan, "", plan.labels, plan.fill)
+    if plan.test:
+        _write_part(draft, plan, TEST, plan.test.labels, plan.test.fill)
     facts = Meta(
         shape=plan.shape,
         class_names=plan.class_names,
         understood=plan.understood(),
         dtype=plan.dtype,
         windows=plan.windows,
+        test_images=plan.test_images,
     )
     (draft / "meta.json").write_text(facts.model_dump_json(), encoding="utf-8")
+
+
+def _write_part(
+    draft: Path, plan: Plan, part: str, labels: np.ndarray, fill: Callable[[np.ndarray], None]
+) -> None:
+    file = draft / f"{part}images.npy"
+    shape = (len(labels), *plan.shape[1:])
+    images = np.lib.format.open_memmap(file, mode="w+", dtype=plan.dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # A disk that fills up under a memory map kills the process; like this it is an OSError.
+        with file.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
+    fill(images)
+    images.flush()
+    numbers = labels.astype(_label_dtype(plan.windows))
+    np.save(draft / f"{part}labels.npy", numbers, allow_pickle=False)
 
 
 def _publish(draft: Path, here: Path) -> None:

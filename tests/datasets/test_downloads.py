@@ -142,19 +142,27 @@ def test_a_silent_host_is_given_up(monkeypatch, home):
 def test_fashion_mnist_is_read_from_its_own_files(tmp_path):
     import gzip
 
+    def written(name, pixels, classes):
+        head = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in pixels.shape)
+        images, labels = tmp_path / f"{name}-x.gz", tmp_path / f"{name}-y.gz"
+        images.write_bytes(gzip.compress(head + pixels.tobytes()))
+        count = len(classes).to_bytes(4, "big")
+        labels.write_bytes(gzip.compress(b"\0\0\x08\x01" + count + bytes(classes)))
+        return images, labels
+
     pixels = np.arange(3 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(3, 28, 28)
-    head = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in pixels.shape)
-    images, labels = tmp_path / "x.gz", tmp_path / "y.gz"
-    images.write_bytes(gzip.compress(head + pixels.tobytes()))
-    labels.write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x03" + bytes((9, 0, 5))))
-    plan = arrays.idx(images, labels, registry.FASHION)
-    out = np.empty(plan.shape, np.uint8)
-    plan.fill(out)
-    assert np.array_equal(out[..., 0], pixels)
+    train = written("train", pixels, (9, 0, 5))
+    test = written("test", pixels[1:], (3, 4))
+    plan = arrays.idx(train, test, registry.FASHION)
+    for part, count in ((plan, 3), (plan.test, 2)):
+        out = np.empty((count, *plan.shape[1:]), np.uint8)
+        part.fill(out)
+        assert np.array_equal(out[..., 0], pixels[-count:])
     assert plan.labels.tolist() == [9, 0, 5]
-    labels.write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x03" + bytes((9, 0))))
+    assert plan.test.labels.tolist() == [3, 4]
+    train[1].write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x03" + bytes((9, 0))))
     with pytest.raises(LabError, match="corrupt"):
-        arrays.idx(images, labels, registry.FASHION)
+        arrays.idx(train, test, registry.FASHION)
 
 
 def keras_literals(module: str) -> set[str]:

@@ -101,4 +101,5 @@ def test_the_layout_of_medmnist_is_read_with_its_own_split(tmp_path: Path, colou
     assert len(data.labels) == 60
     assert data.understood.classes == {"0": 20, "1": 20, "2": 20}
     assert data.understood.test_classes == {"0": 4, "1": 4, "2": 4}
-    assert [item.count for item in data.understood.left_out] == [4]
+    assert data.test.labels.tolist() == LABELS[:12].tolist()
+    assert [item.count for item in data.understood.left_out] == [2]
