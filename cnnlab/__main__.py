@@ -14,7 +14,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from cnnlab import datasets, devices, words
+from cnnlab import datasets, devices, learned, words
 from cnnlab.commands import output
 from cnnlab.commands.cards import export_runs, import_runs
 from cnnlab.commands.compare import compare
@@ -84,6 +84,7 @@ def _summary(run: Any) -> dict[str, Any]:
         "epochs_done": run.epochs_done,
         "best_val_accuracy": run.best_val_accuracy,
         "last_val_accuracy": run.last_val_accuracy,
+        "test": run.test and run.test.model_dump(mode="json"),
     }
 
 
@@ -136,6 +137,7 @@ def delete_run(run_id: str) -> int:
     with open_history() as history:
         card = history.card(run_id, steps=False)
         history.delete(card.run_id)
+    learned.set_aside(card.run_id)
     click.echo(f"Deleted {card.run_id} ({card.name}).")
     return 0
 

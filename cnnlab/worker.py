@@ -20,7 +20,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO, Any, cast
 
-from cnnlab import checkpoints, datasets, devices
+from cnnlab import checkpoints, datasets, devices, learned
 from cnnlab.spec import (
     Event,
     GpuOff,
@@ -74,6 +74,8 @@ def serve(gpu_off: GpuOff) -> None:
             cut.stop,
             launched_at=job["launched_at"],
             save=None if cut.seconds else partial(checkpoints.write, job["run_id"]),
+            keep=partial(learned.Writer, job["run_id"]) if job["keep"] else None,
+            tested=not cut.seconds,
             resume=checkpoints.newest(job["run_id"]) if job["resume"] else None,
         )
     except Exception as error:  # the process boundary: all that is left is to tell the lab

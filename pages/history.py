@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.ui import top
+from cnnlab.ui import keeping, top
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.compare import speed as compare_speed
 from cnnlab.ui.history import groups
@@ -28,3 +28,4 @@ match opened:
     case [_, _, *_]:
         compare_speed.of_runs(opened)
         compare_choice.link(opened, f"Compare these {len(opened)} runs")
+keeping.show()

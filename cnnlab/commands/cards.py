@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from cnnlab import datasets
+from cnnlab import datasets, learned
 from cnnlab.commands.shared import emit_json, err, open_history
 from cnnlab.report.cards import imported_from, read_file, to_json
 from cnnlab.report.markdown import markdown
@@ -89,6 +89,10 @@ FORMATS: dict[str, Callable[[Sequence[RunCard], Path, Origins], Files]] = {
 }
 
 
+WHOLE = frozenset({"json", "parquet"})
+"""What another lab takes in."""
+
+
 # --- writing --------------------------------------------------------------------------------
 
 
@@ -97,8 +101,7 @@ def _write(files: Files, force: bool) -> None:
     there = [path for path in files if path.exists()]
     if folder := next((path for path in there if path.is_dir()), None):
         raise LabError(f"{folder} is a folder; name a file to write.")
-    if there and not force:
-        raise LabError(f"{there[0]} is there already; choose another name, or add --force.")
+    _refuse_over(there, force)
     parts: dict[Path, Path] = {}
     try:
         for path, content in files.items():
@@ -110,6 +113,28 @@ def _write(files: Files, force: bool) -> None:
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
+
+
+def _refuse_over(there: Sequence[Path], force: bool) -> None:
+    if there and not force:
+        raise LabError(f"{there[0]} is there already; choose another name, or add --force.")
+
+
+def _pack(cards: Sequence[RunCard], beside: Path) -> None:
+    """Write what runs have learnt into a file beside their cards."""
+    part = beside.with_name(f".{beside.name}.{os.getpid()}.part")
+    try:
+        learned.pack([card.run_id for card in cards], part)
+        part.replace(beside)
+    except OSError as error:
+        raise LabError(f"{beside} cannot be written: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def learned_beside(cards_file: Path) -> Path:
+    """The file with what runs have learnt, beside that with their cards."""
+    return cards_file.with_name(f"{cards_file.stem}-learned.zip")
 
 
 def _part(path: Path, content: bytes) -> Path:
@@ -139,7 +164,8 @@ def _part(path: Path, content: bytes) -> Path:
 def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) -> int:
     """Write runs into a file, with what belongs to it beside it.
 
-    json and parquet hold everything, for `runs import`. csv holds the epochs, and NAME-steps.csv
+    json and parquet hold everything, for `runs import`, and NAME-learned.zip what was kept of what
+    the runs have learnt: weights over the epochs, answers. csv holds the epochs, and NAME-steps.csv
     the steps. html is a report that needs no network; markdown one with drawings beside it. script
     trains one run again with Keras alone, from NAME-data.npz unless Keras has its data set.
     """
@@ -149,10 +175,15 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
     twice = len(cards) - len({card.run_id for card in cards})
     if twice:
         raise LabError("A run is named twice; name each once.")
+    packed = learned_beside(output)
+    packing = kind in WHOLE and any(learned.kept(card.run_id) for card in cards)
+    _refuse_over([packed] if packing and packed.exists() else [], force)
     files = FORMATS[kind](cards, output, origins)
     _write(files, force)
+    if packing:
+        _pack(cards, packed)
     click.echo(f"Wrote {len(cards)} {'run' if len(cards) == 1 else 'runs'} to {output}.")
-    for path in list(files)[1:]:
+    for path in [*list(files)[1:], *([packed] if packing else [])]:
         click.echo(f"Beside it: {path.name}")
     return 0
 
@@ -163,13 +194,27 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
 def import_runs(file: Path, as_json: bool) -> int:
     """Take in runs that a lab exported as json or parquet: all of a file, or none.
 
-    None of the runs here is overwritten, and one that is here already is not taken in again.
+    None of the runs here is overwritten, and one that is here already is not taken in again. What
+    they have learnt is taken in too, where NAME-learned.zip lies beside the file.
     """
     cards = read_file(file)
     with open_history() as history:
         ids = history.add_cards(cards, origin=imported_from(file.name))
+    for run_id in ids:
+        learned.bring_back(run_id)  # of one that was here already, and deleted
+    _unpack(learned_beside(file), dict(zip((card.run_id for card in cards), ids, strict=True)))
     if as_json:
         emit_json(ids)
     else:
         click.echo(f"Imported {', '.join(ids)}.")
     return 0
+
+
+def _unpack(packed: Path, ids: Mapping[str, str]) -> None:
+    """Take in what runs have learnt, if it lies beside their cards."""
+    if not packed.exists():
+        return
+    try:
+        learned.unpack(packed, ids)
+    except LabError as error:
+        raise LabError(f"The runs are taken in, but not what they have learnt. {error}") from error

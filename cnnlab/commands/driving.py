@@ -22,13 +22,14 @@ def train_all(
     session: str,
     stop: threading.Event,
 ) -> list[RunCard]:
-    """Queue them all and wait for their end; their cards without steps, in the same order.
+    """Queue them all and wait for their end; their cards without steps, in the same order. What
+    they learn is not kept.
 
     Args:
         named: what each run is called, and its spec.
         stop: once it is set, what trains is stopped and what waits withdrawn.
     """
-    runs = [lab.submit(spec, name=name, session=session) for name, spec in named]
+    runs = [lab.submit(spec, name=name, session=session, keep=False) for name, spec in named]
     with Progress(console=err) as bar:
         tasks = {
             run_id: bar.add_task(f"{run_id} {name}", total=spec.epochs)

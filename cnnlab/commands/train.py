@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cnnlab import checkpoints, datasets, devices, words
+from cnnlab import checkpoints, datasets, devices, learned, words
 from cnnlab.analysis.seeds import over_seeds
 from cnnlab.checkpoints import Checkpoint
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
@@ -63,6 +63,11 @@ class Keeper:
         assert self.run_id  # the model stands, so the run has its row
         checkpoints.write(self.run_id, checkpoint)
 
+    def writer(self) -> learned.Writer:
+        """Keeps what it learns."""
+        assert self.run_id
+        return learned.Writer(self.run_id)
+
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted) and self.run_id is None:
             self.run_id = self.history.create(self.spec, name=self.name, session=self.session)
@@ -110,6 +115,7 @@ def train(
             keeper = Keeper(history, spec, name or datasets.run_name(spec), session)
         code = _train(keeper, stop, checkpoint)
         checkpoints.tidy(history)
+        learned.tidy(history)
         if keeper.run_id and profile and code == 0 and not stop.is_set():
             take_profile(history, keeper.run_id, keeper.spec, stop)
         if keeper.run_id:
@@ -171,6 +177,7 @@ def _train(keeper: Keeper, stop: threading.Event, resume: Checkpoint | None) -> 
                 stop.is_set,
                 launched_at=launched_at,
                 save=keeper.save,
+                keep=keeper.writer,
                 resume=resume,
             )
         except Exception as error:
@@ -199,5 +206,15 @@ def sentence(card: RunCard) -> str:
         f"{card.run_id} {card.status} on {where}: validation accuracy "
         f"{words.percent(last.val_accuracy)} after {len(card.epochs)} epochs in "
         f"{words.duration(card.timing.fit_seconds)}, "
-        f"median step {words.number(card.timing.step_ms_median)} ms."
+        f"median step {words.number(card.timing.step_ms_median)} ms{_tested(card)}."
+    )
+
+
+def _tested(card: RunCard) -> str:
+    if card.test is None:
+        return ""
+    things = words.things(card.dataset.kind if card.dataset else None)
+    return (
+        f", test accuracy {words.percent(card.test.accuracy)} on "
+        f"{words.count(card.test.images)} {things}"
     )

@@ -15,9 +15,12 @@ from cnnlab.engines.job import (
     LOSS,
     OPTIMIZER,
     Job,
+    Judged,
+    Listener,
     Mark,
     Parts,
     Pictures,
+    Poll,
     Start,
     Watcher,
     begin,
@@ -78,6 +81,21 @@ class FastModel(keras.Model):
             if self.stop_training:
                 break
 
+    @property
+    def listener(self) -> Listener:
+        """Hears what it answers when it is tested."""
+        return self._stepper.listener
+
+    def judge(self, batches: Batches, poll: Poll) -> Judged:
+        """Test it on pictures of any kind, outside of a `fit`."""
+        stepper = self._stepper
+        stepper.reset()
+        stepper.listener.listen()
+        for x, y in batches:
+            poll()
+            stepper.test(x, y)
+        return Judged(**stepper.result(), probabilities=stepper.listener.heard())
+
     def test_step(self, data: Any) -> dict[str, Any]:
         self._stepper.test(*data)
         return self._stepper.NAMES
@@ -106,6 +124,7 @@ class _Stepper:
     def __init__(self, model: FastModel, spec: ExperimentSpec) -> None:
         self.chain = Chain(model, spec)
         self.loss = CrossEntropy()
+        self.listener = Listener()
         self.update = update_of(model, spec, self.chain.parameters)
         self.batch_size = spec.batch_size
         step = self._there_and_back
@@ -146,7 +165,8 @@ class _Stepper:
         """Count a batch of the validation."""
         self.chain.cast()
         output, _ = self.chain.forward(x, training=False)
-        loss, hits, _ = self.loss.forward(output, y)
+        loss, hits, own = self.loss.forward(output, y)
+        self.listener.hear(own[0])
         self._count(loss, hits, len(y))
 
     def parts(self, batches: Batches) -> Parts:
@@ -235,7 +255,14 @@ def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
         "shuffle": False,
         "verbose": 0,
     }
-    return Job(model, fit, _told_by(model), lambda: model.parts(training))
+
+    def judge(pictures: Pictures, poll: Poll) -> Judged:
+        return model.judge(Batches(pictures, size, device, shuffle=False, **layout), poll)
+
+    def parts() -> Parts:
+        return model.parts(training)
+
+    return Job(model, fit, _told_by(model), parts, judge, model.listener)
 
 
 def _told_by(model: FastModel) -> Callable[[keras.callbacks.Callback], _QuietCallbacks]:

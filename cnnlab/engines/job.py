@@ -84,6 +84,43 @@ def called(layer: keras.Layer, training: bool = True) -> Callable[[torch.Tensor]
     return layer
 
 
+class Listener:
+    """Hears what a network answers in a validation, where it lies: that costs the validation no
+    more than a name for each batch.
+    """
+
+    def __init__(self) -> None:
+        self._batches: list[torch.Tensor] | None = None
+
+    def listen(self) -> None:
+        """From now on, and without what was heard before."""
+        self._batches = []
+
+    def hear(self, probabilities: torch.Tensor) -> None:
+        """A batch's, (batch, classes)."""
+        if self._batches is not None:
+            self._batches.append(probabilities)
+
+    def heard(self) -> np.ndarray:
+        """All batches since `listen`, float32 (N, classes); then it listens no more."""
+        batches, self._batches = self._batches or [], None
+        return torch.cat(batches).float().cpu().numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """How a network did on pictures that it did not learn from."""
+
+    loss: float
+    accuracy: float
+    probabilities: np.ndarray
+    """float32 (N, classes)."""
+
+
+Poll = Callable[[], None]
+"""Called between batches; may raise to end it."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A compiled model and the arguments of its `fit`, all but epochs and callbacks."""
@@ -93,6 +130,10 @@ class Job:
     callbacks: Callable[[keras.callbacks.Callback], Any]
     """Wraps the lab's callback the way this engine passes it to `fit`."""
     parts: Callable[[], Parts]
+    judge: Callable[[Pictures, Poll], Judged]
+    """Hold the model, as it stands, against other pictures."""
+    listener: Listener | None = None
+    """Hears the validation; None where the engine's way through it is not to be touched."""
 
 
 def initial_weights(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> list[np.ndarray]:

@@ -28,6 +28,7 @@ from cnnlab.spec import (
     Disturbances,
     Energy,
     Epoch,
+    Exam,
     ExperimentSpec,
     Frozen,
     LabError,
@@ -82,6 +83,7 @@ class RunSummary:
     memory: Memory
     energy: Energy
     disturbances: Disturbances | None
+    test: Exam | None
     sweep: Place | None
     """Set where the run is a measured cell of a sweep."""
     profile: Profile | None
@@ -198,7 +200,7 @@ def resumed_after(run: RowMapping) -> tuple[int, ...]:
 def resumed_values(run: RowMapping, epochs: Sequence[Epoch]) -> Values:
     """What a run's row says when it goes on after `epochs`; its figures so far were of a part."""
     timing = Timing(resumed_after=(*resumed_after(run), len(epochs)))
-    figures: Values = dict.fromkeys(("memory", "energy", "disturbances"))
+    figures: Values = dict.fromkeys(("memory", "energy", "disturbances", "test"))
     return progress_values(epochs) | figures | {"timing": timing.model_dump_json()}
 
 
@@ -224,6 +226,7 @@ def ended_values(run: RowMapping, event: RunEnded) -> Values:
         "memory": event.memory.model_dump_json(),
         "energy": (energy if parts else event.energy).model_dump_json(),
         "disturbances": _text(event.disturbances),
+        "test": _text(event.test),
     }
 
 
@@ -264,7 +267,7 @@ def card_values(card: RunCard) -> Values:
     """The run's row of a whole card, but for its id and origin."""
     named = (
         *("spec", "model", "dataset", "device"),
-        *("timing", "memory", "energy", "disturbances", "profile"),
+        *("timing", "memory", "energy", "disturbances", "test", "profile"),
     )
     plain = ("name", "session", "note", "status", "error", "created_at")
     return {
@@ -318,6 +321,7 @@ def _facts(row: RowMapping) -> Values:
             "memory": _read(Memory, row["memory"]) or Memory(),
             "energy": _read(Energy, row["energy"]) or Energy(),
             "disturbances": _read(Disturbances, row["disturbances"]),
+            "test": _read(Exam, row["test"]),
             "sweep": _read(Place, row["sweep"]),
             "profile": _read(Profile, row["profile"]),
             "trials": trials_from(row),

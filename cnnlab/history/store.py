@@ -17,10 +17,12 @@ from cnnlab.history.steps import memory_from
 from cnnlab.history.sweeps import Sweeps
 from cnnlab.history.tables import LONGEST_ORIGIN, epochs, runs
 from cnnlab.spec import (
+    Answered,
     Epoch,
     EpochEnded,
     Event,
     ExperimentSpec,
+    GalleryChosen,
     LabError,
     Part,
     PhaseChanged,
@@ -120,7 +122,7 @@ class History:
         Raises:
             LabError: the run is over, or this epoch or window is kept already.
         """
-        if isinstance(event, PhaseChanged):
+        if isinstance(event, PhaseChanged | GalleryChosen | Answered):
             return
         with transaction(self._hasty if isinstance(event, Window) else self._writing) as connection:
             run = queries.open_run(connection, run_id)

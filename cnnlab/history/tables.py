@@ -72,6 +72,7 @@ runs = Table(
     Column("memory", Text),
     Column("energy", Text),
     Column("disturbances", Text),
+    Column("test", Text),
     Column("profile", Text),
     Column("trials", Text),
     Column("sweep_id", String(LONGEST_ID), index=True),

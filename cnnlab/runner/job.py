@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from cnnlab.runner.live import LiveRun
@@ -19,6 +20,24 @@ class Job:
     resume: bool = False
     cut_seconds: float | None = None
     """End it after so many seconds of training; null: train it to its end."""
+    keep: bool = False
+    """Keep what it learns: not of runs that are only timed."""
     worker: Worker | None = None
     stop_requested: bool = False
     stopping: Stopping = field(default_factory=Stopping)
+
+    def order(self, launched_at: float) -> str:
+        """What a worker is told, as a line of JSON.
+
+        Args:
+            launched_at: see `cnnlab.training.train`.
+        """
+        order = {
+            "run_id": self.run_id,
+            "launched_at": launched_at,
+            "resume": self.resume,
+            "cut_seconds": self.cut_seconds,
+            "keep": self.keep,
+            "spec": self.spec.model_dump(mode="json"),
+        }
+        return json.dumps(order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -10,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnlab import checkpoints
+from cnnlab import checkpoints, learned
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun, Snapshot
 from cnnlab.runner.process import Worker, events_of, why_it_died
@@ -64,19 +63,26 @@ class Lab:
     # What pages call.
 
     def submit(
-        self, spec: ExperimentSpec, *, name: str, session: str, part: Part | None = None
+        self,
+        spec: ExperimentSpec,
+        *,
+        name: str,
+        session: str,
+        part: Part | None = None,
+        keep: bool = True,
     ) -> str:
         """Queue a run; its id.
 
         Args:
             part: the run's in something larger.
+            keep: what it learns.
 
         Raises:
             LabError: the queue is full, or the history cannot be written.
         """
         self._check_open()
         run_id = self._history.create(spec, name=name, session=session, part=part)
-        self._enqueue(Job(run_id, spec, LiveRun(run_id, spec)))
+        self._enqueue(Job(run_id, spec, LiveRun(run_id, spec), keep=keep))
         return run_id
 
     def resume(self, run_id: str) -> None:
@@ -90,7 +96,7 @@ class Lab:
             raise LabError(f"The run {run_id} has no checkpoint to go on from; train it again.")
         card = self._history.reopen(run_id)
         live = LiveRun(card.run_id, card.spec, card)
-        self._enqueue(Job(card.run_id, card.spec, live, resume=True))
+        self._enqueue(Job(card.run_id, card.spec, live, resume=True, keep=True))
 
     def _check_open(self) -> None:
         with self._changed:
@@ -300,8 +306,9 @@ class Lab:
     def _tidy(self) -> None:
         try:
             checkpoints.tidy(self._history)
+            learned.tidy(self._history)
         except (LabError, OSError):
-            log.warning("the checkpoints could not be tidied", exc_info=True)
+            log.warning("what runs left on the disk could not be tidied", exc_info=True)
 
     def _next(self) -> Job | RaceJob | SweepJob | None:
         """Wait for a job; None when the lab closes. Nothing comes between the runs of a race."""
@@ -350,15 +357,8 @@ class Lab:
             self._take(job, self._last_word(job, code if worker else 0))
 
     def _hand_over(self, job: Job, worker: Worker, launched_at: float) -> None:
-        order = {
-            "run_id": job.run_id,
-            "launched_at": launched_at,
-            "resume": job.resume,
-            "cut_seconds": job.cut_seconds,
-            "spec": job.spec.model_dump(mode="json"),
-        }
         with self._changed:
-            worker.send(json.dumps(order))
+            worker.send(job.order(launched_at))
             job.worker = worker
             if job.stop_requested:
                 job.stopping.over()  # it may have been asked of a worker that is gone by now

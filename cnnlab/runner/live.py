@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cnnlab.spec import (
+    Answered,
     Epoch,
     EpochEnded,
     Event,
     ExperimentSpec,
+    GalleryChosen,
     PhaseChanged,
     RunCard,
     RunEnded,
@@ -33,6 +35,9 @@ class Snapshot:
     started: RunStarted | None
     ended: RunEnded | None
     epochs: tuple[Epoch, ...]
+    gallery: GalleryChosen | None
+    answers: Answered | None
+    """To the gallery, the newest."""
     columns: Mapping[str, array[float]]
 
 
@@ -54,6 +59,8 @@ class LiveRun:
         self._phase_done: float | None = None
         self._started: RunStarted | None = None
         self._ended: RunEnded | None = None
+        self._gallery: GalleryChosen | None = None
+        self._answers: Answered | None = None
         self._epochs: list[Epoch] = []
         self._columns: dict[str, array[float]] = {name: array("d") for name in self.COLUMNS}
         if card:
@@ -78,6 +85,10 @@ class LiveRun:
                     self._append(event)
                 case EpochEnded():
                     self._epochs.append(event.row)
+                case GalleryChosen():
+                    self._gallery = event
+                case Answered():
+                    self._answers = event
                 case RunEnded():
                     self._ended = event
 
@@ -112,6 +123,8 @@ class LiveRun:
                 self._started,
                 self._ended,
                 tuple(self._epochs),
+                self._gallery,
+                self._answers,
                 {name: column[:] for name, column in self._columns.items()},
             )
             return self._taken

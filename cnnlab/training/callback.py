@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -24,6 +24,9 @@ from cnnlab.spec import (
 )
 from cnnlab.training.clocks import clock_for
 from cnnlab.training.quiet import Slices, Waited, quiet_seconds
+
+if TYPE_CHECKING:
+    from cnnlab.training.keeping import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +127,7 @@ class LabCallback(Watcher):
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.clock.mark()
+        self.bookmark.listen()
         self.steps.close()
         self.close_window()
         now = time.perf_counter()
@@ -202,7 +206,9 @@ def _diverged(spec: ExperimentSpec, place: str) -> Diverged:
 
 
 class Bookmark:
-    """Takes a checkpoint after each epoch; knows what was done before this part of the run."""
+    """Takes a checkpoint after each epoch, and has what was learnt kept; knows what was done before
+    this part of the run.
+    """
 
     def __init__(
         self,
@@ -210,27 +216,36 @@ class Bookmark:
         steps_per_epoch: int = 0,
         save: Save | None = None,
         resume: Checkpoint | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
-        self.facts, self.save = facts, save
+        self.facts, self.save, self.keeper = facts, save, keeper
         self.epochs = resume.facts.epochs if resume else ()
         self.steps_before = len(self.epochs) * steps_per_epoch
         self.seconds_before = sum(row.seconds for row in self.epochs)
         self.seconds = 0.0
-        """What the checkpoints cost; the ledger counts it as "other"."""
+        """What all that cost; the ledger counts it as "other"."""
+
+    def listen(self) -> None:
+        """A validation begins, whose answers are kept."""
+        if self.keeper:
+            self.keeper.listen()
 
     def keep(self, model: keras.Model, row: Epoch) -> None:
-        """Save the run as it stands after an epoch.
-
-        A disk that takes no checkpoint is no reason to lose the training: it goes on without.
-        """
+        """Save the run as it stands after an epoch, and what it has learnt."""
         self.epochs = (*self.epochs, row)
-        if self.save is None or self.facts is None:
-            return
         began = time.perf_counter()
-        facts = self.facts.model_copy(update={"epochs": self.epochs})
+        weights = model.get_weights() if self.save or self.keeper else []
+        if self.save and self.facts:
+            facts = self.facts.model_copy(update={"epochs": self.epochs})
+            self._save(self.save, Checkpoint(facts, weights, optimizer_state(model)))
+        if self.keeper:
+            self.keeper.epoch(row, weights)
+        self.seconds += time.perf_counter() - began
+
+    def _save(self, save: Save, checkpoint: Checkpoint) -> None:
+        """A disk that takes no checkpoint is no reason to lose the training: it goes on without."""
         try:
-            self.save(Checkpoint(facts, model.get_weights(), optimizer_state(model)))
+            save(checkpoint)
         except OSError:
             log.exception("no checkpoint can be kept, so this run cannot be resumed later")
             self.save = None
-        self.seconds += time.perf_counter() - began

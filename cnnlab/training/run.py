@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 import keras
@@ -14,11 +14,23 @@ import torch
 
 from cnnlab import datasets, devices, models
 from cnnlab.checkpoints import Checkpoint, Facts
-from cnnlab.engines import ENGINES, Job, Pictures, Start, fingerprint, initial_weights, threads_for
+from cnnlab.engines import (
+    ENGINES,
+    Job,
+    Judged,
+    Pictures,
+    Poll,
+    Start,
+    fingerprint,
+    initial_weights,
+    threads_for,
+)
+from cnnlab.learned import Writer
 from cnnlab.spec import (
     PRESETS,
     DatasetFacts,
     DeviceFacts,
+    Exam,
     ExperimentSpec,
     LabError,
     Memory,
@@ -31,6 +43,7 @@ from cnnlab.spec import (
     Timing,
 )
 from cnnlab.training.callback import Bookmark, Emit, LabCallback, Save, Stop, Stopped
+from cnnlab.training.keeping import Keeper, Validation
 from cnnlab.training.ledger import Ledger, timing_of
 
 log = logging.getLogger(__name__)
@@ -44,6 +57,8 @@ def train(
     launched_at: float,
     save: Save | None = None,
     resume: Checkpoint | None = None,
+    keep: Callable[[], Writer] | None = None,
+    tested: bool = True,
 ) -> RunEnded:
     """Train one model and tell `emit` all about it.
 
@@ -54,6 +69,8 @@ def train(
             clock all processes of a machine share and nobody sets.
         save: keeps a checkpoint, after each epoch.
         resume: where to go on; from there the run is the same as one that never broke off.
+        keep: makes what keeps what is learnt, once the model stands; null: nothing is kept.
+        tested: hold the run, once it has finished, against the test set of its data.
 
     Raises:
         LabError: the spec, its data or its device cannot work, the checkpoint is of another run,
@@ -63,7 +80,7 @@ def train(
     device = devices.resolve(spec.device, spec.gpu_off)
     with on(device):
         try:
-            pictures, facts = _load(spec, emit, stop)
+            data, facts = _load(spec, emit, stop)
         except Stopped:
             ended = RunEnded(status=Status.STOPPED, timing=Timing(total_seconds=ledger.total))
             emit(ended)
@@ -72,18 +89,32 @@ def train(
         emit(PhaseChanged(phase="building"))
         if resume:
             _check_same(resume, spec, facts)
-        job, weights = build(spec, pictures, resume)
+        classes = facts.classes
+        job, weights = build(spec, Pictures(data.images, data.labels, classes), resume)
         started = first_word(spec, job, weights, facts)
         emit(started)
         if resume:
             emit(RunResumed(epochs=resume.facts.epochs))
         about = Facts(spec=spec, dataset=facts, epochs=())
-        bookmark = Bookmark(about, started.steps_per_epoch, save, resume)
+        keeper = _keeper(keep(), job, data, facts, emit) if keep else None
+        bookmark = Bookmark(about, started.steps_per_epoch, save, resume, keeper)
+        if keeper:
+            keeper.begin(spec.epochs, done=len(bookmark.epochs))
         ledger.close("build")
         callback = LabCallback(spec, device, emit, stop, bookmark)
-        ended = _fit(callback, job, started, ledger)
+        test = data.test if tested else None
+        ended = _fit(callback, job, started, ledger, test and Pictures(*test, classes))
         emit(ended)
         return ended
+
+
+def _keeper(
+    writer: Writer, job: Job, data: datasets.Dataset, facts: DatasetFacts, emit: Emit
+) -> Keeper:
+    first = facts.train_images
+    pictures = Pictures(data.images[first:], data.labels[first:], facts.classes)
+    indices = np.arange(len(data.labels)) if data.order is None else data.order
+    return Keeper(writer, job, Validation(pictures, indices[first:]), data.class_names, emit)
 
 
 @contextmanager
@@ -115,7 +146,7 @@ def _told_apart(facts: DatasetFacts) -> DatasetFacts:
     return facts.model_copy(update={"understood": None, "warnings": ()})
 
 
-def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, DatasetFacts]:
+def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[datasets.Dataset, DatasetFacts]:
     said = 0.0
 
     def progress(done: float | None, _: str) -> None:
@@ -145,7 +176,7 @@ def _load(spec: ExperimentSpec, emit: Emit, stop: Stop) -> tuple[Pictures, Datas
         understood=data.understood,
         warnings=_warnings(spec, data),
     )
-    return Pictures(data.images, data.labels, classes), facts
+    return data, facts
 
 
 def _warnings(spec: ExperimentSpec, data: datasets.Dataset) -> tuple[str, ...]:
@@ -200,7 +231,9 @@ def _staged(job: Job, used: str) -> bool | None:
     return None if used == "cpu" else getattr(job.fit["x"], "staged", False)
 
 
-def _fit(callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger) -> RunEnded:
+def _fit(
+    callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger, test: Pictures | None
+) -> RunEnded:
     spec, device = callback.spec, callback.device
     devices.reset_peak(device)
     meter, sampler = devices.EnergyMeter(), devices.LoadSampler(helpers=spec.compile)
@@ -226,6 +259,7 @@ def _fit(callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger) -
     memory = Memory(
         peak_rss_mb=devices.peak_rss_mb(), peak_device_mb=devices.peak_device_mb(device)
     )
+    judged = _end(callback, job, test, finished=status is Status.FINISHED)
     timing = timing_of(spec, callback, ledger, started)
     if status is Status.FINISHED:  # whoever stops a run wants it to end
         timing = _held_against_peak(timing, spec, device)
@@ -235,7 +269,40 @@ def _fit(callback: LabCallback, job: Job, started: RunStarted, ledger: Ledger) -
         memory=memory,
         energy=energy,
         disturbances=disturbances,
+        test=judged and _said(judged),
     )
+
+
+def _said(judged: Judged) -> Exam:
+    images = len(judged.probabilities)
+    return Exam(loss=judged.loss, accuracy=judged.accuracy, images=images)
+
+
+def _end(callback: LabCallback, job: Job, test: Pictures | None, finished: bool) -> Judged | None:
+    """After a fit: how a run that finished does on the test set; and have its end kept."""
+
+    def poll() -> None:
+        if callback.stop():
+            raise Stopped
+
+    judged = _judged(callback, job, test, poll) if finished and test else None
+    if keeper := callback.bookmark.keeper:
+        keeper.end(finished, test, judged, poll)
+    return judged
+
+
+def _judged(callback: LabCallback, job: Job, test: Pictures, poll: Poll) -> Judged | None:
+    """None where somebody stops it, or the device has no room: a run that is done must not fail for
+    that.
+    """
+    callback.emit(PhaseChanged(phase="testing"))
+    try:
+        return job.judge(test, poll)
+    except Stopped:
+        return None
+    except RuntimeError:  # torch's want of memory is one, on every device
+        log.exception("the run cannot be held against the test set")
+        return None
 
 
 def _held_against_peak(timing: Timing, spec: ExperimentSpec, device: str) -> Timing:

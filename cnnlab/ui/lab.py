@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from cnnlab import checkpoints, datasets, ladder
+from cnnlab import checkpoints, datasets, ladder, learned
 from cnnlab.analysis import cures, diagnosis
 from cnnlab.devices import Accelerator, Hardware, worker_environment
 from cnnlab.devices.cpu import cpu_name as read_cpu_name
@@ -167,7 +167,8 @@ def climb(specs: Sequence[ExperimentSpec]) -> list[str]:
     for spec in specs:
         check(spec)
     named = zip(specs, ladder.names(specs), strict=True)
-    return [lab().submit(spec, name=name, session=session_name()) for spec, name in named]
+    at = session_name()
+    return [lab().submit(spec, name=name, session=at, keep=False) for spec, name in named]
 
 
 @presenters_only
@@ -240,25 +241,16 @@ def move(run_id: str, session: str) -> None:
 
 
 @presenters_only
-def delete(run_id: str) -> None:
-    """Set a run that is over aside."""
-    history().delete(run_id)
-
-
-@presenters_only
-def restore(run_id: str) -> None:
-    """Bring a deleted run back."""
-    history().restore(run_id)
-
-
-@presenters_only
 def bring_in(data: bytes, file_name: str) -> list[str]:
     """Enter the run cards in an uploaded file, all or none; the ids of the runs.
 
     Raises:
         LabError: as all of the gate; the file is refused, or a card cannot be kept.
     """
-    return history().add_cards(read(data), origin=imported_from(file_name))
+    run_ids = history().add_cards(read(data), origin=imported_from(file_name))
+    for run_id in run_ids:
+        learned.bring_back(run_id)  # of one that was here already, and deleted
+    return run_ids
 
 
 @presenters_only

@@ -13,7 +13,7 @@ class InstantLab:
     def __init__(self, history: History, environments: object) -> None:
         self.history = history
 
-    def submit(self, spec: ExperimentSpec, *, name: str, session: str) -> str:
+    def submit(self, spec: ExperimentSpec, *, name: str, session: str, keep: bool = True) -> str:
         step_ms = (10.0 if spec.engine == "fast" else 20.0) * (32 / spec.batch_size)
         fields = {"spec": spec, "name": name, "session": session, "epochs": spec.epochs}
         device = CARD if spec.device.startswith("cuda") else CPU

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab import sharing
 from cnnlab.sharing import PASSPHRASE, Door, Tries, is_local
 from cnnlab.spec import PRESETS, LabError
-from cnnlab.ui import lab, rights, top
+from cnnlab.ui import keeping, lab, rights, top
 from tests.quiet_lab import APP, said
 
 WORD = "open sesame"
@@ -216,16 +216,16 @@ def test_every_deed_of_the_gate_is_refused_to_a_visitor(quiet_lab, shared):
         "resume": ("a",),
         "describe": ("a", "name", "note"),
         "move": ("a", "session"),
-        "delete": ("a",),
-        "restore": ("a",),
         "bring_in": (b"{}", "a.json"),
         "try_switch": ("none",),
     }
-    guarded = {name for name, deed in vars(lab).items() if hasattr(deed, "__wrapped__")}
-    assert guarded - {"worker_environment", "_cpu_name", "network"} == set(deeds)
-    for name, arguments in deeds.items():
-        with pytest.raises(LabError, match="You are watching"):
-            getattr(lab, name)(*arguments)
+    of_keeping = {"delete": ("a",), "restore": ("a",), "set_limits": (1, 2)}
+    for gate, own in ((lab, deeds), (keeping, of_keeping)):
+        guarded = {name for name, deed in vars(gate).items() if hasattr(deed, "__wrapped__")}
+        assert guarded - {"worker_environment", "_cpu_name", "network"} == set(own)
+        for name, arguments in own.items():
+            with pytest.raises(LabError, match="You are watching"):
+                getattr(gate, name)(*arguments)
     assert lab.history().summaries() == []
     assert quiet_lab.stopped == []
 

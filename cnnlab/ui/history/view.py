@@ -15,7 +15,7 @@ import streamlit as st
 from cnnlab import words
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, Status
-from cnnlab.ui import lab, rights, tables
+from cnnlab.ui import keeping, lab, rights, tables
 from cnnlab.ui.history import groups
 from cnnlab.ui.lab import history, session_name
 
@@ -253,7 +253,7 @@ def _delete(run_ids: Sequence[str]) -> None:
 
     def write() -> None:
         for run_id in run_ids:
-            lab.delete(run_id)
+            keeping.delete(run_id)
             gone.append(run_id)
 
     rights.attempt(write)
@@ -284,7 +284,7 @@ def undo_bar() -> None:
 def _restore(run_ids: Sequence[str]) -> None:
     def write() -> None:
         for run_id in run_ids:
-            lab.restore(run_id)
+            keeping.restore(run_id)
 
     rights.attempt(write)
     st.session_state.pop(DELETED, None)

@@ -228,7 +228,9 @@ def test_one_click_queues_the_runs_between_and_the_waterfall_grows(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Queued, and trained by nobody.
-    monkeypatch.setattr(QuietLab, "submit", lambda _, spec, **facts: history.create(spec, **facts))
+    monkeypatch.setattr(
+        QuietLab, "submit", lambda _, spec, keep, **facts: history.create(spec, **facts)
+    )
     slow = add_run(history, name="Slow", spec=change(TINY, engine="stock"), step_ms=20.0)
     fast = add_run(history, name="Fast", spec=change(TINY, batch_size=64), step_ms=5.0)
     app = compare(slow, fast)
