@@ -20,6 +20,7 @@ BY_HEART, NOTICEABLE = 0.2, 0.05
 BEST: dict[str, Literal["max", "min"]] = {
     "best_val_accuracy": "max",
     "last_val_accuracy": "max",
+    "test_accuracy": "max",
     "last_accuracy": "max",
     "gap": "min",
     "last_val_loss": "min",
@@ -66,6 +67,7 @@ def _result(card: RunCard, accuracy: float) -> dict[str, float | None]:
     return {
         "best_val_accuracy": max(checks, default=None),
         "last_val_accuracy": last.val_accuracy if last else None,
+        "test_accuracy": card.test.accuracy if card.test else None,
         "last_accuracy": last.accuracy if last else None,
         "gap": last.accuracy - last.val_accuracy if last else None,
         "last_val_loss": last.val_loss if last else None,

@@ -15,6 +15,7 @@ from cnnlab.spec import (
     DatasetFacts,
     DeviceFacts,
     Epoch,
+    Exam,
     ExperimentSpec,
     ModelFacts,
     RunCard,
@@ -69,6 +70,8 @@ class Summary(Protocol):
     @property
     def last_val_accuracy(self) -> float | None: ...
     @property
+    def test(self) -> Exam | None: ...
+    @property
     def origin(self) -> str | None: ...
 
 
@@ -110,6 +113,7 @@ HISTORY_COLUMNS: dict[str, Any] = {
     "images_per_second": REAL,
     "best_val_accuracy": REAL,
     "last_val_accuracy": REAL,
+    "test_accuracy": REAL,
     "note": TEXT,
     "origin": TEXT,
 }
@@ -138,6 +142,7 @@ def _history_row(run: Summary) -> tuple[Any, ...]:
         timing.images_per_second,
         run.best_val_accuracy,
         run.last_val_accuracy,
+        run.test.accuracy if run.test else None,
         run.note,
         run.origin,
     )

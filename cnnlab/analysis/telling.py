@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cnnlab import words
 from cnnlab.analysis.bearing import told_apart
 from cnnlab.analysis.grades import Grade, Thing, worth
 from cnnlab.analysis.ranking import rank
-from cnnlab.analysis.versus import Accuracy, Pace, Speed, Verdict, between
+from cnnlab.analysis.versus import Accuracy, Pace, Pairs, Speed, Verdict, between
 from cnnlab.spec import RunCard, spoken
 
 SPEAK_FOR_THEMSELVES = frozenset({"precision", "arithmetic", "optimizer", "model.cell"})
 """Fields whose values need no label beside them: bfloat16, Adam, LSTM."""
+SMALLEST_P = 0.0001
+"""Smaller chances are told as smaller than that."""
 NO_SUBJECT = frozenset({"model.blocks", "epochs"})
 """What is too long, or too odd, to call a run by."""
 
 
-def verdict(a: RunCard, b: RunCard) -> str:
+def verdict(a: RunCard, b: RunCard, paired: Pairs | None = None) -> str:
     """Who is faster, who is more accurate, and what the numbers are worth."""
-    return sentence(a, b, between(a, b))
+    return sentence(a, b, between(a, b, paired))
 
 
-def verdicts(cards: Sequence[RunCard], names: Sequence[str]) -> list[str]:
+def _unpaired(first: str, second: str) -> Pairs:
+    """For who does not know what runs answered."""
+    return {}
+
+
+def verdicts(
+    cards: Sequence[RunCard],
+    names: Sequence[str],
+    paired: Callable[[str, str], Pairs] = _unpaired,
+) -> list[str]:
     """Of two runs the one verdict; of several, which to take, then each against the first.
 
     Args:
         names: a label for each run, no two alike.
+        paired: how two runs, by their ids, did on the same pictures.
     """
     first, *others = cards
-    said = [verdict(first, other) for other in others]
+    said = [verdict(first, other, paired(first.run_id, other.run_id)) for other in others]
     if len(said) < 2:
         return said
     each = [f"{names[0]} and {name}: {text}" for name, text in zip(names[1:], said, strict=True)]
@@ -52,6 +64,8 @@ def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
     said = [f"{_capital('; '.join(filter(None, clauses)))}."]
     if not (alone and speed.grade is Grade.ONE):
         said.append(_capital(worth(speed.grade, speed.things, found.marks)))
+    if found.test:
+        said.append(_on_test_set(a, b, found.test, names))
     if extra and accuracy.difference is not None:
         said.append(f"On accuracy bears as well: {'; '.join(x.said for x in extra)}.")
     return " ".join(said)
@@ -159,11 +173,32 @@ def _told(a: RunCard, accuracy: Accuracy) -> str:
     """Whether so many pictures can tell as much."""
     if accuracy.low is None or accuracy.high is None or accuracy.pictures is None:
         return ""
+    pairs = _pairs(accuracy)
     if accuracy.told:
         ends = sorted(100 * abs(end) for end in (accuracy.low, accuracy.high))
-        return f" ({ends[0]:.1f} to {ends[1]:.1f})"
+        return f" ({'; '.join(filter(None, (f'{ends[0]:.1f} to {ends[1]:.1f}', pairs)))})"
     things = words.things(a.dataset.kind if a.dataset else None)
-    return f", within what {words.count(min(accuracy.pictures))} {things} can tell"
+    beside = f" ({pairs})" if pairs else ""
+    return f", within what {words.count(min(accuracy.pictures))} {things} can tell{beside}"
+
+
+def _pairs(accuracy: Accuracy) -> str:
+    """What the same pictures say, where both runs' answers to them are known."""
+    if accuracy.paired is None or accuracy.chance is None:
+        return ""
+    counts = (accuracy.paired.only_first, accuracy.paired.only_second)
+    one, other = map(words.count, counts)
+    chance = accuracy.chance
+    p = f"p = {words.number(chance, 2)}" if chance >= SMALLEST_P else f"p < {SMALLEST_P}"
+    return f"right alone about {one} and {other} of the same, McNemar {p}"
+
+
+def _on_test_set(a: RunCard, b: RunCard, test: Accuracy, names: tuple[str, str]) -> str:
+    """What they came to on pictures by which nothing was chosen."""
+    assert a.test
+    assert b.test
+    one, other = (words.percent(card.test.accuracy) for card in (a, b) if card.test)
+    return f"On the test set {names[0]} has {one}, {names[1]} {other}{_told(a, test)}."
 
 
 def _larger(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str:

@@ -7,16 +7,17 @@ only of runs that did other work.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
 import numpy as np
 
 from cnnlab.analysis.bearing import Facts, accuracy_things, disturbances, speed_things, told_apart
-from cnnlab.analysis.chances import gain
+from cnnlab.analysis.chances import CONFIDENCE, gain, mcnemar, paired_gain
 from cnnlab.analysis.grades import LEVEL_RATIO, Grade, Thing, grade_of, worth
-from cnnlab.spec import RunCard
+from cnnlab.spec import HeldOut, Paired, RunCard
 
 ENDS = (0.05, 0.95)
 """Between these shares of a run's epochs its pace varied: a lone slow epoch stretches nothing."""
@@ -77,10 +78,19 @@ class Accuracy:
     things: tuple[Thing, ...]
     pictures: tuple[int, int] | None
     why: str
+    paired: Paired | None = None
+    """How both did on the same pictures, where that was kept: the interval is then theirs."""
+
+    @property
+    def chance(self) -> float | None:
+        """What McNemar's test says; null where the pictures are not paired."""
+        return mcnemar(self.paired) if self.paired else None
 
     @property
     def told(self) -> bool:
         """Whether the pictures tell the two apart."""
+        if self.chance is not None and self.chance >= 1 - CONFIDENCE:
+            return False
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
@@ -90,16 +100,25 @@ class Verdict:
 
     speed: Speed
     accuracy: Accuracy
+    test: Accuracy | None
+    """The same of their test sets; null where one of them was not held against any."""
     marks: tuple[str, ...]
     """What disturbed the runs, a phrase each."""
 
 
-def between(a: RunCard, b: RunCard) -> Verdict:
+Pairs = Mapping[HeldOut, Paired]
+"""How two runs did on the same pictures, of each part of their data of which that was kept."""
+
+
+def between(a: RunCard, b: RunCard, paired: Pairs | None = None) -> Verdict:
     """Hold the second of two runs against the first."""
     first, second = Facts.of(a), Facts.of(b)
+    accuracy = _accuracy(a, b, first, second)
+    pairs = paired or {}
     return Verdict(
         speed=_speed(a, b, first, second),
-        accuracy=_accuracy(a, b, first, second),
+        accuracy=_with_pairs(accuracy, pairs.get("validation")),
+        test=_tested(a, b, accuracy, pairs.get("test")),
         marks=tuple(disturbances(first, second)),
     )
 
@@ -182,3 +201,21 @@ def _accuracy(a: RunCard, b: RunCard, first: Facts, second: Facts) -> Accuracy:
     pictures = a.dataset.validation_images, b.dataset.validation_images
     found = gain(shares[0], shares[1], pictures)
     return Accuracy(found.value, found.low, found.high, grade, things, pictures, "")
+
+
+def _tested(a: RunCard, b: RunCard, accuracy: Accuracy, paired: Paired | None) -> Accuracy | None:
+    """As `accuracy`, which tells of the validation."""
+    if not (a.test and b.test) or accuracy.grade is Grade.OTHER_WORK:
+        return None
+    images = a.test.images, b.test.images
+    value, low, high = gain(a.test.accuracy, b.test.accuracy, images)
+    found = replace(accuracy, difference=value, low=low, high=high, pictures=images, why="")
+    return _with_pairs(found, paired)
+
+
+def _with_pairs(accuracy: Accuracy, paired: Paired | None) -> Accuracy:
+    """The interval of the same pictures, where they are those behind the difference."""
+    if not paired or accuracy.difference is None or accuracy.pictures != (sum(paired),) * 2:
+        return accuracy
+    _, low, high = paired_gain(paired)
+    return replace(accuracy, low=low, high=high, paired=paired)

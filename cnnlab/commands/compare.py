@@ -10,12 +10,12 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from cnnlab import analysis, ladder, words
+from cnnlab import analysis, ladder, learned, words
 from cnnlab.analysis.grades import Grade
 from cnnlab.analysis.ranking import NAMES, UNITS
 from cnnlab.commands import ladder as ladder_command
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, out
-from cnnlab.report.story import kind_of, labels, verdicts
+from cnnlab.report.story import kind_of, labels
 from cnnlab.spec import LabError, RunCard, Status, label
 
 SCHEMA = "cnnlab.compare/1"
@@ -49,7 +49,7 @@ def compare(run_ids: tuple[str, ...], climbing: bool, as_json: bool) -> int:
 
 
 def _say(cards: Sequence[RunCard]) -> None:
-    for said in verdicts(cards):
+    for said in analysis.verdicts(cards, labels(cards), learned.paired):
         click.echo(said)
     standing = analysis.rank(cards, labels(cards))
     if len(cards) == 2:
@@ -72,7 +72,9 @@ def _climb(ends: Sequence[RunCard], as_json: bool) -> int:
     elif found:
         click.echo(ladder.sentence(found))
         if ends:
-            click.echo(f"As recorded: {analysis.verdict(*ends)}")
+            first, last = ends
+            said = analysis.verdict(first, last, learned.paired(first.run_id, last.run_id))
+            click.echo(f"As recorded: {said}")
         out.print(ladder_command.table(rungs, found))
     for card in rungs:
         if not card.epochs:
@@ -110,6 +112,7 @@ def _result(card: RunCard) -> dict[str, Any]:
         "epochs_done": len(card.epochs),
         "best_val_accuracy": max(known, default=None),
         "last": last and last.model_dump(mode="json"),
+        "test": card.test and card.test.model_dump(mode="json"),
         **{name: timing[name] for name in SPEEDS},
     }
 
@@ -117,7 +120,8 @@ def _result(card: RunCard) -> dict[str, Any]:
 def _pair(first: RunCard, second: RunCard) -> dict[str, Any]:
     """Two runs; `speed_up` only where nothing but the device differs, ratios unless they did other
     work."""
-    gain, found = analysis.speed_up(first, second), analysis.between(first, second)
+    gain = analysis.speed_up(first, second)
+    found = analysis.between(first, second, learned.paired(first.run_id, second.run_id))
     comparable = found.speed.grade is not Grade.OTHER_WORK
     return {
         "runs": [first.run_id, second.run_id],
@@ -126,6 +130,7 @@ def _pair(first: RunCard, second: RunCard) -> dict[str, Any]:
         "speed_up": gain.ratio if gain else None,
         "speed": _speed(found.speed),
         "accuracy": _accuracy(found.accuracy),
+        "test": found.test and _accuracy(found.test),
         "ratios": {name: _ratio(first, second, name) for name in SPEEDS} if comparable else {},
         "layers": [_layers(match) for match in analysis.matched(first, second)],
     }
@@ -161,14 +166,16 @@ def _speed(speed: analysis.Speed) -> dict[str, Any]:
 
 
 def _accuracy(accuracy: analysis.Accuracy) -> dict[str, Any]:
-    """How much the second's last validation accuracy is above the first's; `low` and `high` are
-    the ends of its 95 % interval."""
+    """How much the second's accuracy is above the first's; `low` and `high` are the ends of its
+    95 % interval, `mcnemar` what their answers to the same pictures say, where those were kept."""
+    paired = accuracy.paired
     return {
         "difference": accuracy.difference,
         "low": accuracy.low,
         "high": accuracy.high,
         "grade": accuracy.grade.value,
         "differs": [thing.name for thing in accuracy.things],
+        "mcnemar": paired and {**paired._asdict(), "p": accuracy.chance},
         "why": accuracy.why or None,
     }
 
@@ -229,6 +236,9 @@ def _results(cards: Sequence[RunCard]) -> Table:
     table.add_row("best_val_accuracy", *best)
     accuracies = (words.percent(row.val_accuracy if row else None) for row in last)
     table.add_row("last_val_accuracy", *accuracies)
+    if any(card.test for card in cards):
+        tested = (words.percent(card.test.accuracy if card.test else None) for card in cards)
+        table.add_row("test_accuracy", *tested)
     table.add_row("last_val_loss", *(words.number(row.val_loss if row else None) for row in last))
     for name in SPEEDS:
         table.add_row(name, *(words.number(getattr(card.timing, name)) for card in cards))

@@ -119,10 +119,11 @@ def outcome(card: RunCard) -> str:
     if not card.epochs:
         return f"{card.status.capitalize()}{where} before its first epoch ended."
     count, last = len(card.epochs), card.epochs[-1]
+    tested = f", {words.percent(card.test.accuracy)} on the test set" if card.test else ""
     return (
         f"{card.status.capitalize()}{where}: validation accuracy "
         f"{words.percent(last.val_accuracy)} after {count} {'epoch' if count == 1 else 'epochs'}"
-        f"{_lasted(card.timing.fit_seconds)}."
+        f"{_lasted(card.timing.fit_seconds)}{tested}."
     )
 
 
@@ -138,7 +139,7 @@ def _results(cards: Sequence[RunCard], names: Sequence[str]) -> Table:
     head = ("Run", "Device", "Status", "Parameters", "Epochs", "Whole fit", "Step (ms)")
     figures = ("Images/s", "Best val. accuracy", "Last val. accuracy", "Last val. loss")
     rows = [(name, *_result(card)) for card, name in zip(cards, names, strict=True)]
-    return Table((*head, *figures), tuple(rows))
+    return Table((*head, *figures, "Test accuracy"), tuple(rows))
 
 
 def _result(card: RunCard) -> tuple[str, ...]:
@@ -155,6 +156,7 @@ def _result(card: RunCard) -> tuple[str, ...]:
         words.percent(max(known, default=None)),
         words.percent(last.val_accuracy if last else None),
         words.number(last.val_loss if last else None, 4),
+        words.percent(card.test.accuracy if card.test else None),
     )
 
 

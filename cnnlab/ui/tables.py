@@ -85,6 +85,8 @@ def outcome(card: RunCard) -> str:
         f"{words_}{lasted if fit is not None else ''}{where}: validation accuracy "
         f"{words.percent(last.val_accuracy)} after {count} {'epoch' if count == 1 else 'epochs'}"
     )
+    if card.test:
+        result += f", {words.percent(card.test.accuracy)} on the test set"
     pace = card.timing.step_ms_median
     return f"{result}, median step {words.number(pace)} ms." if pace is not None else f"{result}."
 
@@ -180,6 +182,7 @@ COLUMNS = (
     "fit_seconds",
     "images_per_second",
     "last_val_accuracy",
+    "test_accuracy",
     "parameters",
     "created_at",
     "session",
@@ -256,6 +259,12 @@ def column_config() -> dict[str, ColumnConfig]:
             format="percent",
             width="small",
             help="Validation accuracy of the last epoch.",
+        ),
+        "test_accuracy": number(
+            "Test",
+            format="percent",
+            width="small",
+            help="Accuracy on the test set, where the data have one.",
         ),
         "created_at": st.column_config.DatetimeColumn("Created", format="D MMM YYYY, HH:mm"),
         "session": text("Session", width="small"),

@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from cnnlab import analysis, words
+from cnnlab import analysis, learned, words
 from cnnlab.analysis import Grade, Pairing
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, RunCard, network_name
@@ -39,7 +39,7 @@ def of_runs(run_ids: Sequence[str]) -> None:
 
 
 def _pair(first: RunCard, second: RunCard) -> None:
-    found = analysis.between(first, second)
+    found = analysis.between(first, second, learned.paired(first.run_id, second.run_id))
     said = tables.plain(analysis.sentence(first, second, found))
     if found.speed.ratio is None:
         st.warning(said, icon=":material/balance:")
@@ -72,7 +72,7 @@ BADGES: dict[Grade, tuple[str, Literal["green", "blue", "orange", "gray"], str]]
 def _several(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     newest = sorted(cards, key=lambda card: card.created_at, reverse=True)
     found = [pairing for pairing in analysis.pairings(newest) if pairing.gain]
-    choice, *each = analysis.verdicts(cards, names)
+    choice, *each = analysis.verdicts(cards, names, learned.paired)
     if len(found) == 1:
         st.header(tables.plain(speed_up_text(found[0])), anchor=False)
         grade_badge(found[0].grade)

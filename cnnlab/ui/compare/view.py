@@ -85,6 +85,7 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
 HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
     "best_val_accuracy": ("Best val.", words.percent),
     "last_val_accuracy": ("Last val.", words.percent),
+    "test_accuracy": ("Test", words.percent),
     "last_accuracy": ("Last training", words.percent),
     "gap": ("Gap", words.percent),
     "last_val_loss": ("Last val. loss", words.number),

@@ -11,7 +11,7 @@ import streamlit as st
 
 from cnnlab.analysis.seeds import Spread, over_seeds
 from cnnlab.history import RunSummary
-from cnnlab.spec import Part, Status, Timing
+from cnnlab.spec import Exam, Part, Status, Timing
 from cnnlab.ui import lab, tables
 
 Behind = dict[str, list[str]]
@@ -42,7 +42,9 @@ def _row(group: Sequence[RunSummary]) -> RunSummary:
     row = replace(newest, name=_name(newest.part, len(group)), status=_status(group))
     if newest.part.kind == "race":
         # Its lanes are too different to have a figure in common.
-        return replace(row, timing=Timing(), best_val_accuracy=None, last_val_accuracy=None)
+        return replace(
+            row, timing=Timing(), best_val_accuracy=None, last_val_accuracy=None, test=None
+        )
     return replace(
         row,
         timing=Timing(
@@ -52,7 +54,15 @@ def _row(group: Sequence[RunSummary]) -> RunSummary:
         ),
         best_val_accuracy=_mean([run.best_val_accuracy for run in group]),
         last_val_accuracy=_mean([run.last_val_accuracy for run in group]),
+        test=_mean_test([run.test for run in group if run.test]),
     )
+
+
+def _mean_test(tests: Sequence[Exam]) -> Exam | None:
+    loss, accuracy = _mean([x.loss for x in tests]), _mean([x.accuracy for x in tests])
+    if loss is None or accuracy is None:
+        return None
+    return Exam(loss=loss, accuracy=accuracy, images=tests[0].images)
 
 
 def _name(part: Part, count: int) -> str:

@@ -43,6 +43,7 @@ def _small(state: RunState) -> tuple[tuple[str, str], ...]:
         ("Epoch", f"{epoch} of {whole}"),
         ("Median step", _unit(_step_ms(state), "ms")),
         ("Loss", words.number(last_loss)),
+        *((("Test", words.percent(card.test.accuracy)),) if card.test else ()),
     )
 
 
