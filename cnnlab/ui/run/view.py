@@ -8,7 +8,7 @@ from cnnlab import analysis, words
 from cnnlab.spec import LabError, RunCard, Status
 from cnnlab.ui import live, rights, tables
 from cnnlab.ui.lab import can_resume, history, resume, stop
-from cnnlab.ui.run import afterwards, anatomy, baseline, charts, details, figures
+from cnnlab.ui.run import afterwards, anatomy, baseline, charts, details, figures, gallery
 from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.state import RunState, read, runs_ahead
 from cnnlab.ui.top import BEGUN
@@ -19,6 +19,7 @@ PHASES = {
     "loading": "Loading the data",
     "building": "Building the network",
 }
+DOING = {"validating": ", validating", "testing": ", on the test set"}
 
 
 def show(run_id: str) -> None:
@@ -72,6 +73,8 @@ def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
             figures.metrics(state, against)
         with st.container():
             charts.curves(state, against)
+        with st.container():
+            gallery.show(state)
     brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
     st.caption(f"{tables.plain(tables.asked_and_used(state.card))}.{brought}")
     if state.card.status.over:
@@ -182,7 +185,7 @@ def _progress(state: RunState) -> tuple[float, str]:
     share = analysis.progress(series, steps, card.spec.epochs)
     left = analysis.eta_seconds(series, card.epochs, card.spec, steps)
     epoch = min(len(card.epochs) + 1, card.spec.epochs)
-    doing = ", validating" if state.phase == "validating" else ""
+    doing = DOING.get(state.phase, "")
     remaining = f": about {tables.about(left)} left" if left else ""
     return share, f"Epoch {epoch} of {card.spec.epochs}{doing}{remaining}"
 
