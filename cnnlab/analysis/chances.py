@@ -51,11 +51,12 @@ def paired_gain(counts: Paired) -> Interval:
     return Interval(value, max(value - below, -1.0), min(value + above, 1.0))
 
 
-def mcnemar(counts: Paired) -> float:
+def mcnemar(first_only: int, second_only: int) -> float:
     """How often chance alone would part two equally good runs as far on the pictures about which
-    only one of them is right (McNemar, Psychometrika 12, 1947; exact, two-sided).
+    only one of them is right (McNemar, Psychometrika 12, 1947; exact, two-sided). 1 where there are
+    none.
     """
-    fewer, more = sorted((counts.only_first, counts.only_second))
+    fewer, more = sorted((first_only, second_only))
     ways, term = 0, 1
     for taken in range(fewer + 1):
         ways += term

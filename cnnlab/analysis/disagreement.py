@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from cnnlab.analysis.answers import Answers
+from cnnlab.analysis.chances import mcnemar
 from cnnlab.spec import LabError
 
 
@@ -25,16 +25,6 @@ class Disagreement:
     def chance(self) -> float:
         """How likely so lopsided a difference were between equally good networks; see `mcnemar`."""
         return mcnemar(len(self.first_only), len(self.second_only))
-
-
-def mcnemar(first_only: int, second_only: int) -> float:
-    """The two-sided exact p-value of McNemar's test (Psychometrika 12, 1947): the chance that of
-    the pictures which only one of two equally good networks gets right at least so many fall to
-    one of them. 1 where there are none.
-    """
-    total, fewer = first_only + second_only, min(first_only, second_only)
-    below = sum(math.comb(total, count) for count in range(fewer + 1))
-    return min(1.0, 2 * below / 2**total)
 
 
 def paired(first: Answers, second: Answers) -> tuple[Answers, Answers]:

@@ -84,7 +84,8 @@ class Accuracy:
     @property
     def chance(self) -> float | None:
         """What McNemar's test says; null where the pictures are not paired."""
-        return mcnemar(self.paired) if self.paired else None
+        pairs = self.paired
+        return mcnemar(pairs.only_first, pairs.only_second) if pairs else None
 
     @property
     def told(self) -> bool:
