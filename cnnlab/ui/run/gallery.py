@@ -18,7 +18,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from cnnlab import learned, words
+from cnnlab import learned
 from cnnlab.datasets import lookup
 from cnnlab.spec import ExperimentSpec, LabError, RunCard
 from cnnlab.ui import tables
@@ -165,7 +165,7 @@ def _cell(
     right = classes[0] == label
     bars = "".join(
         f'<span style="--w:{share:.0%}"{" class=t" if number == label else ""}>'
-        f"{_name(shown, number)} {words.percent(share)}</span>"
+        f"<em>{_name(shown, number)}</em>{_percent(share)}</span>"
         for number, share in zip(classes, shares, strict=True)
     )
     sign = "✓" if right else "✗"
@@ -173,6 +173,11 @@ def _cell(
         f'<li class="{"right" if right else "wrong"}"><i style="--k:{place:.4f}"></i>'
         f"<b>{sign} {_name(shown, label)}</b>{bars}</li>"
     )
+
+
+def _percent(share: float) -> str:
+    """No finer than a bar shows it."""
+    return "&lt;1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")
 
 
 def _name(shown: _Shown, number: int) -> str:

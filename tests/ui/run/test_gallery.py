@@ -60,7 +60,7 @@ def test_answers_change_epoch_by_epoch_and_the_pictures_stay(history, quiet_lab)
     assert "After epoch 1: 1 of 3 validation pictures right" in said(app, "caption")
     assert (bars.count("✓"), bars.count("✗")) == (1, 2)
     assert re.findall(r'<li class="(\w+)"', bars) == ["right", "wrong", "wrong"]
-    assert bars.count("70 %") == 3
+    assert bars.count("</em>70 %") == 3
     live.apply(answers(2, 0, 1, 0))
     app.run()
     again, later = drawn(app)
