@@ -16,6 +16,7 @@ PAGES = (
     ("explore", "Explore", ":material/grid_view:"),
     ("history", "History", ":material/history:"),
     ("compare", "Compare", ":material/compare_arrows:"),
+    ("inspect", "Inspect", ":material/visibility:"),
     ("data", "Data", ":material/photo_library:"),
     ("hardware", "Hardware", ":material/memory:"),
 )

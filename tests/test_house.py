@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "sharing": {"spec"},
     "runner": {"spec", "sweep", "race", "checkpoints", "learned"},
     "history": {"spec"},
+    "insight": {"spec", "models", "learned"},
     "analysis": {"spec", "words", "models"},
     "charts": {"spec", "words", "analysis"},
     "report": {"spec", "words", "analysis", "charts", "published"},
@@ -125,7 +126,18 @@ def is_docstring(node: ast.stmt) -> bool:
 
 # The wings of the ui, one for each page, the upper ones first. A wing may import those below it and
 # the ground floor, which all share; the ground floor imports no wing.
-WINGS = ("learn", "history", "race", "hardware", "data", "compare", "train", "run", "explore")
+WINGS = (
+    "learn",
+    "history",
+    "race",
+    "hardware",
+    "data",
+    "inspect",
+    "compare",
+    "train",
+    "run",
+    "explore",
+)
 UI = PACKAGE / "ui"
 
 
@@ -167,9 +179,22 @@ def test_only_the_ui_knows_streamlit():
     assert knowing == {"ui"}
 
 
+INSIGHT_ALONE = {PACKAGE / "insight" / "networks.py", PACKAGE / "insight" / "looking.py"}
+"""What the process that looks into networks loads, and nobody else."""
+
+
+def test_only_its_own_process_loads_what_looks_into_networks():
+    inner = {f"cnnlab.insight.{path.stem}" for path in INSIGHT_ALONE}
+    for path in set(files()) - INSIGHT_ALONE:
+        for node in when_loaded(ast.parse(path.read_text(encoding="utf-8"))):
+            loaded = set(imports(ast.Module([node], [])))
+            found = {name for name in loaded if name.startswith(tuple(inner))}
+            assert not found, f"{path.name}:{node.lineno} loads {found}"
+
+
 def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
     for path in files():
-        if room_of(path) not in PAGES_MAY | {"ui"}:
+        if room_of(path) not in PAGES_MAY | {"ui"} or path in INSIGHT_ALONE:
             continue
         for node in when_loaded(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import | ast.ImportFrom):

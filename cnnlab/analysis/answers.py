@@ -91,6 +91,14 @@ def confusion(answers: Answers) -> np.ndarray:
     return np.bincount(places, minlength=classes * classes).reshape(classes, classes)
 
 
+def frequent(matrix: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """The mistakes that are made most often, as true class and what it was taken for."""
+    wrong = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+    places = [divmod(int(place), len(matrix)) for place in order]
+    return [(truth, said) for truth, said in places if wrong[truth, said]]
+
+
 def most_confused(matrix: np.ndarray, count: int) -> list[int]:
     """The classes that most mistakes are about, whether taken for others or others for them; those
     that stay are in the order of `alike`.

@@ -49,7 +49,7 @@ def by_class_spec(runs: Runs, classes: int) -> alt.LayerChart:
         axis=alt.Axis(title=None, labelLimit=150, ticks=False, domain=False),
     )
     scale = roomy(domain=[0, 1])
-    x = alt.X("share:Q", scale=scale, axis=alt.Axis(title="Right", format="%", tickCount=5))
+    axis = alt.Axis(title="Right", format="%", tickCount=5)
     offset = alt.YOffset("run:N") if len(runs) > 1 else alt.Undefined
     told = [
         alt.Tooltip("run:N", title="Run"),
@@ -60,9 +60,12 @@ def by_class_spec(runs: Runs, classes: int) -> alt.LayerChart:
         alt.Tooltip("pictures:Q", title="Of", format=",d"),
     ]
     base = alt.Chart().encode(y=y, color=colour, yOffset=offset, tooltip=told)
-    bars = base.mark_rule(strokeWidth=3, opacity=0.45).encode(x=x.copy(), x2="high:Q")
-    bars.encoding.x = alt.X("low:Q", scale=scale)
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, shape=shape)
+    bars = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
+        x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q"
+    )
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        x=alt.X("share:Q", scale=scale, axis=axis), shape=shape
+    )
     return alt.LayerChart(layer=[bars, points], data=SOURCE, height=max(ROW * classes, 120))
 
 

@@ -68,6 +68,12 @@ def test_classes_that_are_taken_for_each_other_stand_side_by_side():
     assert set(answering.most_confused(matrix, 4)) == {0, 2, 4, 5}
 
 
+def test_the_most_frequent_mistakes_are_named_and_what_is_right_is_none():
+    matrix = np.array([[90, 3, 0], [7, 50, 0], [0, 0, 9]])
+    assert answering.frequent(matrix, 5) == [(1, 0), (0, 1)]
+    assert answering.frequent(matrix, 1) == [(1, 0)]
+
+
 def test_the_cells_of_some_classes_keep_their_shares_of_all():
     answers = given()
     matrix = answering.confusion(answers)
@@ -107,12 +113,6 @@ def test_every_picture_is_in_a_tenth_even_one_that_is_quite_sure():
 # --- two networks ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("counts", [(0, 0), (5, 5), (1, 9), (12, 3), (400, 520)])
-def test_mcnemar_is_the_exact_binomial_test(counts: tuple[int, int]):
-    expected = binomtest(counts[0], sum(counts)).pvalue if sum(counts) else 1.0
-    assert disagreeing.mcnemar(*counts) == pytest.approx(expected)
-
-
 def test_two_networks_are_held_against_each_other_on_the_pictures_that_both_saw():
     first, second = given(seed=2), given(seed=3, skill=2.0)
     part = disagreeing.at(second, np.arange(150, 390))
@@ -125,6 +125,7 @@ def test_two_networks_are_held_against_each_other_on_the_pictures_that_both_saw(
     assert one.right[apart.first_only].all()
     assert not other.right[apart.first_only].any()
     assert sizes[0] + sizes[1] == one.right.sum()
+    assert apart.chance == pytest.approx(binomtest(sizes[1], sizes[1] + sizes[2]).pvalue)
 
 
 def test_answers_to_other_pictures_are_not_held_against_each_other():

@@ -18,6 +18,7 @@ from cnnlab.ui.compare import charts as compare_charts
 from cnnlab.ui.compare import files as compare_files
 from cnnlab.ui.compare import front, ladder, networks
 from cnnlab.ui.compare import speed as compare_speed
+from cnnlab.ui.compare.choice import RUNS
 from cnnlab.ui.lab import history
 from cnnlab.ui.run import details
 from cnnlab.ui.run.state import cards_of
@@ -63,6 +64,7 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
             compare_speed.verdict(cards, names)
             if len(cards) == 2:
                 ladder.offer(*cards)
+                _inspect(run_ids)
     if len(cards) == 2:
         networks.show((cards[0], cards[1]), (names[0], names[1]))
     with st.container():
@@ -78,6 +80,15 @@ def _body(run_ids: Sequence[str], pace: float | None) -> None:
         st.subheader("Where the time went", anchor=False)
         details.ledger(*cards)
     compare_files.export(cards, {run.run_id: run.origin for run in runs if run.origin})
+
+
+def _inspect(run_ids: Sequence[str]) -> None:
+    st.page_link(
+        "pages/inspect.py",
+        label="What the two disagree on",
+        icon=":material/visibility:",
+        query_params={RUNS: ",".join(run_ids)},
+    )
 
 
 # --- what came out --------------------------------------------------------------------------

@@ -39,6 +39,7 @@ def ways_on(card: RunCard) -> None:
         for page, label, icon, query in (
             ("train", "Edit recipe", "edit", recipe),
             ("compare", "Compare it", "compare_arrows", {"runs": run_id}),
+            ("inspect", "What it learned", "visibility", {"runs": run_id}),
             ("race", "Race it", "flag", recipe),
             ("history", "Link to this run", "link", {"run": run_id}),
         ):

@@ -1,0 +1,88 @@
+"""Which runs are looked into, one or two, and after which epoch: the URL keeps both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import streamlit as st
+
+from cnnlab import learned
+from cnnlab.history import RunSummary
+from cnnlab.spec import LabError
+from cnnlab.ui import lab, tables
+from cnnlab.ui.colours import palette
+from cnnlab.ui.compare.choice import RUNS, asked, resolve
+from cnnlab.ui.inspect.asking import Subject, kept
+
+EPOCH, SLIDER, CHIPS = "epoch", "inspect.epoch", "inspect.runs"
+MOST = 2
+MOST_OFFERED = 200
+"""Of the newest runs."""
+
+
+def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """Let the reader choose one run or two; the newest that kept something, where none is named."""
+    named, missing = resolve(asked(), runs)
+    if missing:
+        names = tables.plain(", ".join(run_id[:40] for run_id in missing[:5]))
+        st.warning(f"The history does not know {names}.", icon=":material/search_off:")
+    kept_something = (run for run in runs if not run.sweep and learned.kept(run.run_id))
+    newest = list(islice(kept_something, MOST_OFFERED))
+    chosen = named[:MOST] or newest[:1]
+    offered = {run.run_id: run for run in (*newest, *chosen)}
+    if not offered:
+        return []
+    ids = [run.run_id for run in chosen]
+    if st.session_state.get(CHIPS) != ids:
+        st.session_state[CHIPS] = ids
+    st.multiselect(
+        "One run, or two beside each other",
+        options=list(offered),
+        format_func=lambda run_id: f"{offered[run_id].name} · {run_id}",
+        key=CHIPS,
+        on_change=_chips_changed,
+        max_selections=MOST,
+        placeholder="Choose a run",
+    )
+    return chosen
+
+
+def _chips_changed() -> None:
+    if ids := st.session_state[CHIPS]:
+        st.query_params[RUNS] = ",".join(ids)
+    else:
+        st.query_params.pop(RUNS, None)
+
+
+def subjects(chosen: Sequence[RunSummary]) -> list[Subject]:
+    """What is kept of the runs; of those of which nothing is, that is said."""
+    cards = [lab.history().card(run.run_id, steps=False) for run in chosen]
+    colours, found = palette().of_runs(cards), []
+    listed = lab.dataset_names() if any(run.origin for run in chosen) else []
+    for run, card, name in zip(chosen, cards, tables.labels(cards), strict=True):
+        known = run.origin is None or card.spec.dataset in listed
+        try:
+            found.append(Subject(card, name, colours[card.run_id], kept(card.run_id), known))
+        except LabError as error:
+            said = f"{name}: {error}" if len(cards) > 1 else str(error)
+            st.warning(tables.plain(said), icon=":material/inventory_2:")
+    return found
+
+
+def epoch(looked_into: Sequence[Subject]) -> int:
+    """The epoch that all of the page is about: a slider where there are several to choose from."""
+    frames = sorted({frame for subject in looked_into for frame in subject.kept.frames})
+    linked = st.query_params.get(EPOCH, "")
+    wanted = int(linked) if linked.isascii() and linked.isdecimal() else frames[-1]
+    at = min(frames, key=lambda frame: (abs(frame - wanted), frame))
+    if len(frames) == 1:
+        return at
+    if st.session_state.get(SLIDER) != at:
+        st.session_state[SLIDER] = at
+    st.select_slider("After epoch", options=frames, key=SLIDER, on_change=_moved)
+    return at
+
+
+def _moved() -> None:
+    st.query_params[EPOCH] = str(st.session_state[SLIDER])

@@ -1,0 +1,174 @@
+"""The Inspect page, put together: runs, an epoch, and one of three views of what they learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from cnnlab import words
+from cnnlab.analysis.answers import Answers
+from cnnlab.history import RunSummary
+from cnnlab.learned import Gallery
+from cnnlab.spec import PRESETS, LabError
+from cnnlab.ui import lab, rights, tables
+from cnnlab.ui.inspect import answered, disagree, own, walls, way
+from cnnlab.ui.inspect.answered import Answered
+from cnnlab.ui.inspect.asking import Subject, Waiting, answers, pictures
+from cnnlab.ui.inspect.walls import VIEW, WAY
+from cnnlab.ui.top import BEGUN, TRAIN
+
+ANSWERS, OWN = "What it gets wrong", "Your own"
+VIEWS = (ANSWERS, WAY, OWN)
+NUMBER = "inspect.number"
+
+
+def empty(runs: Sequence[RunSummary]) -> None:
+    """Say what will appear here, and offer what makes it appear."""
+    with st.container(border=True):
+        st.subheader("Nothing to look into yet", anchor=False)
+        st.write(
+            "A finished run leaves its weights here, epoch by epoch: which pictures it gets wrong, "
+            "what it takes for what, what it looks at, and what it says of your own photo."
+        )
+        if any(not run.status.over for run in runs):
+            st.write("One is being trained; it appears here when it is over.")
+        elif st.button(
+            "Train a small network",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="inspect.train",
+            **rights.limits(help="Ten drawn shapes, a few seconds."),
+        ):
+            _train()
+
+
+def _train() -> None:
+    try:
+        run_id = lab.start(PRESETS["tiny"].spec)
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+        return
+    st.session_state[BEGUN] = run_id
+    st.switch_page(TRAIN, query_params={"run": run_id})
+
+
+def show(looked_into: Sequence[Subject], epoch: int) -> None:
+    """What one run learned, or two side by side, as they were after an epoch."""
+    found = _answered(looked_into, epoch)
+    if found:
+        answered.lead(found)
+    st.session_state.setdefault(VIEW, ANSWERS)
+    view = st.segmented_control("View", VIEWS, key=VIEW, label_visibility="collapsed")
+    if view == WAY:
+        _way(looked_into, epoch, found)
+    elif view == OWN:
+        _own(looked_into, epoch)
+    elif found:
+        _answers(found)
+
+
+def _answered(looked_into: Sequence[Subject], epoch: int) -> Answered:
+    """The answers of each run; of those that cannot be had now, why."""
+    found: Answered = []
+    for subject in looked_into:
+        name = f"{subject.name}: " if len(looked_into) > 1 else ""
+        try:
+            given = answers(subject, subject.shown(epoch))
+        except LabError as error:
+            waits = isinstance(error, Waiting)
+            icon = ":material/hourglass_empty:" if waits else ":material/error:"
+            (st.info if waits else st.error)(tables.plain(f"{name}{error}"), icon=icon)
+            continue
+        if given is None or not len(given):
+            st.info(tables.plain(f"{name}{_why_none(subject)}"), icon=":material/info:")
+        else:
+            found.append((subject, given))
+    return found
+
+
+def _why_none(subject: Subject) -> str:
+    if subject.kept.predictions("validation") is None:
+        return (
+            "Only runs that finished keep what they answer; this one still shows a picture's way."
+        )
+    return (
+        f"The data set {subject.card.spec.dataset} is not here, so only the last and the best "
+        "epoch can be looked at."
+    )
+
+
+def _answers(found: Answered) -> None:
+    if len(found) == 2:
+        disagree.show(found)
+    left, right = st.columns(2, gap="large")
+    with left:
+        answered.classes(found)
+    with right:
+        answered.reliability(found)
+    answered.confusions(found)
+    answered.mistakes(found)
+
+
+def _own(looked_into: Sequence[Subject], epoch: int) -> None:
+    st.caption("Nothing of it is kept.")
+    seen = own.given(looked_into[0])
+    if seen:
+        way.show(looked_into, epoch, seen)
+
+
+# --- a picture's way ------------------------------------------------------------------------
+
+
+def _way(looked_into: Sequence[Subject], epoch: int, found: Answered) -> None:
+    subject = looked_into[0]
+    gallery = subject.kept.gallery
+    _wall(subject, subject.shown(epoch), gallery)
+    number = _choose(subject, gallery.indices)
+    shown = pictures(subject, np.array([number]))
+    if shown is None:
+        st.info(
+            f"The data set {tables.plain(subject.card.spec.dataset)} is not here, so its pictures "
+            "cannot be shown; try one of your own.",
+            icon=":material/image_not_supported:",
+        )
+    else:
+        way.show(looked_into, epoch, way.Seen(shown[0], _truth(found, gallery, number)))
+    way.weights(looked_into, epoch)
+
+
+def _wall(subject: Subject, epoch: int, gallery: Gallery) -> None:
+    """The pictures that were watched as it learned, with what it said of them after an epoch."""
+    said = gallery.probabilities[epoch - 1]
+    if np.isfinite(said).all():
+        given = Answers(said, gallery.labels, subject.classes, gallery.indices)
+        walls.show(subject, given, range(len(given)), f"inspect-gallery-{subject.card.run_id}")
+
+
+def _choose(subject: Subject, offered: np.ndarray) -> int:
+    """The place of the picture in its data set: one of the same few, or one that was clicked."""
+    key = walls.chosen_of(subject.card.spec.dataset)
+    chosen = st.session_state.get(key, int(offered[0]))
+    if st.session_state.get(NUMBER) != chosen:
+        st.session_state[NUMBER] = chosen
+    st.selectbox(
+        "Sequence number" if subject.series else "Picture number",
+        list(dict.fromkeys([*map(int, offered), chosen])),
+        key=NUMBER,
+        format_func=words.count,
+        on_change=lambda: st.session_state.update({key: st.session_state[NUMBER]}),
+    )
+    return chosen
+
+
+def _truth(found: Answered, gallery: Gallery, number: int) -> int | None:
+    """What a picture really is, as far as that was kept."""
+    for numbers, labels in (
+        (gallery.indices, gallery.labels),
+        *((given.numbers, given.labels) for _, given in found),
+    ):
+        places = np.flatnonzero(numbers == number)
+        if len(places):
+            return int(labels[places[0]])
+    return None

@@ -1,0 +1,16 @@
+"""Inspect: what a network learned, of one run or of two side by side."""
+
+from cnnlab.ui import top
+from cnnlab.ui.inspect import choice
+from cnnlab.ui.inspect import view as inspect_view
+from cnnlab.ui.lab import history
+
+top.require_app()
+
+runs = history().summaries()
+chosen = choice.choose(runs)
+looked_into = choice.subjects(chosen)
+if looked_into:
+    inspect_view.show(looked_into, choice.epoch(looked_into))
+elif not chosen:
+    inspect_view.empty(runs)

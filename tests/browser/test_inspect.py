@@ -1,0 +1,68 @@
+"""What only a browser can tell of the Inspect page: its slider, clicks on charts, the pad."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Page, expect
+
+from bench.serving import Server
+from cnnlab.history import History
+from tests.kept_runs import add_kept_run, marks
+
+
+@pytest.fixture(scope="module")
+def runs(home_of_server: Path, server: Server) -> Iterator[list[str]]:
+    """Two runs on small grey pictures, in the server's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CNNLAB_HOME", str(home_of_server))
+        file = marks(home_of_server / "datasets")
+        history = History()
+        yield [add_kept_run(history, file, name=name, seed=n) for n, name in enumerate("AB")]
+        history.close()
+
+
+def test_the_slider_rewinds_the_training(page: Page, runs: list[str]):
+    page.goto(f"/inspect?runs={runs[0]}")
+    figure = page.locator("[class*=st-key-inspect-lead] [data-testid=stMetricValue]")
+    expect(figure).to_be_visible(timeout=60_000)
+    last = figure.inner_text()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    expect(page).to_have_url(re.compile(r"epoch=1\b"), timeout=60_000)
+    expect(figure).not_to_have_text(last, timeout=60_000)
+    page.get_by_role("radio", name="A picture's way").click()
+    expect(page.get_by_text("What the first layer looks for")).to_be_visible(timeout=60_000)
+    maps = page.get_by_text(re.compile("feature maps")).first
+    expect(maps).to_be_visible(timeout=60_000)
+
+
+def test_a_click_on_a_mistake_opens_its_way(page: Page, runs: list[str]):
+    page.goto(f"/inspect?runs={runs[0]}")
+    wall = page.locator(".st-key-inspect-worst-" + runs[0] + " canvas").first
+    expect(wall).to_be_visible(timeout=60_000)
+    wall.click(position={"x": 30, "y": 30})
+    expect(page.get_by_text("Grad-CAM", exact=True)).to_be_visible(timeout=60_000)
+
+
+def test_a_drawing_is_answered(page: Page, runs: list[str]):
+    page.goto(f"/inspect?runs={','.join(runs)}")
+    page.get_by_role("radio", name="Your own").click()
+    pad = page.locator("canvas[aria-label^='Pad']")
+    expect(pad).to_be_visible(timeout=60_000)
+    box = pad.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 140, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 220, steps=8)
+    page.mouse.up()
+    expect(page.get_by_text(re.compile("What it sees: 12 × 12"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Grad-CAM", exact=True)).to_have_count(2, timeout=60_000)

@@ -1,0 +1,324 @@
+"""The Inspect page: empty, one run, two, and runs of which something is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.history import History
+from cnnlab.insight import Answer, Foresee, Question
+from cnnlab.sharing import PASSPHRASE
+from cnnlab.spec import CnnModel, DenseModel, LabError, RnnModel
+from cnnlab.ui import rights
+from cnnlab.ui.inspect import asking, walls
+from tests.example_runs import TINY, add_run
+from tests.kept_runs import NAMES, SMALL_CNN, add_kept_run, marks
+from tests.quiet_lab import QuietLab, figures, own_history, page, said
+
+pytestmark = pytest.mark.usefixtures("quiet_lab")
+
+
+class QuietInsight:
+    """Answers at once, without a process, by made-up numbers; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.fails: LabError | None = None
+
+    def answer(self, question: Question, input_: np.ndarray) -> Answer:
+        if self.fails:
+            raise self.fails
+        self.asked.append(question)
+        classes = question.network.classes
+        if isinstance(question, Foresee):
+            shares = np.eye(classes)[np.arange(len(input_)) % classes]
+            return Answer({}, {"probabilities": shares.astype(np.float16)})
+        shape = question.network.image_shape
+        found = {"probabilities": np.array([0.7, 0.2, 0.1]), "heat": np.ones(shape[:2])}
+        if isinstance(question.network.spec.model, CnnModel):
+            found["maps/001/Conv2D 4 3x3"] = np.ones((4, 10, 10), np.float16)
+        if isinstance(question.network.spec.model, RnnModel):
+            found["states/003/LSTM 5"] = np.ones((shape[0], 5), np.float16)
+        return Answer({}, found)
+
+
+@pytest.fixture
+def insight(monkeypatch: pytest.MonkeyPatch) -> QuietInsight:
+    quiet = QuietInsight()
+    monkeypatch.setattr(asking, "insight", lambda: quiet)
+    return quiet
+
+
+@pytest.fixture
+def history() -> History:
+    return own_history()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return marks(tmp_path)
+
+
+def view(app: AppTest, name: str) -> AppTest:
+    """The page with another of its views open."""
+    (choice,) = (group for group in app.get("button_group") if name in group.options)
+    app = choice.set_value(name).run()
+    assert not app.exception, app.exception[0].stack_trace
+    return app
+
+
+def alts(app: AppTest) -> list[str]:
+    return [chart.proto.alt.split(":")[0] for chart in app.get("vega_lite_chart")]
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(caption for image in app.image for caption in image.captions)
+
+
+# --- empty ----------------------------------------------------------------------------------
+
+
+def test_without_runs_a_button_makes_something_to_look_into():
+    app = page("inspect")
+    assert "Nothing to look into yet" in said(app, "subheader")
+    (button,) = (b for b in app.button if b.label == "Train a small network")
+    button.click().run()
+    assert not app.exception
+    assert own_history().summaries()[0].spec.dataset == "shapes10"
+
+
+def test_a_run_that_left_nothing_says_so(history: History):
+    run_id = add_run(history)
+    app = page("inspect", runs=run_id)
+    assert "was not kept" in said(app, "warning")
+    assert not figures(app)
+
+
+def test_a_run_that_is_unknown_is_named():
+    assert "does not know nowhere" in said(page("inspect", runs="nowhere"), "warning")
+
+
+def test_while_the_first_run_trains_the_page_says_where_it_will_appear(
+    history: History, quiet_lab: QuietLab
+):
+    quiet_lab.add(history.create(TINY, name="Mine", session="today"), TINY)
+    app = page("inspect")
+    assert "appears here when it is over" in said(app, "markdown")
+
+
+# --- one run --------------------------------------------------------------------------------
+
+
+def test_one_figure_leads_and_names_the_class_that_is_known_least(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = page("inspect")
+    share = figures(app)["Right"]
+    assert share.endswith(" %")
+    assert "of 20 pictures kept aside" in said(app, "markdown")
+    assert " least, " in said(app, "markdown")
+    assert alts(app)[:3] == [
+        "Points for the share of each class that is right, the least known class on top, with a "
+        "line for what so many pictures can tell.",
+        "Points for how often the answers were right over how sure they were, with the line on "
+        "which both are equal.",
+        "Matrix of what each class was taken for",
+    ]
+    assert not insight.asked  # all of it was kept
+
+
+def test_the_slider_asks_the_network_as_it_was(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = page("inspect")
+    slider = app.select_slider[0]
+    assert list(map(int, slider.options)) == [1, 2, 3]
+    assert slider.value == 3
+    before = figures(app)["Right"]
+    app = slider.set_value(1).run()
+    assert not app.exception, app.exception[0].stack_trace
+    assert app.query_params["epoch"] == "1"
+    (question,) = insight.asked
+    assert question.network.at == 1
+    assert figures(app)["Right"] == "100 %" != before
+    app = app.select_slider[0].set_value(2).run()
+    assert len(insight.asked) == 1  # the best epoch's answers were kept
+
+
+def test_an_epoch_that_a_link_makes_up_is_the_nearest_that_there_is(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    assert page("inspect", epoch="99").select_slider[0].value == 3
+    assert page("inspect", epoch="x1").select_slider[0].value == 3
+
+
+def test_a_pictures_way_shows_bars_heat_maps_and_filters(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = view(page("inspect"), walls.WAY)
+    assert "Grad-CAM" in captions(app)
+    assert "Conv2D 4 3x3: the first 4 feature maps, 10 × 10" in captions(app)
+    assert "What the first layer looks for: 4 of its filters" in captions(app)
+    assert any(alt.startswith("Bars of the likeliest") for alt in alts(app))
+    assert insight.asked[-1].network.at == 3
+
+
+def test_a_picture_that_was_clicked_is_the_one_that_is_shown(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = page("inspect")
+    app.session_state[walls.chosen_of(str(dataset))] = 77
+    app = view(app, walls.WAY)
+    assert app.selectbox[0].value == 77
+
+
+def test_another_class_can_be_asked_about(history: History, dataset: Path, insight: QuietInsight):
+    add_kept_run(history, dataset)
+    app = view(page("inspect"), walls.WAY)
+    assert insight.asked[-1].target is None  # the likeliest
+    (pills,) = (group for group in app.get("button_group") if group.label == "What speaks for")
+    app = pills.set_value(2).run()
+    assert insight.asked[-1].target == 2
+    assert "**2**: the brighter" in said(app, "caption")
+
+
+def test_of_a_dense_network_the_first_weights_are_pictures(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset, model=DenseModel(dense=(6,)))
+    app = view(page("inspect"), walls.WAY)
+    assert "What the first layer looks for: 6 of its units" in captions(app)
+    assert "Gradient" in captions(app)
+
+
+def test_without_answers_a_pictures_way_is_still_shown(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset, answered=False)
+    app = page("inspect")
+    assert "Only runs that finished" in said(app, "info")
+    assert "Grad-CAM" in captions(view(app, walls.WAY))
+
+
+def test_without_its_data_set_the_figures_are_still_there(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    dataset.unlink()
+    app = page("inspect")
+    assert figures(app)["Right"].endswith(" %")
+    assert "The data set is not here" in said(app, "caption")
+    app = view(app, walls.WAY)
+    assert "try one of your own" in said(app, "info")
+
+
+def test_beside_something_timed_it_waits_and_says_so(
+    history: History, dataset: Path, monkeypatch: pytest.MonkeyPatch, quiet_lab: QuietLab
+):
+    add_kept_run(history, dataset)
+    quiet_lab.current = "another"
+    app = page("inspect", epoch="1")
+    assert "this waits until it is over" in said(app, "info")
+    assert not asking.insight()._process
+    app = view(app, walls.WAY)
+    assert "this waits until it is over" in said(app, "info")
+
+
+def test_a_network_that_cannot_be_asked_is_said_in_a_sentence(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    insight.fails = LabError("The process ended; try again.")
+    app = page("inspect", epoch="1")
+    assert "The process ended; try again." in said(app, "error")
+
+
+# --- two runs -------------------------------------------------------------------------------
+
+
+def test_two_runs_stand_side_by_side_and_their_disagreement_is_tested(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    ids = [
+        add_kept_run(history, dataset, name=name, seed=seed) for name, seed in (("A", 0), ("B", 9))
+    ]
+    app = page("inspect", runs=",".join(ids))
+    assert set(figures(app)) == {"A", "B"}
+    text = said(app, "markdown")
+    assert "Of the same 20, both are right on" in text
+    assert "McNemar's exact test gives p" in text
+    app = view(app, walls.WAY)
+    assert {question.network.run_id for question in insight.asked} == set(ids)
+    assert sum(alt.startswith("Bars of the likeliest") for alt in alts(app)) == 2
+
+
+def test_runs_on_other_data_do_not_disagree(
+    history: History, dataset: Path, tmp_path: Path, insight: QuietInsight
+):
+    other = marks(tmp_path / "other", channels=3)
+    ids = [add_kept_run(history, file, name=file.stem) for file in (dataset, other)]
+    app = page("inspect", runs=",".join(ids))
+    assert "learned from different data" in said(app, "info")
+    app = view(app, walls.WAY)
+    assert "This network sees 12 × 12 × 3" in said(app, "info")
+
+
+def test_of_two_runs_the_one_that_left_nothing_is_named(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    whole = add_kept_run(history, dataset, name="Whole")
+    bare = add_kept_run(history, dataset, name="Bare", kept=False)
+    app = page("inspect", runs=f"{whole},{bare}")
+    assert "Bare" in said(app, "warning")
+    assert "Right" in figures(app)
+
+
+# --- your own -------------------------------------------------------------------------------
+
+
+def test_ones_own_is_asked_for_in_the_ways_that_fit(
+    history: History, dataset: Path, tmp_path: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = view(page("inspect"), "Your own")
+    assert "Nothing of it is kept." in said(app, "caption")
+    assert app.get("bidi_component") or app.get("component")
+
+
+def test_visitors_look_and_try_but_train_nothing(
+    history: History, tmp_path: Path, insight: QuietInsight, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(PASSPHRASE, "open sesame")
+    rights.door.let_go()
+    (button,) = (b for b in page("inspect").button if b.label == "Train a small network")
+    assert button.disabled
+    add_kept_run(history, marks(tmp_path))
+    app = view(page("inspect"), walls.WAY)
+    assert "Grad-CAM" in captions(app)
+    app = view(app, "Your own")
+    assert "Nothing of it is kept." in said(app, "caption")
+    rights.door.let_go()
+
+
+def test_links_lead_here_from_a_run_and_from_two(history: History, dataset: Path):
+    ids = [add_kept_run(history, dataset, name=name) for name in "AB"]
+    links = {item.proto.label for item in page("history", run=ids[0]).get("page_link")}
+    assert "What it learned" in links
+    links = {item.proto.label for item in page("compare", runs=",".join(ids)).get("page_link")}
+    assert "What the two disagree on" in links
+
+
+def test_the_names_of_the_classes_are_those_that_were_kept(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset, model=SMALL_CNN)
+    text = said(page("inspect"), "markdown")
+    assert any(f"**{name}** least" in text for name in NAMES)
