@@ -206,12 +206,14 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
 
 GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "keeping.py"}
 GATES |= {PACKAGE / "ui" / "explore" / "sweeps.py"}
+GATES |= {PACKAGE / "ui" / "data" / "keeping.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
 LOOKING |= {"open_for", "failed", "trained_elsewhere"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
+DEEDS["drafts"] = {"put_aside", "read", "keep", "discard", "tidy"}
 DEEDS["runner"] = {"probe", "Errands", "Lab", "Worker"}
 DEEDS["learned"] = {"Writer", "bring_back", "discard", "pack", "set_aside", "tidy", "unpack"}
 DEEDS["learned"] |= {"write_settings"}
@@ -275,6 +277,7 @@ def test_the_gate_asks_for_the_presenter_before_it_changes_anything():
     assert {"start", "stop", "describe", "move", "delete", "restore", "bring_in"} <= set(acting)
     assert {"take_apart", "try_cure", "set_limits"} <= set(acting)
     assert {"begin", "pause", "stop_sweep", "go_on", "calibrate"} <= set(acting)
+    assert {"hand_in", "look_through", "keep", "throw_away", "keep_pictures"} <= set(acting)
     unguarded = [name for name, marks in acting.items() if "presenters_only" not in marks]
     assert not unguarded, f"{unguarded} act without @presenters_only"
 

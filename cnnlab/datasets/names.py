@@ -13,6 +13,8 @@ from cnnlab.spec import LabError
 
 LISTING_SECONDS = 10
 """How long `info` trusts a listing of a folder: a page asks several times in a row."""
+OPTIONS = ".options"
+"""Below the owner's folder: how tables are read that were kept with options, a file for each."""
 _folder_keys: dict[Path, tuple[str, float]] = {}
 """Keys of folders, and when they were listed (monotonic seconds)."""
 
@@ -92,4 +94,29 @@ def own_names() -> list[str]:
         if file.local.is_file() and file.local.stat().st_size == file.size
     }
     names = sorted(path.name for path in folder.iterdir() if _is_source(path))
-    return [name for name in names if name not in {*taken, *REGISTRY} and name[0] != "."]
+    own = [name for name in names if name not in {*taken, *REGISTRY} and name[0] != "."]
+    return [_as_kept(name) for name in own]
+
+
+def remember_options(file_name: str, options: str) -> None:
+    """Let a file in the owner's folder be read in this way wherever it is listed.
+
+    Args:
+        options: none where it is empty; then those of an earlier file of that name are forgotten.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    place = store.folder() / OPTIONS / file_name
+    if not options:
+        place.unlink(missing_ok=True)
+        return
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(options, encoding="utf-8")
+
+
+def _as_kept(file_name: str) -> str:
+    """The name of a file in the owner's folder, with the options that it was kept with."""
+    place = store.folder() / OPTIONS / file_name
+    options = place.read_text(encoding="utf-8") if place.is_file() else ""
+    return f"{file_name}?{options}" if options else file_name

@@ -206,17 +206,18 @@ def prepare(key: str, plan: Plan) -> None:
         _sweep(here.parent)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=here.parent))
     except OSError as error:
-        raise _unwritable(error) from error
+        raise unwritable(error) from error
     try:
         _write(draft, plan)
         _publish(draft, here)
     except OSError as error:
-        raise _unwritable(error) from error
+        raise unwritable(error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)  # gone already if it was moved
 
 
-def _unwritable(error: OSError) -> LabError:
+def unwritable(error: OSError) -> LabError:
+    """What to say where nothing can be written in the folder of data sets."""
     return LabError(
         f"The data set cannot be prepared in {folder()}: {error.strerror or error}. "
         "Make room or grant access there, or let CNNLAB_HOME name another folder."

@@ -283,7 +283,8 @@ def prepare(name: str, progress: datasets.Progress) -> datasets.DatasetInfo:
 
 def _is_listed(name: str) -> bool:
     """Whether a browser may name it; options behind a file choose among its columns."""
-    return not {name, datasets.source(name)[0]}.isdisjoint(dataset_names())
+    listed = dataset_names()
+    return name in listed or datasets.source(name)[0] in {datasets.source(n)[0] for n in listed}
 
 
 def check(spec: ExperimentSpec) -> list[Layer]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 from cnnlab import datasets, words
@@ -55,20 +58,28 @@ def ready(name: str) -> bool:
     info = datasets.info(name)
     if info.ready:
         return True
-    bar = st.progress(0.0, text=f"Preparing {tables.plain(info.title)} …")
+    try:
+        with progress(info.title) as show:
+            lab.prepare(name, show)
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+        _instead(info)
+        return False
+    return True
+
+
+@contextmanager
+def progress(title: str) -> Iterator[datasets.Progress]:
+    """A bar that follows the reading of a data set, and is gone after it."""
+    bar = st.progress(0.0, text=f"Preparing {tables.plain(title)} …")
 
     def show(share: float | None, what: str) -> None:
         bar.progress(share or 0.0, text=tables.plain(what))
 
     try:
-        lab.prepare(name, show)
-    except LabError as error:
+        yield show
+    finally:
         bar.empty()
-        st.error(tables.plain(str(error)), icon=":material/error:")
-        _instead(info)
-        return False
-    bar.empty()
-    return True
 
 
 def _instead(info: DatasetInfo) -> None:

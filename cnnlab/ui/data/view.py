@@ -11,11 +11,12 @@ from PIL import Image
 
 from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
-from cnnlab.spec import PRESETS, change, home
+from cnnlab.spec import PRESETS, change
 from cnnlab.ui import link, prepared, tables
 from cnnlab.ui.colours import inked
 from cnnlab.ui.data import series as series_view
 
+CHOSEN, NEXT = "data.set", "data.next"
 SHOWN_PIXELS = 96
 PER_CLASS, CLASSES = 8, 20
 SEQUENCES = 3
@@ -30,13 +31,17 @@ def choose(known: Sequence[DatasetInfo]) -> DatasetInfo:
         st.warning(
             f"There is no data set {tables.plain(linked[:40])} here.", icon=":material/link_off:"
         )
+    # Chosen through the session, where one that was just kept is chosen too.
+    if (new := st.session_state.pop(NEXT, None)) in by_name:
+        st.session_state[CHOSEN] = new
+    elif st.session_state.get(CHOSEN) not in by_name:
+        st.session_state[CHOSEN] = linked if linked in by_name else known[0].name
     found = st.pills(
         "Data set",
         options=list(by_name),
-        default=linked if linked in by_name else known[0].name,
         required=True,
         format_func=lambda name: _option(by_name[name]),
-        key="data.set",
+        key=CHOSEN,
         label_visibility="collapsed",
     )
     name = found or known[0].name
@@ -44,13 +49,18 @@ def choose(known: Sequence[DatasetInfo]) -> DatasetInfo:
     return by_name[name]
 
 
+def choose_next(name: str) -> None:
+    """Let the next drawing of the page begin with a data set."""
+    st.session_state[NEXT] = name
+
+
 def _option(info: DatasetInfo) -> str:
     sign = ":material/check_circle:" if info.ready else ":material/cloud_download:"
     return f"{sign} {tables.plain(info.title)}"
 
 
-def facts(info: DatasetInfo) -> None:
-    """The figures of a data set, and what it needs before it can be used."""
+def figures(info: DatasetInfo) -> None:
+    """How much a data set holds, and of what shape."""
     shape = " × ".join(map(str, info.image_shape)) if info.image_shape else words.UNKNOWN
     with st.container(horizontal=True, key="data-facts"):
         what = f"{words.things(info.kind).capitalize()} to train on"
@@ -61,6 +71,11 @@ def facts(info: DatasetInfo) -> None:
             st.metric("Steps × features", shape, border=True, width=240)
         else:
             st.metric("Height × width × channels", shape, border=True, width=240)
+
+
+def facts(info: DatasetInfo) -> None:
+    """The figures of a data set, and what it needs before it can be used."""
+    figures(info)
     if info.synthetic:
         st.info(
             f"**Synthetic.** These {words.things(info.kind)} are drawn by a program, the same ones "
@@ -155,23 +170,3 @@ def sheet(pictures: np.ndarray) -> np.ndarray:
         (row.shape[1] * factor, height * factor), Image.Resampling.NEAREST
     )
     return np.asarray(large)
-
-
-def own_data() -> None:
-    """How to add a data set of one's own."""
-    st.subheader("Your own data", anchor=False)
-    st.markdown(
-        "Put one of these into the folder below; it appears here at once, under its file name."
-    )
-    st.code(str(home() / "datasets"), language=None)
-    st.markdown(
-        "- a folder with a folder for each class, holding its pictures (`cats/1.jpg`, "
-        "`dogs/2.png`, …); folders `train` and `test` on top are understood\n"
-        "- the same as an archive: `.zip`, `.tar`, `.tar.gz`, `.tar.xz`, `.tar.bz2`\n"
-        "- a `.npz` file with the arrays `x_train` and `y_train`, or as MedMNIST has them\n"
-        "- a `.csv` file of values over time, one row for each time, in order: windows of its rows "
-        "become sequences, and what is learnt is whether the first column falls, stays or rises "
-        "behind each. `prices.csv?time=date&values=close,volume&window=64&horizon=5` on the "
-        "command line says how; what is left out is found: a column of times, all columns of "
-        "numbers, 32 rows, 1 row ahead"
-    )
