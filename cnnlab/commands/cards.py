@@ -14,11 +14,12 @@ from cnnlab import datasets, learned
 from cnnlab.commands.shared import emit_json, err, open_history
 from cnnlab.report.cards import imported_from, read_file, to_json
 from cnnlab.report.markdown import markdown
+from cnnlab.report.notebook import COLAB_FORM, notebook
 from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
 from cnnlab.report.script import KERAS_SETS, keras_script
 from cnnlab.report.tables import steps_csv, to_csv
-from cnnlab.spec import LabError, RunCard
+from cnnlab.spec import DatasetFacts, LabError, RunCard
 
 Files = dict[Path, bytes]
 Origins = Mapping[str, str]
@@ -51,23 +52,47 @@ def _markdown(cards: Sequence[RunCard], output: Path, origins: Origins) -> Files
 
 
 def _script(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
-    card, *others = cards
-    if others:
-        raise LabError("A script is of one run; export them one by one.")
-    facts, spec = card.dataset, card.spec
-    if facts is None:
-        raise LabError(f"Run {card.run_id} ended before its data were read; export another one.")
-    data_file = output.with_name(f"{output.stem}-data.npz")
+    card, facts = _single(cards, "A script")
+    data_file = _data_file(output)
     text = keras_script(
-        spec,
+        card.spec,
         facts.image_shape,
         facts.classes,
         title=f"{card.name} (run {card.run_id})",
         data_file=data_file.name,
         kind=facts.kind,
     )
-    files = {output: text.encode()}
-    return files if spec.dataset in KERAS_SETS else {**files, data_file: _pictures(card)}
+    return {output: text.encode(), **_data(card, data_file)}
+
+
+def _notebook(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
+    card, facts = _single(cards, "A notebook")
+    data_file = _data_file(output)
+    click.echo(f"Once it lies on GitHub, Colab opens it: {COLAB_FORM}", err=True)
+    return {output: notebook(card, facts, data_file.name), **_data(card, data_file)}
+
+
+def _single(cards: Sequence[RunCard], what: str) -> tuple[RunCard, DatasetFacts]:
+    """The only run, and the data that it read.
+
+    Raises:
+        LabError: there are several, or it ended before.
+    """
+    card, *others = cards
+    if others:
+        raise LabError(f"{what} is of one run; export them one by one.")
+    if card.dataset is None:
+        raise LabError(f"Run {card.run_id} ended before its data were read; export another one.")
+    return card, card.dataset
+
+
+def _data_file(output: Path) -> Path:
+    return output.with_name(f"{output.stem}-data.npz")
+
+
+def _data(card: RunCard, data_file: Path) -> Files:
+    """What goes beside the code of a run: its data, unless Keras has them."""
+    return {} if card.spec.dataset in KERAS_SETS else {data_file: _pictures(card)}
 
 
 def _pictures(card: RunCard) -> bytes:
@@ -86,6 +111,7 @@ FORMATS: dict[str, Callable[[Sequence[RunCard], Path, Origins], Files]] = {
     "html": _html,
     "markdown": _markdown,
     "script": _script,
+    "notebook": _notebook,
 }
 
 
@@ -167,7 +193,8 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
     json and parquet hold everything, for `runs import`, and NAME-learned.zip what was kept of what
     the runs have learnt: weights over the epochs, answers. csv holds the epochs, and NAME-steps.csv
     the steps. html is a report that needs no network; markdown one with drawings beside it. script
-    trains one run again with Keras alone, from NAME-data.npz unless Keras has its data set.
+    and notebook train one run again with Keras alone, from NAME-data.npz unless Keras has its data
+    set.
     """
     with open_history() as history:
         cards = [history.card(run_id) for run_id in run_ids]

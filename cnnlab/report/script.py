@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from cnnlab.spec import CnnModel, DenseModel, ExperimentSpec, Kind, ModelSpec, RnnModel
 
 KERAS_SETS = ("cifar10", "cifar100", "mnist", "fashion_mnist")
 """Data sets that Keras loads by the same name, in the same order."""
+
+Form = Literal["script", "notebook"]
 
 _CELLS = {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
@@ -36,26 +38,42 @@ def keras_script(
             sequences float32) and `y_train` in a .npz file beside the script.
         kind: what the data are.
     """
-    parts = (
-        _head(spec, title, data_file, kind),
-        _imports(spec),
-        _data(spec, classes, data_file, kind),
+    said = told(spec, title, data_file, kind, "script")
+    head = "\n".join(f"# {line}".rstrip() for line in said) + "\n"
+    return "\n".join([head, *steps(spec, image_shape, classes, data_file, kind, "script")])
+
+
+def steps(
+    spec: ExperimentSpec,
+    image_shape: tuple[int, ...],
+    classes: int,
+    data_file: str,
+    kind: Kind,
+    form: Form,
+) -> tuple[str, ...]:
+    """The code that `keras_script` consists of, in parts: imports, data, model, seeding, training.
+
+    Args:
+        form: what it will be part of; a notebook has no file of its own to look beside.
+    """
+    return (
+        _imports(spec, form),
+        _data(spec, classes, data_file, kind, form),
         _model(spec, image_shape, classes),
         _seeding(spec),
         _fit(spec),
     )
-    return "\n".join(parts)
 
 
 # --- what comes before the model ------------------------------------------------------------
 
 
-def _head(spec: ExperimentSpec, title: str, data_file: str, kind: Kind) -> str:
-    """Comments, of one line each whatever the title holds."""
+def told(spec: ExperimentSpec, title: str, data_file: str, kind: Kind, form: Form) -> list[str]:
+    """What is said before the code, line by line, each of them one whatever the title holds."""
     lines = [
         _line(title),
         "",
-        "A run of CNN Lab as a plain Keras script; it needs keras, torch and numpy.",
+        f"A run of CNN Lab as a plain Keras {form}; it needs keras, torch and numpy.",
     ]
     if spec.dataset in KERAS_SETS:
         lines.append(f"Keras downloads the data set {spec.dataset} when it is first used.")
@@ -67,7 +85,7 @@ def _head(spec: ExperimentSpec, title: str, data_file: str, kind: Kind) -> str:
         lines += _beside_fast(spec)
     if spec.device == "auto" and spec.gpu_off == "none":
         lines.append("It trains on a GPU where Keras finds one, else on the CPU.")
-    return "\n".join(f"# {line}".rstrip() for line in lines) + "\n"
+    return lines
 
 
 def _beside_fast(spec: ExperimentSpec) -> list[str]:
@@ -90,10 +108,10 @@ def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _imports(spec: ExperimentSpec) -> str:
+def _imports(spec: ExperimentSpec, form: Form) -> str:
     lines = ["import os"]
     own_data = spec.dataset not in KERAS_SETS
-    if own_data:
+    if own_data and form == "script":
         lines.append("from pathlib import Path")
     lines += ["", 'os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported']
     if spec.gpu_off == "environment":
@@ -131,12 +149,14 @@ EVENLY = [
 ]
 
 
-def _data(spec: ExperimentSpec, classes: int, data_file: str, kind: Kind) -> str:
+def _data(spec: ExperimentSpec, classes: int, data_file: str, kind: Kind, form: Form) -> str:
     if spec.dataset in KERAS_SETS:
         lines = [f"(x, y), _ = keras.datasets.{spec.dataset}.load_data()"]
     else:
+        name = _quoted(data_file)
+        place = f"Path(__file__).with_name({name})" if form == "script" else name
         lines = [
-            f"with np.load(Path(__file__).with_name({_quoted(data_file)})) as data:",
+            f"with np.load({place}) as data:",
             '    x, y = data["x_train"], data["y_train"]',
         ]
     if spec.split == "stratified" and spec.dataset in KERAS_SETS:
