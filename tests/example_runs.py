@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from cnnlab.history import History
 from cnnlab.spec import (
     PRESETS,
     DatasetFacts,
     DeviceFacts,
+    Disturbances,
     Epoch,
     EpochEnded,
     Event,
@@ -29,6 +31,22 @@ CPU = DeviceFacts(requested="cpu", used="cpu", name="Example CPU")
 CARD = DeviceFacts(requested="auto", used="cuda:0", name="Example GPU")
 STEPS_PER_EPOCH = 107
 WINDOW_STEPS = 20
+
+
+def disturbances(*marks: str, **facts: Any) -> Disturbances:
+    """What went on beside a run: two other processes' cores, unless `facts` say otherwise."""
+    usual = {
+        "seconds": 10.0,
+        "cores": 4,
+        "other_load_mean": 2.0,
+        "other_load_peak": 2.0,
+        "other_load_share": 1.0,
+        "stolen_mean": None,
+        "throttled": None,
+        "paused_seconds": 0.0,
+        "own_cost_seconds": 0.0,
+    }
+    return Disturbances(**usual | facts, marks=marks)
 
 
 def started(spec: ExperimentSpec, device: DeviceFacts) -> RunStarted:

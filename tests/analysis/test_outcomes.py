@@ -9,8 +9,9 @@ from cnnlab import analysis, words
 from cnnlab.analysis import Line, Series
 from cnnlab.analysis.pairs import NEWEST
 from cnnlab.analysis.run_lines import ALL_POINTS, FEWEST_POINTS, HOVER_POINTS, smooth
-from cnnlab.spec import Disturbances, Energy, Epoch, RunCard, Steps, change
+from cnnlab.spec import Energy, Epoch, RunCard, Steps, change
 from tests.analysis.pretend import CPU, GPU, card
+from tests.example_runs import disturbances
 
 
 def learning(*accuracies: tuple[float, float], seconds: float = 10.0, **more: object) -> RunCard:
@@ -201,7 +202,7 @@ def test_the_best_is_the_end_that_is_good_and_none_where_all_are_equal():
 
 def test_a_disturbed_time_is_ranked_and_graded():
     runs = [learning((0.5, 0.4)), named(learning((0.5, 0.3), seconds=2.0), "other")]
-    runs[1] = runs[1].model_copy(update={"disturbances": disturbed("Others kept 2 cores busy.")})
+    runs[1] = runs[1].model_copy(update={"disturbances": disturbances("Others kept 2 cores busy.")})
     assert analysis.best_of(runs, analysis.results(runs, 0.3))["reached_seconds"] == 2
     assert analysis.rank(runs, ["a", "b"]).grades["other"] == "disturbed"
 
@@ -215,7 +216,7 @@ def test_nothing_is_the_best_of_runs_that_did_other_work():
 def test_runs_of_one_name_are_told_apart_by_their_ids():
     first = named(CPU, "one").model_copy(update={"name": "Tiny"})
     other = first.model_copy(
-        update={"run_id": "two", "disturbances": disturbed("Others kept 2 cores busy.")}
+        update={"run_id": "two", "disturbances": disturbances("Others kept 2 cores busy.")}
     )
     assert analysis.comparability(first, other) == [
         "Tiny (two) was disturbed: Others kept 2 cores busy"
@@ -271,7 +272,7 @@ def test_repeats_are_paired_and_their_spread_told():
 
 
 def test_a_disturbed_run_is_in_a_pair_only_where_there_is_no_calm_one():
-    blurred = GPU.model_copy(update={"disturbances": disturbed("Others kept 2 cores busy.")})
+    blurred = GPU.model_copy(update={"disturbances": disturbances("Others kept 2 cores busy.")})
     assert analysis.comparability(CPU, blurred) == [
         f"{GPU.name} was disturbed: Others kept 2 cores busy"
     ]
@@ -282,21 +283,6 @@ def test_a_disturbed_run_is_in_a_pair_only_where_there_is_no_calm_one():
     [again] = analysis.pairings([CPU, blurred, named(GPU, "calm")])
     assert again.accelerator_runs == ("calm",)
     assert (again.grade, again.reasons) == ("one thing differs", ())
-
-
-def disturbed(*marks: str) -> Disturbances:
-    return Disturbances(
-        seconds=10.0,
-        cores=4,
-        other_load_mean=2.0,
-        other_load_peak=2.0,
-        other_load_share=1.0,
-        stolen_mean=None,
-        throttled=None,
-        paused_seconds=0.0,
-        own_cost_seconds=0.0,
-        marks=marks,
-    )
 
 
 def test_another_spec_makes_no_pair_and_another_version_one_that_says_so():

@@ -17,6 +17,7 @@ from cnnlab.spec import (
     Timing,
     change,
 )
+from tests.example_runs import disturbances
 
 ARTICLE = PRESETS["article"].spec
 MACHINE = {
@@ -81,17 +82,9 @@ def run(
 
 
 def _noisy() -> Disturbances:
-    return Disturbances(
-        seconds=90.0,
-        cores=8,
-        other_load_mean=2.0,
-        other_load_peak=4.0,
-        other_load_share=0.5,
-        stolen_mean=None,
-        throttled=None,
-        paused_seconds=0.0,
-        own_cost_seconds=0.1,
-        marks=("Other processes kept 2 of 8 cores busy.",),
+    mark = "Other processes kept 2 of 8 cores busy."
+    return disturbances(
+        mark, seconds=90.0, cores=8, other_load_peak=4.0, other_load_share=0.5, own_cost_seconds=0.1
     )
 
 

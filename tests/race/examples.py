@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cnnlab.spec import (
     DeviceFacts,
-    Disturbances,
     ExperimentSpec,
     Part,
     RunCard,
@@ -12,21 +11,10 @@ from cnnlab.spec import (
     Timing,
     change,
 )
-from tests.example_runs import CPU, TINY, started
+from tests.example_runs import CPU, TINY, disturbances, started
 
 FAST, STOCK = change(TINY, engine="fast"), change(TINY, engine="stock")
-BUSY = Disturbances(
-    seconds=3.0,
-    cores=2,
-    other_load_mean=1.0,
-    other_load_peak=1.5,
-    other_load_share=1.0,
-    stolen_mean=None,
-    throttled=None,
-    paused_seconds=0.0,
-    own_cost_seconds=0.0,
-    marks=("Other processes used 1 of 2 cores.",),
-)
+BUSY = disturbances("Other processes used 1 of 2 cores.", seconds=3.0, cores=2)
 
 
 def leg(

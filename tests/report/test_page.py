@@ -20,8 +20,8 @@ from cnnlab.published import REFERENCES
 from cnnlab.report.markdown import markdown, plain, zipped
 from cnnlab.report.page import html
 from cnnlab.report.story import outcome, tell
-from cnnlab.spec import PRESETS, Disturbances, RunCard, Status, Steps
-from tests.example_runs import CARD, CPU, add_run
+from cnnlab.spec import PRESETS, RunCard, Status, Steps
+from tests.example_runs import CARD, CPU, add_run, disturbances
 
 HOSTILE = "</script><script>alert(1)</script><!-- <img src=https://evil.example/x onerror=alert(2)>"
 
@@ -68,18 +68,8 @@ def test_a_run_that_was_resumed_says_how_long_it_was_trained_where_that_is_known
 
 
 def disturbed(card: RunCard, mark: str) -> RunCard:
-    facts = Disturbances(
-        seconds=1,
-        cores=2,
-        other_load_mean=None,
-        other_load_peak=None,
-        other_load_share=None,
-        stolen_mean=None,
-        throttled=None,
-        paused_seconds=0,
-        own_cost_seconds=0,
-        marks=(mark,),
-    )
+    unknown = dict.fromkeys(("other_load_mean", "other_load_peak", "other_load_share"))
+    facts = disturbances(mark, **unknown)
     return card.model_copy(update={"disturbances": facts})
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from cnnlab.spec import PRESETS, Disturbances, LabError, RunEnded, Status, Timing, change
+from cnnlab.spec import PRESETS, LabError, RunEnded, Status, Timing, change
 from cnnlab.training import trying
 from cnnlab.training.callback import Stopped
 from cnnlab.training.trying import outcome, try_change
+from tests.example_runs import disturbances
 
 DENSE = change(PRESETS["dense"].spec, train_limit=3000, device="cpu", threads=1)
 
@@ -54,18 +55,7 @@ def test_an_outcome_is_claimed_only_where_all_pairs_agree(ratios, said):
 
 
 def test_each_disturbance_is_told_once(monkeypatch):
-    seen = Disturbances(
-        seconds=1,
-        cores=2,
-        other_load_mean=1,
-        other_load_peak=2,
-        other_load_share=1,
-        stolen_mean=None,
-        throttled=None,
-        paused_seconds=0,
-        own_cost_seconds=0,
-        marks=("Busy.",),
-    )
+    seen = disturbances("Busy.")
     ended = RunEnded(status=Status.FINISHED, timing=Timing(step_ms_median=1.0), disturbances=seen)
     monkeypatch.setattr(trying, "measure", lambda *_, **__: ended)
     assert try_change(DENSE, {"batch_size": 64}, lambda: False).marks == ("Busy.",)
