@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cnnlab.runner.process import Worker, events_of, why_it_died
@@ -71,6 +71,7 @@ class Errands:
         self._queue: queue.Queue[Errand | None] = queue.Queue()
         self._open: list[Errand] = []
         self._failed: dict[str, str] = {}
+        self._current: Errand | None = None
         self._worker: Worker | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="cnnlab-errands", daemon=True)
@@ -85,11 +86,19 @@ class Errands:
         with self._lock:
             if errand in self._open:
                 return
+            errand = replace(errand)  # not the one that was perhaps cancelled a moment ago
             if len(self._open) >= MOST_WAITING:
                 raise LabError(f"{MOST_WAITING} measurements are waiting already; let them end.")
             self._open.append(errand)
             self._failed.pop(errand.run_id, None)
         self._queue.put(errand)
+
+    def cancel(self, run_id: str) -> None:
+        """Forget what waits for a run, and break off what is under way for it."""
+        with self._lock:
+            self._open = [errand for errand in self._open if errand.run_id != run_id]
+            if self._worker and self._current and self._current.run_id == run_id:
+                self._worker.kill()
 
     def open_for(self, run_id: str) -> tuple[Errand, ...]:
         """The errands of a run that wait or are under way, in order."""
@@ -114,17 +123,27 @@ class Errands:
         while (errand := self._queue.get()) and not self._closing:
             try:
                 self._do(errand)
-            except Exception as error:  # the thread serves every later errand too
-                log.exception("an errand for %s was lost", errand.run_id)
-                said = str(error) if isinstance(error, LabError) else "It was lost; see the log."
-                with self._lock:
-                    self._failed[errand.run_id] = said
+            except Exception as error:  # noqa: BLE001  the thread serves every later errand too
+                self._lost(errand, error)
             with self._lock:
-                self._open.remove(errand)
+                self._open = [other for other in self._open if other is not errand]
+
+    def _lost(self, errand: Errand, error: Exception) -> None:
+        """Keep why an errand came to nothing, unless somebody wanted it so."""
+        if not self._wanted(errand):
+            return
+        log.error("an errand for %s was lost", errand.run_id, exc_info=error)
+        said = str(error) if isinstance(error, LabError) else "It was lost; see the log."
+        with self._lock:
+            self._failed[errand.run_id] = said
+
+    def _wanted(self, errand: Errand) -> bool:
+        """Whether an errand was not cancelled."""
+        with self._lock:
+            return any(other is errand for other in self._open)
 
     def _do(self, errand: Errand) -> None:
-        way = errand.spec.gpu_off
-        worker = self._start("none" if way == "device" else way)
+        worker = self._start(errand)
         if worker is None:
             return
         try:
@@ -132,14 +151,19 @@ class Errands:
             self._measure(errand, worker)
         finally:
             with self._lock:
-                self._worker = None
+                self._worker = self._current = None
             worker.kill()
             worker.close()
 
-    def _start(self, way: GpuOff) -> Worker | None:
+    def _start(self, errand: Errand) -> Worker | None:
+        """A process for an errand; none where it was cancelled, or the lab is closing."""
+        if not self._wanted(errand):
+            return None
+        way = errand.spec.gpu_off
+        way = "none" if way == "device" else way
         with self._lock:
             if not self._closing:
-                self._worker = Worker(way, self._environments[way])
+                self._worker, self._current = Worker(way, self._environments[way]), errand
             return self._worker
 
     @alone
@@ -149,6 +173,8 @@ class Errands:
         Raises:
             LabError: there was none, and why.
         """
+        if not self._wanted(errand):
+            return None
         worker.send(json.dumps(errand.order()))
         for event in events_of(worker):
             match event:

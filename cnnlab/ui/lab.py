@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import atexit
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +18,6 @@ from uuid import uuid4
 import streamlit as st
 
 from cnnlab import checkpoints, datasets, ladder, learned
-from cnnlab.analysis import cures, diagnosis
 from cnnlab.devices import Accelerator, Hardware, worker_environment
 from cnnlab.devices.cpu import cpu_name as read_cpu_name
 from cnnlab.history import History
@@ -26,7 +25,7 @@ from cnnlab.history.rows import checked_session
 from cnnlab.models import Layer
 from cnnlab.models import check as check_layers
 from cnnlab.report.cards import imported_from, read
-from cnnlab.runner import Errand, Errands, Lab, probe
+from cnnlab.runner import Errands, Lab, probe
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import (
     ExperimentSpec,
@@ -179,40 +178,6 @@ def resume(run_id: str) -> None:
         LabError: as all of the gate; it cannot be resumed, or the queue is full.
     """
     lab().resume(run_id)
-
-
-@presenters_only
-def take_apart(run_id: str) -> None:
-    """Queue the question where the time of a run's steps goes.
-
-    Raises:
-        LabError: as all of the gate; the run was measured elsewhere, or never began; too many wait.
-    """
-    card = history().card(run_id, steps=False)
-    if not can_take_apart(card):
-        raise LabError("Only a run that was measured here can be taken apart; train it again.")
-    errands().ask(Errand(card.run_id, card.spec, "Taking a step apart"))
-
-
-def can_take_apart(card: RunCard) -> bool:
-    """Whether this is the machine whose time a profile of the run would show."""
-    return card.status.over and card.dataset is not None and history().origin(card.run_id) is None
-
-
-@presenters_only
-def try_cure(run_id: str, fields: Mapping[str, Any]) -> None:
-    """Queue a trial of one of the cures that the lab proposes for a run.
-
-    Raises:
-        LabError: as all of the gate; the run has no such cure; too many wait.
-    """
-    card = history().card(run_id, steps=False)
-    offered = cures.cures(cures.patient(card, diagnosis.step_bound(card)))
-    cure = next((cure for cure in offered if cure.change == fields), None)
-    if cure is None or not can_take_apart(card):
-        raise LabError("The lab does not propose this for the run; reload the page.")
-    what = f"Trying {cure.title}"
-    errands().ask(Errand(card.run_id, card.spec, what, cure.change, cure.expected))
 
 
 def can_resume(card: RunCard) -> bool:

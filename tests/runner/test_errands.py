@@ -136,6 +136,62 @@ def test_an_errand_that_fails_says_why_and_the_next_goes_on(
     assert history.card(run_id).trials
 
 
+def test_an_errand_that_waits_can_be_cancelled_and_asked_for_again(lab, history, workers):
+    run_id, other = add_run(history), add_run(history)
+    errand = Errand(run_id, SPEC, "Taking a step apart")
+    with MACHINE:
+        lab.ask(errand)
+        lab.ask(Errand(other, SPEC, "Taking a step apart"))
+        until(lambda: workers and not workers[0].lines)
+        lab.cancel(run_id)
+        assert lab.open_for(run_id) == ()
+        lab.ask(errand)
+        assert lab.open_for(run_id) == (errand,)
+    done(lab, run_id)
+    done(lab, other)
+    assert [len(worker.orders) for worker in workers] == [0, 1, 1]
+    assert history.card(run_id).profile == DENSE
+    assert lab.failed(run_id) is None
+
+
+def test_an_errand_under_way_can_be_cancelled_which_is_no_failure(
+    lab, history, workers, monkeypatch
+):
+    killed = threading.Event()
+
+    def until_killed(worker):
+        if worker.orders:
+            killed.wait(20)
+        return worker.lines.pop(0) if worker.lines else ""
+
+    monkeypatch.setattr(MadeUpWorker, "line", until_killed)
+    monkeypatch.setattr(MadeUpWorker, "kill", lambda _: killed.set())
+    monkeypatch.setitem(MadeUpWorker.answers, "profile", None)
+    run_id = add_run(history)
+    lab.ask(Errand(run_id, SPEC, "Taking a step apart"))
+    lab.ask(Errand(run_id, SPEC, "Trying batch size 256", {"batch_size": 256}))
+    until(lambda: workers and workers[0].orders)
+    lab.cancel(run_id)
+    assert killed.is_set()
+    assert lab.open_for(run_id) == ()
+    lab.ask(Errand(run_id, SPEC, "Trying batch size 256", {"batch_size": 256}))
+    done(lab, run_id)
+    assert lab.failed(run_id) is None
+    card = history.card(run_id)
+    assert card.profile is None
+    assert len(card.trials) == 1
+
+
+def test_cancelling_leaves_the_errands_of_other_runs(lab, history, workers):
+    run_id, other = add_run(history), add_run(history)
+    with MACHINE:
+        lab.ask(Errand(run_id, SPEC, "Taking a step apart"))
+        lab.cancel(other)
+        assert lab.open_for(run_id)
+    done(lab, run_id)
+    assert history.card(run_id).profile == DENSE
+
+
 def test_too_many_errands_are_refused(lab, history, monkeypatch):
     monkeypatch.setattr(errands, "MOST_WAITING", 2)
     with MACHINE:

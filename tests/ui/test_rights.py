@@ -12,6 +12,8 @@ from cnnlab import sharing
 from cnnlab.sharing import PASSPHRASE, Door, Tries, is_local
 from cnnlab.spec import PRESETS, LabError
 from cnnlab.ui import keeping, lab, rights, top
+from cnnlab.ui.data import keeping as data_keeping
+from cnnlab.ui.run import gate
 from tests.quiet_lab import APP, said
 
 WORD = "open sesame"
@@ -209,8 +211,6 @@ def test_every_deed_of_the_gate_is_refused_to_a_visitor(quiet_lab, shared):
         "start_race": (None, "a"),
         "stop_race": ("a",),
         "climb": ([PRESETS["tiny"].spec],),
-        "take_apart": ("a",),
-        "try_cure": ("a", {}),
         "prepare": ("shapes", print),
         "stop": ("a",),
         "resume": ("a",),
@@ -220,14 +220,35 @@ def test_every_deed_of_the_gate_is_refused_to_a_visitor(quiet_lab, shared):
         "try_switch": ("none",),
     }
     of_keeping = {"delete": ("a",), "restore": ("a",), "set_limits": (1, 2)}
-    for gate, own in ((lab, deeds), (keeping, of_keeping)):
-        guarded = {name for name, deed in vars(gate).items() if hasattr(deed, "__wrapped__")}
-        assert guarded - {"worker_environment", "_cpu_name", "network"} == set(own)
-        for name, arguments in own.items():
-            with pytest.raises(LabError, match="You are watching"):
-                getattr(gate, name)(*arguments)
+    refused(lab, deeds)
+    refused(keeping, of_keeping)
     assert lab.history().summaries() == []
     assert quiet_lab.stopped == []
+
+
+def refused(room, deeds):
+    """Whatever a gate guards is refused, and nothing that it guards was forgotten here."""
+    guarded = {name for name, deed in vars(room).items() if hasattr(deed, "__wrapped__")}
+    assert guarded - {"worker_environment", "_cpu_name", "network"} == set(deeds)
+    for name, arguments in deeds.items():
+        with pytest.raises(LabError, match="You are watching"):
+            getattr(room, name)(*arguments)
+
+
+def test_every_deed_of_the_gates_of_wings_is_refused_to_a_visitor(quiet_lab, shared, home):
+    on_runs = {"take_apart": ("a",), "try_cure": ("a", {}), "call_off": ("a",)}
+    on_data = {
+        "hand_in": (b"a", "a.zip"),
+        "look_through": (home, "", print),
+        "keep": (home, "a", ""),
+        "throw_away": (home,),
+        "class_name": ({}, "a"),
+        "take_picture": ({}, b"a"),
+        "keep_pictures": ({}, 32, "a", print),
+    }
+    refused(gate, on_runs)
+    refused(data_keeping, on_data)
+    assert not (home / "datasets").exists()
 
 
 class Account(dict):

@@ -12,6 +12,7 @@ from cnnlab.analysis import anatomy, cures, diagnosis
 from cnnlab.models import layer_table
 from cnnlab.spec import RunCard
 from cnnlab.ui import lab, live, network, rights, tables
+from cnnlab.ui.run import gate
 
 POLL_SECONDS = 1.0
 TAKES = "It takes about half a minute, in a process of its own, when nothing else is timed here."
@@ -40,11 +41,24 @@ def _under_way(run_id: str, before: bool) -> None:
         st.error(tables.plain(failed), icon=":material/error:")
     if open_:
         more = f", {len(open_) - 1} more to come" if open_[1:] else ""
-        st.info(tables.plain(f"{open_[0].what}{more} …"), icon=":material/hourglass_top:")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.info(tables.plain(f"{open_[0].what}{more} …"), icon=":material/hourglass_top:")
+            st.button(
+                "Cancel",
+                key=f"call-off-{run_id}",
+                icon=":material/stop_circle:",
+                on_click=_call_off,
+                args=(run_id,),
+                **rights.limits(),
+            )
+
+
+def _call_off(run_id: str) -> None:
+    rights.attempt(gate.call_off, run_id)
 
 
 def _offer(card: RunCard, under_way: bool) -> None:
-    if not lab.can_take_apart(card):
+    if not gate.can_take_apart(card):
         st.caption("It was measured elsewhere and brought no profile.")
         return
     st.caption(
@@ -66,7 +80,7 @@ def _apart_button(card: RunCard, label: str, under_way: bool) -> None:
 
 
 def _take_apart(run_id: str) -> None:
-    rights.attempt(lab.take_apart, run_id)
+    rights.attempt(gate.take_apart, run_id)
 
 
 def _profile(card: RunCard, under_way: bool) -> None:
@@ -88,7 +102,7 @@ def _profile(card: RunCard, under_way: bool) -> None:
         f"Timed apart from the run over {words.count(card.profile.steps)} steps. The marks added "
         f"{words.number(card.profile.looking_ms)} ms to a step ({looked}), which is taken off."
     )
-    if lab.can_take_apart(card):
+    if gate.can_take_apart(card):
         _apart_button(card, "Take it apart again", under_way)
     _cures(card, one, under_way)
 
@@ -211,7 +225,7 @@ def _cure(card: RunCard, cure: cures.Cure, number: int, under_way: bool) -> None
             icon=":material/science:",
             on_click=_try,
             args=(card.run_id, cure),
-            **rights.limits(under_way or not lab.can_take_apart(card)),
+            **rights.limits(under_way or not gate.can_take_apart(card)),
         )
         with st.container():
             title = tables.plain(cures.sentence_case(cure.title))
@@ -222,7 +236,7 @@ def _cure(card: RunCard, cure: cures.Cure, number: int, under_way: bool) -> None
 
 
 def _try(run_id: str, cure: cures.Cure) -> None:
-    rights.attempt(lab.try_cure, run_id, cure.change)
+    rights.attempt(gate.try_cure, run_id, cure.change)
 
 
 def _tried_before(card: RunCard, offered: Sequence[cures.Cure]) -> None:

@@ -29,6 +29,9 @@ class QuietErrands:
     def open_for(self, run_id):
         return tuple(errand for errand in self.asked if errand.run_id == run_id)
 
+    def cancel(self, run_id):
+        self.asked = [errand for errand in self.asked if errand.run_id != run_id]
+
     def failed(self, run_id):
         return self.failures.get(run_id)
 
@@ -74,6 +77,16 @@ def test_what_is_under_way_is_said_and_cannot_be_asked_for_twice(run_id, errands
     app = page("history", run=run_id)
     assert "Taking a step apart, 1 more to come" in said(app, "info")
     assert buttons(app)["Take a step apart"].disabled
+
+
+def test_what_is_under_way_can_be_called_off_from_the_page(run_id, errands):
+    errands.ask(Errand(run_id, SPEC, "Taking a step apart"))
+    errands.ask(Errand("another", SPEC, "Taking a step apart"))
+    app = page("history", run=run_id)
+    app.button(key=f"call-off-{run_id}").click().run()
+    assert [errand.run_id for errand in errands.asked] == ["another"]
+    assert not buttons(app)["Take a step apart"].disabled
+    assert "Cancel" not in buttons(app)
 
 
 def test_why_it_came_to_nothing_is_said(run_id, errands):
