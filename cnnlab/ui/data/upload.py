@@ -189,7 +189,8 @@ def _how_a_table_is_read(draft: Path, columns: Sequence[str]) -> None:
             "Read it so", icon=":material/refresh:", key="data.read", **rights.limits()
         )
     if pressed:
-        _look(draft, urlencode({name: value for name, value in given.items() if value}))
+        chosen = {name: value for name, value in given.items() if value}
+        _look(draft, urlencode(chosen, safe=","))
         st.rerun()
 
 

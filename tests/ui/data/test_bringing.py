@@ -63,7 +63,7 @@ def test_a_file_that_is_kept_is_chosen_and_can_be_trained_on(pets: bytes) -> Non
     app.button(key="data.keep-it").click().run()
     assert not app.exception
     assert own_sets() == ["my pets.zip"]
-    assert app.query_params["dataset"] == ["my pets.zip"]
+    assert app.query_params["dataset"] == "my pets.zip"
     assert figures(app)["Pictures to train on"] == "6"
     assert lab.check(change(PRESETS["dense"].spec, dataset="my pets.zip"))
     assert "my pets.zip" in lab.dataset_names()
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(
     file_name: str, content: bytes, sentence: str
 ) -> None:
     app = handed_in(page("data"), file_name, content)
-    assert sentence in said(app, "error")
+    assert sentence in said(app, "error").replace("\\", "")
     assert upload.DRAFT not in app.session_state
 
 
