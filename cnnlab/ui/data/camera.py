@@ -81,7 +81,7 @@ def _one_class(name: str, shots: list[bytes]) -> None:
             icon=":material/delete:",
             type="tertiary",
             key=f"shots.remove-{name}",
-            on_click=_shots().pop,
+            on_click=_shots().__delitem__,
             args=(name,),
         )
     newest = range(len(shots) - 1, max(-1, len(shots) - 1 - THUMBNAILS), -1)
@@ -94,7 +94,7 @@ def _one_class(name: str, shots: list[bytes]) -> None:
                     "Delete",
                     type="tertiary",
                     key=f"shots.delete-{name}-{place}",
-                    on_click=shots.pop,
+                    on_click=shots.__delitem__,
                     args=(place,),
                 )
     if len(shots) > THUMBNAILS:
