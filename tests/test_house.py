@@ -206,7 +206,7 @@ def test_what_pages_load_imports_neither_keras_nor_torch_when_it_is_loaded():
 
 GATES = {PACKAGE / "ui" / "lab.py", PACKAGE / "ui" / "keeping.py"}
 GATES |= {PACKAGE / "ui" / "explore" / "sweeps.py"}
-GATES |= {PACKAGE / "ui" / "data" / "keeping.py"}
+GATES |= {PACKAGE / "ui" / "data" / "gate.py"}
 GATES |= {PACKAGE / "ui" / "run" / "gate.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}

@@ -12,8 +12,8 @@ from cnnlab import sharing
 from cnnlab.sharing import PASSPHRASE, Door, Tries, is_local
 from cnnlab.spec import PRESETS, LabError
 from cnnlab.ui import keeping, lab, rights, top
-from cnnlab.ui.data import keeping as data_keeping
-from cnnlab.ui.run import gate
+from cnnlab.ui.data import gate as data_gate
+from cnnlab.ui.run import gate as run_gate
 from tests.quiet_lab import APP, said
 
 WORD = "open sesame"
@@ -246,8 +246,8 @@ def test_every_deed_of_the_gates_of_wings_is_refused_to_a_visitor(quiet_lab, sha
         "take_picture": ({}, b"a"),
         "keep_pictures": ({}, 32, "a", print),
     }
-    refused(gate, on_runs)
-    refused(data_keeping, on_data)
+    refused(run_gate, on_runs)
+    refused(data_gate, on_data)
     assert not (home / "datasets").exists()
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from cnnlab import words
 from cnnlab.spec import LabError
 from cnnlab.ui import prepared, rights, tables
-from cnnlab.ui.data import keeping, view
+from cnnlab.ui.data import gate, view
 
 SHOTS, ROUND, ACTIVE, NEW, TITLE = "shots", "shots.round", "shots.class", "shots.new", "shots.title"
 """In the session: pictures by class (PNG), how often the camera began, the class it takes."""
@@ -67,7 +67,7 @@ def _add() -> None:
 
 def _with_class(name: str) -> None:
     shots = _shots()
-    added = keeping.class_name(shots, name)
+    added = gate.class_name(shots, name)
     shots[added] = []
     st.session_state[ACTIVE] = added
 
@@ -107,7 +107,7 @@ def _taken(key: str) -> None:
     if photo is None:
         return
     try:
-        shot = keeping.take_picture(_shots(), photo.getvalue())
+        shot = gate.take_picture(_shots(), photo.getvalue())
     except LabError as error:
         st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")
         return
@@ -142,7 +142,7 @@ def _use_form(shots: dict[str, list[bytes]]) -> None:
 def _use(shots: dict[str, list[bytes]], side: int, title: str) -> None:
     try:
         with prepared.progress(title) as show:
-            name = keeping.keep_pictures(shots, side, title, show)
+            name = gate.keep_pictures(shots, side, title, show)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
         return

@@ -12,7 +12,7 @@ from cnnlab import datasets
 from cnnlab.datasets import drafts
 from cnnlab.spec import LabError, home
 from cnnlab.ui import prepared, rights, tables
-from cnnlab.ui.data import keeping, view
+from cnnlab.ui.data import gate, view
 
 DRAFT, OPTIONS, REFUSED, ROUND = "data.draft", "data.options", "data.refused", "data.round"
 """In the session: the file that is not kept yet, how it was read, why it was not, how many came."""
@@ -64,21 +64,21 @@ def _take_in(content: bytes, file_name: str) -> None:
     """Put a file aside and read it; one that no option could make readable is forgotten at once."""
     st.session_state[REFUSED] = ""
     try:
-        draft = keeping.hand_in(content, file_name)
+        draft = gate.hand_in(content, file_name)
     except LabError as error:
         st.session_state[REFUSED] = str(error)
         return
     if _look(draft, "") or _columns(draft):
         st.session_state[DRAFT] = str(draft)
         return
-    keeping.throw_away(draft)
+    gate.throw_away(draft)
 
 
 def _look(draft: Path, options: str) -> bool:
     """Read a draft, with progress; false where that fails, and why is kept for the page."""
     with prepared.progress(draft.name) as show:
         try:
-            keeping.look_through(draft, options, show)
+            gate.look_through(draft, options, show)
         except LabError as error:
             st.session_state[REFUSED] = str(error)
             return False
@@ -148,7 +148,7 @@ def _keep_form(draft: Path) -> None:
 def _keep() -> None:
     draft, title = Path(st.session_state[DRAFT]), st.session_state[TITLE]
     try:
-        name = keeping.keep(draft, title, st.session_state.get(OPTIONS, ""))
+        name = gate.keep(draft, title, st.session_state.get(OPTIONS, ""))
     except LabError as error:
         st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")
         return
@@ -158,7 +158,7 @@ def _keep() -> None:
 
 
 def _throw() -> None:
-    if rights.attempt(keeping.throw_away, Path(st.session_state[DRAFT])):
+    if rights.attempt(gate.throw_away, Path(st.session_state[DRAFT])):
         forget()
 
 

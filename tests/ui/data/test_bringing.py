@@ -11,7 +11,7 @@ from cnnlab import datasets
 from cnnlab.sharing import PASSPHRASE
 from cnnlab.spec import PRESETS, LabError, SpecError, change
 from cnnlab.ui import lab, rights
-from cnnlab.ui.data import camera, keeping, upload
+from cnnlab.ui.data import camera, gate, upload
 from tests.datasets.drawn_files import drawn
 from tests.datasets.examples import as_zip, two_classes
 from tests.datasets.test_drafts import TABLE
@@ -200,10 +200,10 @@ def test_a_visitor_brings_nothing(monkeypatch: pytest.MonkeyPatch, pets: bytes) 
     app = page("data")
     assert app.file_uploader[0].proto.disabled
     for act in (
-        lambda: keeping.hand_in(pets, "pets.zip"),
-        lambda: keeping.keep(Path("x"), "pets", ""),
-        lambda: keeping.take_picture({}, drawn(0, 0)),
-        lambda: keeping.keep_pictures({}, 32, "pets", lambda *_: None),
+        lambda: gate.hand_in(pets, "pets.zip"),
+        lambda: gate.keep(Path("x"), "pets", ""),
+        lambda: gate.take_picture({}, drawn(0, 0)),
+        lambda: gate.keep_pictures({}, 32, "pets", lambda *_: None),
     ):
         with pytest.raises(LabError, match="You are watching"):
             act()
