@@ -42,6 +42,6 @@ $(ENV)/.run: requirements.txt | $(BIN)/python
 	$(BIN)/pip install --quiet -r requirements.txt
 	touch $@
 
-$(ENV)/.dev: requirements-dev.txt $(ENV)/.run
+$(ENV)/.dev: requirements-dev.txt requirements-cluster.txt $(ENV)/.run
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	touch $@

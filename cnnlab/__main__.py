@@ -18,6 +18,7 @@ from cnnlab import datasets, devices, learned, words
 from cnnlab.commands import output
 from cnnlab.commands.cards import export_runs, import_runs
 from cnnlab.commands.compare import compare
+from cnnlab.commands.history import history_group
 from cnnlab.commands.race import race
 from cnnlab.commands.share import share
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, out
@@ -42,6 +43,7 @@ cli.add_command(compare)
 cli.add_command(sweep)
 cli.add_command(share)
 cli.add_command(why)
+cli.add_command(history_group)
 
 
 # --- runs -----------------------------------------------------------------------------------

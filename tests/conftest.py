@@ -13,6 +13,7 @@ import streamlit
 from hypothesis import settings
 
 from cnnlab.ui import lab as lab_of_pages
+from tests import postgres_server
 from tests.quiet_lab import QuietLab
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -51,6 +52,15 @@ def threads() -> Iterator[None]:
     yield
     if torch:
         torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A PostgreSQL server for all tests that need one."""
+    if postgres_server.programs() is None:
+        pytest.skip("no PostgreSQL is installed here (Debian: apt install postgresql)")
+    with postgres_server.server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -211,7 +211,8 @@ GATES |= {PACKAGE / "ui" / "run" / "gate.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
-LOOKING |= {"open_for", "failed", "trained_elsewhere"}
+LOOKING |= {"open_for", "failed", "trained_elsewhere", "accuracies"}
+LOOKING |= {"find", "tally", "own_data", "whole_runs", "sweeps_brought_in"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
 DEEDS["drafts"] = {"put_aside", "read", "keep", "discard", "tidy"}

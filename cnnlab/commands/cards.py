@@ -198,7 +198,8 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
     """
     with open_history() as history:
         cards = [history.card(run_id) for run_id in run_ids]
-        origins = {run.run_id: run.origin for run in history.summaries() if run.origin}
+        found = history.summaries(run_ids=[card.run_id for card in cards], here=False)
+        origins = {run.run_id: run.origin for run in found if run.origin}
     twice = len(cards) - len({card.run_id for card in cards})
     if twice:
         raise LabError("A run is named twice; name each once.")

@@ -62,8 +62,7 @@ def open_history() -> Iterator[History]:
 def open_to_time() -> Iterator[History]:
     """`open_history` for what is timed; says so where another process is at that already."""
     with open_history() as history:
-        busy = next((run for run in history.summaries() if run.status is Status.RUNNING), None)
-        if busy:
+        for busy in history.summaries(statuses=[Status.RUNNING], limit=1):
             err.print(
                 f"Another process is training {busy.name} ({busy.run_id}): each makes the other "
                 "slower, and both will be marked as disturbed. For fair times wait for its end.",

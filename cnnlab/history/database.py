@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Lock
@@ -24,10 +24,14 @@ from sqlalchemy.exc import (
     TimeoutError,
 )
 
+from cnnlab.history import postgres
 from cnnlab.spec import LabError, home
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another program's write to the same SQLite file."""
+
+OUTAGE_SECONDS = 25.0
+"""How long a run under way waits for a server that is away; one that restarts is back by then."""
 
 _MIGRATING = Lock()  # Alembic keeps what it works on in a global
 
@@ -72,20 +76,8 @@ def open_database(address: str) -> Engine:
     Raises:
         LabError: the database cannot be used, or belongs to a newer CNN Lab.
     """
-    url = _parse(address)
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite:
-        _make_folder(url)
-    try:
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {})
-    except (ImportError, NoSuchModuleError) as error:
-        raise LabError(
-            f"The history {place(url)} needs a database driver that is not installed ({error}); "
-            "install it, or change CNNLAB_DATABASE_URL."
-        ) from error
-    if sqlite:
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
+    url = parsed(address)
+    engine = _engine(url)
     try:
         _migrate(engine)
     except BaseException:
@@ -94,14 +86,59 @@ def open_database(address: str) -> Engine:
     return engine
 
 
-def _parse(address: str) -> URL:
+def _engine(url: URL) -> Engine:
+    """An engine for any database; SQLite and PostgreSQL are told what they need."""
+    kind = url.get_backend_name()
+    settings: dict[str, Any] = {}
+    if kind == "sqlite":
+        _make_folder(url)
+        settings = {"connect_args": {"timeout": BUSY_SECONDS}}
+    elif kind == postgres.NAME:
+        settings = postgres.settings()
+    try:
+        engine = create_engine(url, **settings)
+    except (ImportError, NoSuchModuleError) as error:
+        raise LabError(
+            f"The history {place(url)} needs a database driver that is not installed ({error}); "
+            "install it (PostgreSQL's is in requirements-cluster.txt), or change "
+            "CNNLAB_DATABASE_URL."
+        ) from error
+    if kind == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    elif kind == postgres.NAME:
+        postgres.prepare(engine)
+    return engine
+
+
+def is_server(engine: Engine) -> bool:
+    """Whether labs of other machines may use the same database; a file belongs to one machine."""
+    return engine.dialect.name != "sqlite"
+
+
+def reading(engine: Engine) -> Engine:
+    """The engine for transactions that only read, all of it at one moment."""
+    return postgres.reading(engine) if engine.dialect.name == postgres.NAME else engine
+
+
+def writing(engine: Engine) -> Engine:
+    """The engine for transactions that write."""
+    return engine.execution_options(writing=True)
+
+
+def parsed(address: str) -> URL:
+    """An address as SQLAlchemy has it.
+
+    Raises:
+        LabError: it is none.
+    """
     try:
         return make_url(address)
     except ArgumentError as error:
         # The address is not repeated: it may hold a password.
         raise LabError(
             "CNNLAB_DATABASE_URL is no database address; it should look like "
-            "sqlite:////folder/history.db."
+            "sqlite:////folder/history.db or postgresql://user@host/database."
         ) from error
 
 
@@ -176,12 +213,33 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise LabError(_sentence(error, engine.url)) from error
 
 
+def outlasting(write: Callable[[bool], None]) -> None:
+    """Write, and again while the server is away, for as long as `OUTAGE_SECONDS`.
+
+    Args:
+        write: is told whether it was tried before, and may have come to pass.
+
+    Raises:
+        LabError: the server stayed away, or something else failed.
+    """
+    deadline, again = time.monotonic() + OUTAGE_SECONDS, False
+    while True:
+        try:
+            write(again)
+            return
+        except LabError as error:
+            if not postgres.is_away(error.__cause__) or time.monotonic() > deadline:
+                raise
+        again = True
+        Event().wait(0.5)
+
+
 def _sentence(error: DBAPIError | TimeoutError, url: URL) -> str:
     if isinstance(error, IntegrityError):
         return f"The history {place(url)} holds this record already; it was not written again."
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    cure = _CURES.get(code)
+    cure = _CURES.get(code) or postgres.cure(cause)
     if cure is None:
         cure = f"did not answer ({' '.join(str(cause).split())}); check CNNLAB_DATABASE_URL"
     return f"The history {place(url)} {cure}."
@@ -205,6 +263,8 @@ def _migrate(engine: Engine) -> None:
             f"The history {place(engine.url)} was written by a newer CNN Lab; update this one, "
             "or name another history in CNNLAB_DATABASE_URL."
         )
-    with _MIGRATING, transaction(engine.execution_options(writing=True)) as connection:
+    with _MIGRATING, transaction(writing(engine)) as connection:
+        if engine.dialect.name == postgres.NAME:
+            postgres.migrate_alone(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import secrets
-import socket
 import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -14,18 +13,19 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     RowMapping,
     Table,
+    TextClause,
     delete,
     func,
     insert,
     select,
-    true,
     update,
 )
 
 from cnnlab.history import rows, steps
+from cnnlab.history.derived import derived
+from cnnlab.history.owners import Owner
 from cnnlab.history.tables import LONGEST_ID, epochs, imported_steps, runs, windows
 from cnnlab.spec import Epoch, LabError, RunCard, Status, Steps, Window
 
@@ -37,17 +37,6 @@ def _new_id() -> str:
     """Twelve characters: the second it was made in (so ids sort by age), then chance."""
     number = int(time.time()) << 25 | secrets.randbits(25)
     return "".join(_DIGITS[number >> shift & 31] for shift in range(55, -5, -5))
-
-
-def of_this_machine(engine: Engine, table: Table) -> ColumnElement[bool]:
-    """The rows whose owner is a process that can be seen from here.
-
-    A server may hold runs of other machines. A file belongs to one machine, whose name may have
-    changed meanwhile.
-    """
-    if engine.dialect.name == "sqlite":
-        return true()
-    return table.c.owner_host == socket.gethostname()
 
 
 def exists(connection: Connection, run_id: str) -> bool:
@@ -103,18 +92,24 @@ def run_row(connection: Connection, run_id: str, *, lock: bool = False) -> RowMa
         query = query.with_for_update()
     run = connection.execute(query).mappings().first()
     if run is None:
-        raise LabError(f"There is no run {run_id[:LONGEST_ID]!r}; choose one from the history.")
+        raise _no_run(run_id)
     return run
+
+
+def _no_run(run_id: str) -> LabError:
+    return LabError(f"There is no run {run_id[:LONGEST_ID]!r}; choose one from the history.")
 
 
 def open_run(connection: Connection, run_id: str) -> RowMapping:
     """The row of a run that is not over, for the rest of the transaction."""
     run = run_row(connection, run_id, lock=True)
-    if Status(run["status"]).over:
-        raise LabError(
-            f"The run {run_id} is over ({run['status']}) and takes no more; start it again."
-        )
+    _refuse_if_over(run_id, run["status"])
     return run
+
+
+def _refuse_if_over(run_id: str, status: str) -> None:
+    if Status(status).over:
+        raise LabError(f"The run {run_id} is over ({status}) and takes no more; start it again.")
 
 
 def change(connection: Connection, run_id: str, values: rows.Values) -> None:
@@ -122,8 +117,21 @@ def change(connection: Connection, run_id: str, values: rows.Values) -> None:
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
 
 
+def change_facts(connection: Connection, run: RowMapping, values: rows.Values) -> None:
+    """Set columns of a run's row that lists are searched or ordered by."""
+    change(connection, run["run_id"], values | derived({**run, **values}))
+
+
 def add_window(connection: Connection, run_id: str, window: Window) -> None:
-    """Keep the steps of a window."""
+    """Keep the steps of a window, of a run that is not over.
+
+    They come several times a second: the run's row is neither read whole nor held.
+    """
+    query = select(runs.c.status).where(runs.c.run_id == run_id)
+    status = connection.execute(query).scalar()
+    if status is None:
+        raise _no_run(run_id)
+    _refuse_if_over(run_id, status)
     if window.step_ms:  # one without steps says nothing that the next will not
         connection.execute(insert(windows).values(steps.window_values(run_id, window)))
 
@@ -151,14 +159,25 @@ def go_on(connection: Connection, run: RowMapping, done: Sequence[Epoch]) -> Non
     if missing:
         found = [{"run_id": run_id, **row.model_dump()} for row in missing]
         connection.execute(insert(epochs), found)
-    change(connection, run_id, rows.resumed_values(run, done))
+    change_facts(connection, run, rows.resumed_values(run, done))
 
 
-def interrupt(connection: Connection, run_id: str, status: str, epochs_done: int) -> bool:
+def not_over(
+    connection: Connection, table: Table, condition: ColumnElement[bool] | TextClause
+) -> Sequence[RowMapping]:
+    """Of the runs or sweeps that are not over: which, how they stand, and who owns them."""
+    names = ("status", "epochs_done", *Owner._fields)
+    key = table.primary_key.columns
+    query = select(*key, *(table.c[name] for name in names if name in table.c)).where(condition)
+    return connection.execute(query.order_by(*key)).mappings().all()
+
+
+def interrupt(connection: Connection, run: RowMapping, why: str) -> bool:
     """End a run whose process is gone, if it still stands as it was found."""
-    cure = "resume it or train it again" if epochs_done else "start it again"
-    error = f"The lab ended while this run was {status}; {cure}."
-    ending = update(runs).where(runs.c.run_id == run_id, runs.c.status == status)
+    cure = "resume it or train it again" if run["epochs_done"] else "start it again"
+    error = f"{why} while this run was {run['status']}; {cure}."
+    same = [runs.c[name] == run[name] for name in ("run_id", "status", *Owner._fields)]
+    ending = update(runs).where(*same)
     return connection.execute(ending.values(status=Status.INTERRUPTED, error=error)).rowcount == 1
 
 
@@ -194,8 +213,8 @@ def card_of(connection: Connection, run_id: str, *, steps: bool = True) -> RunCa
 
 def insert_card(connection: Connection, run_id: str, card: RunCard, origin: str) -> str:
     """Enter a card as a run with this id; returns the id."""
-    values = rows.card_values(card)
-    connection.execute(insert(runs).values(run_id=run_id, origin=origin, **values))
+    values = {"run_id": run_id, "origin": origin, **rows.card_values(card)}
+    connection.execute(insert(runs).values(**values, **derived(values)))
     if card.epochs:
         found = [{"run_id": run_id, **epoch.model_dump()} for epoch in card.epochs]
         connection.execute(insert(epochs), found)

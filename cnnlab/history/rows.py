@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -89,7 +88,7 @@ class RunSummary:
     profile: Profile | None
     trials: tuple[Trial, ...]
     part: Part | None
-    """Set where it belongs to a race, or to repeats over seeds."""
+    """Set where it belongs to a race, to repeats over seeds, or to a sweep that trains."""
     epochs_done: int
     best_val_accuracy: float | None
     """The highest one; null before the first epoch, and where every epoch has NaN."""
@@ -107,9 +106,11 @@ def checked(what: str, text: str, least: int, most: int) -> str:
     """`text` without the spaces around it.
 
     Raises:
-        LabError: it is too short, too long or no Unicode text.
+        LabError: it is too short, too long, no Unicode text, or holds what PostgreSQL cannot keep.
     """
     text = text.strip()
+    if "\0" in text:
+        raise LabError(f"The {what} holds the sign NUL, which is no text; remove it.")
     if not least <= len(text) <= most:
         raise LabError(
             f"The {what} has {len(text)} characters, but it must have {least} to {most}; change it."
@@ -152,6 +153,8 @@ def check_card(card: RunCard) -> None:
     checked_name(card.name)
     checked_session(card.session)
     checked_note(card.note)
+    if "\0" in (card.error or ""):
+        raise LabError("The card's error holds the sign NUL, which is no text; remove it.")
     _check_time(card.created_at)
     _check_epochs([epoch.epoch for epoch in card.epochs])
 
@@ -193,7 +196,7 @@ def started_values(event: RunStarted) -> Values:
 
 def resumed_after(run: RowMapping) -> tuple[int, ...]:
     """The epochs after which a run was resumed so far."""
-    timing = _read(Timing, run["timing"])
+    timing = record(Timing, run["timing"])
     return timing.resumed_after if timing else ()
 
 
@@ -233,12 +236,6 @@ def ended_values(run: RowMapping, event: RunEnded) -> Values:
 def now() -> str:
     """This moment as rows keep it: ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def owner_values(owner: tuple[int, float]) -> Values:
-    """What the row of a run or sweep keeps of the process that it lives and dies with."""
-    pid, started = owner
-    return {"owner_host": socket.gethostname(), "owner_pid": pid, "owner_started": started}
 
 
 def place_values(place: Place | None, part: Part | None) -> Values:
@@ -305,7 +302,8 @@ def _parsed(kind: type[Frozen], text: str) -> Frozen:
     return kind.model_validate_json(text)
 
 
-def _read(kind: type[Record], text: str | None) -> Record | None:
+def record(kind: type[Record], text: str | None) -> Record | None:
+    """What a JSON column holds."""
     return None if text is None else cast(Record, _parsed(kind, text))
 
 
@@ -313,19 +311,19 @@ def _facts(row: RowMapping) -> Values:
     """The JSON columns of a run's row as records."""
     try:
         return {
-            "spec": _read(ExperimentSpec, row["spec"]),
-            "model": _read(ModelFacts, row["model"]),
-            "dataset": _read(DatasetFacts, row["dataset"]),
-            "device": _read(DeviceFacts, row["device"]),
-            "timing": _read(Timing, row["timing"]) or Timing(),
-            "memory": _read(Memory, row["memory"]) or Memory(),
-            "energy": _read(Energy, row["energy"]) or Energy(),
-            "disturbances": _read(Disturbances, row["disturbances"]),
-            "test": _read(Exam, row["test"]),
-            "sweep": _read(Place, row["sweep"]),
-            "profile": _read(Profile, row["profile"]),
+            "spec": record(ExperimentSpec, row["spec"]),
+            "model": record(ModelFacts, row["model"]),
+            "dataset": record(DatasetFacts, row["dataset"]),
+            "device": record(DeviceFacts, row["device"]),
+            "timing": record(Timing, row["timing"]) or Timing(),
+            "memory": record(Memory, row["memory"]) or Memory(),
+            "energy": record(Energy, row["energy"]) or Energy(),
+            "disturbances": record(Disturbances, row["disturbances"]),
+            "test": record(Exam, row["test"]),
+            "sweep": record(Place, row["sweep"]),
+            "profile": record(Profile, row["profile"]),
             "trials": trials_from(row),
-            "part": _read(Part, row["part"]),
+            "part": record(Part, row["part"]),
         }
     except ValidationError as error:
         raise LabError(

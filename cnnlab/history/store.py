@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from typing import Unpack
 
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import delete, insert, or_, select
 
-from cnnlab.history import queries, rows
-from cnnlab.history.database import default_url, open_database, transaction
+from cnnlab.history import curves, listing, queries, recording, rows
+from cnnlab.history.database import (
+    default_url,
+    open_database,
+    outlasting,
+    reading,
+    transaction,
+    writing,
+)
+from cnnlab.history.derived import derived
+from cnnlab.history.listing import Order, Tally, Which
+from cnnlab.history.owners import Alive, Owner, Owners, owner_of
 from cnnlab.history.processes import alive as process_alive
 from cnnlab.history.processes import this_process
 from cnnlab.history.rows import RunSummary
 from cnnlab.history.steps import memory_from
+from cnnlab.history.sweeps import OPEN as OPEN_SWEEPS
 from cnnlab.history.sweeps import Sweeps
-from cnnlab.history.tables import LONGEST_ORIGIN, epochs, runs
+from cnnlab.history.tables import (
+    BROUGHT_IN,
+    CELL,
+    HERE,
+    KEPT,
+    LONGEST_ORIGIN,
+    OPEN,
+    runs,
+    sweeps,
+)
 from cnnlab.spec import (
     Answered,
     Epoch,
-    EpochEnded,
     Event,
     ExperimentSpec,
     GalleryChosen,
@@ -29,16 +48,11 @@ from cnnlab.spec import (
     Place,
     Profile,
     RunCard,
-    RunEnded,
-    RunResumed,
-    RunStarted,
     Status,
     Steps,
     Trial,
     Window,
 )
-
-_OPEN = tuple(status for status in Status if not status.over)
 
 
 class History:
@@ -59,16 +73,17 @@ class History:
             owner: the process that the runs begun here live and die with: its id and its start, as
                 `processes.this_process` gives them. Null: this process. See `interrupt_orphans`.
         """
-        self._reading = open_database(url or default_url())
-        self._writing = self._reading.execution_options(writing=True)
+        opened = open_database(url or default_url())
+        self._reading, self._writing = reading(opened), writing(opened)
         # Windows are many and cheap to lose: their commits do not wait for the disk. The next
         # epoch's commit takes them there.
         self._hasty = self._writing.execution_options(lasting=False)
-        self._owner = owner or this_process()
-        self.sweeps = Sweeps(self._reading, self._writing, self._owner)
+        self._owners = Owners(self._hasty, owner or this_process())
+        self.sweeps = Sweeps(self._reading, self._writing, self._owners)
 
     def close(self) -> None:
         """Let go of the database."""
+        self._owners.close()
         self._reading.dispose()
 
     # --- a run's life -------------------------------------------------------------------------
@@ -85,20 +100,20 @@ class History:
     ) -> str:
         """Enter a run that is going to happen, `place` in a sweep, `part` of a race or of repeats;
         returns its new id."""
-        values = {
+        values: rows.Values = {
             "name": rows.checked_name(name),
             "session": rows.checked_session(session),
             "note": "",
             "status": status,
             "created_at": rows.now(),
-            **rows.owner_values(self._owner),
+            **self._owners.values(),
             "spec": spec.model_dump_json(),
             **rows.place_values(place, part),
             **rows.progress_values(()),
         }
         with transaction(self._writing) as connection:
-            run_id = queries.unused_id(connection)
-            connection.execute(insert(runs).values(run_id=run_id, **values))
+            run_id = values["run_id"] = queries.unused_id(connection)
+            connection.execute(insert(runs).values(**values, **derived(values)))
         return run_id
 
     def reopen(self, run_id: str) -> RunCard:
@@ -112,33 +127,28 @@ class History:
             run = queries.run_row(connection, run_id, lock=True)
             if why := rows.cannot_resume(run):
                 raise LabError(f"The run {run_id} {why}.")
-            values = {"status": Status.QUEUED, "error": None, **rows.owner_values(self._owner)}
+            values = {"status": Status.QUEUED, "error": None, **self._owners.values()}
             queries.change(connection, run_id, values)
             return queries.card_of(connection, run_id)
 
     def record(self, run_id: str, event: Event) -> None:
         """Keep what a run says; an epoch is on the disk when this returns.
 
+        A server that is away for a moment is waited for: a run is not to end because of it.
+
         Raises:
             LabError: the run is over, or this epoch or window is kept already.
         """
         if isinstance(event, PhaseChanged | GalleryChosen | Answered):
             return
-        with transaction(self._hasty if isinstance(event, Window) else self._writing) as connection:
-            run = queries.open_run(connection, run_id)
-            match event:
-                case RunStarted():
-                    queries.change(connection, run_id, rows.started_values(event))
-                case RunResumed():
-                    queries.go_on(connection, run, event.epochs)
-                case Window():
-                    queries.add_window(connection, run_id, event)
-                case EpochEnded():
-                    queries.add_epoch(connection, run, event.row)
-                case RunEnded():
-                    if not event.status.over:
-                        raise LabError(f"A run cannot end as {event.status}; end it as finished.")
-                    queries.change(connection, run_id, rows.ended_values(run, event))
+        engine = self._hasty if isinstance(event, Window) else self._writing
+
+        def write(again: bool) -> None:
+            with transaction(engine) as connection:
+                if not (again and recording.is_kept(connection, run_id, event)):
+                    recording.keep(connection, run_id, event)
+
+        outlasting(write)
 
     def mark(self, run_id: str, status: Status, error: str | None = None) -> None:
         """Say where a run stands, without an event of its own: withdrawn from the queue, say.
@@ -150,65 +160,61 @@ class History:
             run = queries.open_run(connection, queries.find(connection, run_id))
             queries.change(connection, run["run_id"], {"status": status, "error": error})
 
-    def interrupt_orphans(self, alive: Callable[[int, float], bool] = process_alive) -> list[str]:
-        """End, as interrupted, the queued and running runs and sweeps whose process is no more.
+    def interrupt_orphans(self, alive: Alive = process_alive) -> list[str]:
+        """End, as interrupted, the queued and running runs and sweeps whose lab is no more.
+
+        That of another machine is no more when it has given no sign of life for some time, in which
+        this method was called again and again.
 
         Args:
             alive: does the process with this id, started then (`owner` of `__init__`), still run?
         Returns:
             The ids of the runs that were interrupted.
         """
-        self.sweeps.interrupt_orphans(alive)
-        owner = (runs.c.owner_pid, runs.c.owner_started)
-        query = select(runs.c.run_id, runs.c.status, runs.c.epochs_done, *owner).where(
-            runs.c.status.in_(_OPEN), queries.of_this_machine(self._reading, runs)
-        )
         with transaction(self._reading) as connection:
-            found = connection.execute(query).all()
-        lives = {(run.owner_pid, run.owner_started) for run in found}
-        dead = {process for process in lives if not alive(*process)}
-        orphans = [run for run in found if (run.owner_pid, run.owner_started) in dead]
+            found = queries.not_over(connection, runs, OPEN)
+            swept = queries.not_over(connection, sweeps, sweeps.c.status.in_(OPEN_SWEEPS))
+        gone = self._owners.gone({owner_of(row) for row in (*found, *swept)}, alive)
+        for row in swept:
+            if why := gone.get(owner_of(row)):
+                self.sweeps.interrupt(row, why)
+        orphans = [(run, gone[owner_of(run)]) for run in found if owner_of(run) in gone]
         if not orphans:
             return []
         with transaction(self._writing) as connection:
             return [
-                run.run_id
-                for run in orphans
-                if queries.interrupt(connection, run.run_id, run.status, run.epochs_done)
+                run["run_id"] for run, why in orphans if queries.interrupt(connection, run, why)
             ]
 
-    def trained_elsewhere(
-        self, alive: Callable[[int, float], bool] = process_alive
-    ) -> list[tuple[str, str]]:
+    def trained_elsewhere(self, alive: Alive = process_alive) -> list[tuple[str, str]]:
         """Id and name of the runs that other processes of this machine train now, newest first.
 
         Args:
             alive: as for `interrupt_orphans`; a run whose process is no more is trained no more.
         """
-        owner = (runs.c.owner_pid, runs.c.owner_started)
         query = (
-            select(runs.c.run_id, runs.c.name, *owner)
+            select(runs.c.run_id, runs.c.name, *(runs.c[name] for name in Owner._fields))
             .where(
+                OPEN,
                 runs.c.status == Status.RUNNING,
                 runs.c.sweep_id.is_(None),
                 runs.c.deleted_at.is_(None),
-                queries.of_this_machine(self._reading, runs),
+                self._owners.here(runs),
             )
             .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
         )
         with transaction(self._reading) as connection:
-            found = connection.execute(query).all()
+            found = connection.execute(query).mappings().all()
         return [
-            (run.run_id, run.name)
+            (run["run_id"], run["name"])
             for run in found
-            if (run.owner_pid, run.owner_started) != self._owner
-            and alive(run.owner_pid, run.owner_started)
+            if not self._owners.owns(run) and alive(run["owner_pid"], run["owner_started"])
         ]
 
     def open_runs(self) -> set[str]:
         """Ids of the runs that wait or are trained, whichever process does it."""
         with transaction(self._reading) as connection:
-            query = select(runs.c.run_id).where(runs.c.status.in_(_OPEN))
+            query = select(runs.c.run_id).where(OPEN)
             return set(connection.execute(query).scalars())
 
     def settled(self, run_ids: Collection[str]) -> set[str]:
@@ -229,6 +235,11 @@ class History:
         """One run, whole, as it stands now; `steps=False` leaves its steps out."""
         with transaction(self._reading) as connection:
             return queries.card_of(connection, queries.find(connection, run_id), steps=steps)
+
+    def find(self, run_id: str) -> str:
+        """The whole id that the first characters of one stand for."""
+        with transaction(self._reading) as connection:
+            return queries.find(connection, run_id)
 
     def steps(self, run_id: str) -> Steps:
         """The steps of a run so far, in columns."""
@@ -252,51 +263,58 @@ class History:
 
     def epochs(self, run_ids: Sequence[str]) -> dict[str, tuple[Epoch, ...]]:
         """The finished epochs of many runs, by whole id; none for an id that is not there."""
-        query = (
-            select(epochs)
-            .where(epochs.c.run_id.in_(run_ids))
-            .order_by(epochs.c.run_id, epochs.c.epoch)
-        )
         with transaction(self._reading) as connection:
-            found = connection.execute(query).mappings().all()
-        read = {
-            run_id: rows.epochs_from(group)
-            for run_id, group in groupby(found, key=lambda row: row["run_id"])
-        }
-        return {run_id: read.get(run_id, ()) for run_id in run_ids}
+            return curves.epochs_of(connection, run_ids)
+
+    def accuracies(self, run_ids: Sequence[str]) -> dict[str, list[float]]:
+        """The validation accuracy of each epoch of many runs, by whole id; gaps are left out."""
+        with transaction(self._reading) as connection:
+            return curves.accuracies_of(connection, run_ids)
 
     def summaries(
         self,
         *,
-        session: str | None = None,
-        sweep_id: str | None = None,
-        group_id: str | None = None,
+        order: Order = "created_at",
+        limit: int | None = None,
         include_deleted: bool = False,
+        **which: Unpack[Which],
     ) -> list[RunSummary]:
-        """The runs of one session, sweep or group (`Part.group_id`), or all, newest first."""
-        query = select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
-        if session is not None:
-            query = query.where(runs.c.session == session)
-        if sweep_id is not None:
-            query = query.where(runs.c.sweep_id == sweep_id)
-        if group_id is not None:
-            query = query.where(runs.c.group_id == group_id)
-        if not include_deleted:
-            query = query.where(runs.c.deleted_at.is_(None))
+        """The runs that fit all of `which`, in an order, at most `limit` of them.
+
+        Args:
+            order: the newest first; or by a figure, the best first and those without it last.
+        """
+        query = listing.ordered(which, order, limit, include_deleted)
         with transaction(self._reading) as connection:
             found = connection.execute(query).mappings().all()
         return [rows.summary_from(row) for row in found]
 
+    def tally(self, session: str | None = None) -> Tally:
+        """How many runs there are in one session, or in all, and of which kinds."""
+        with transaction(self._reading) as connection:
+            return listing.tally(connection, session)
+
     def sessions(self) -> list[str]:
         """The names of the sessions, the one with the newest run first."""
-        query = (
-            select(runs.c.session)
-            .where(runs.c.deleted_at.is_(None))
-            .group_by(runs.c.session)
-            .order_by(func.max(runs.c.created_at).desc(), runs.c.session)
-        )
         with transaction(self._reading) as connection:
-            return list(connection.execute(query).scalars())
+            return list(connection.execute(listing.sessions()).scalars())
+
+    def own_data(self) -> set[str]:
+        """The data sets that runs were trained on here."""
+        query = listing.distinct(runs.c.trained_on, HERE, KEPT)
+        with transaction(self._reading) as connection:
+            return set(connection.execute(query).scalars())
+
+    def whole_runs(self) -> dict[str, int]:
+        """By data set, how many runs were trained to their end."""
+        with transaction(self._reading) as connection:
+            return {row.trained_on: row.runs for row in connection.execute(listing.whole_runs())}
+
+    def sweeps_brought_in(self) -> list[str]:
+        """Ids of the sweeps whose cells were brought in as cards."""
+        query = listing.distinct(runs.c.sweep_id, BROUGHT_IN, CELL, KEPT)
+        with transaction(self._reading) as connection:
+            return [*connection.execute(query).scalars()]
 
     # --- putting in order ---------------------------------------------------------------------
 
@@ -326,7 +344,9 @@ class History:
 
     def keep_profile(self, run_id: str, profile: Profile) -> None:
         """Keep where the time of a run's steps goes, in the place of an earlier answer."""
-        self._put(run_id, {"profile": profile.model_dump_json()})
+        with transaction(self._writing) as connection:
+            values = {"profile": profile.model_dump_json()}
+            queries.change(connection, queries.find(connection, run_id), values)
 
     def add_trial(self, run_id: str, trial: Trial) -> None:
         """Keep one more thing that was tried to make a run's steps faster."""
@@ -337,15 +357,15 @@ class History:
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name, of 1 to 120 characters."""
-        self._put(run_id, {"name": rows.checked_name(name)})
+        self._tell(run_id, {"name": rows.checked_name(name)})
 
     def annotate(self, run_id: str, note: str) -> None:
         """Replace a run's note, of at most 10,000 characters."""
-        self._put(run_id, {"note": rows.checked_note(note)})
+        self._tell(run_id, {"note": rows.checked_note(note)})
 
     def move(self, run_id: str, session: str) -> None:
         """Put a run into another session, whose name has 1 to 60 characters."""
-        self._put(run_id, {"session": rows.checked_session(session)})
+        self._tell(run_id, {"session": rows.checked_session(session)})
 
     def delete(self, run_id: str) -> None:
         """Set a run aside until it is restored or purged.
@@ -375,6 +395,7 @@ class History:
         with transaction(self._writing) as connection:
             return connection.execute(delete(runs).where(runs.c.deleted_at < limit)).rowcount
 
-    def _put(self, run_id: str, values: rows.Values) -> None:
+    def _tell(self, run_id: str, values: rows.Values) -> None:
         with transaction(self._writing) as connection:
-            queries.change(connection, queries.find(connection, run_id), values)
+            run = queries.run_row(connection, queries.find(connection, run_id), lock=True)
+            queries.change_facts(connection, run, values)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, RowMapping, Update, insert, select, update
 
 from cnnlab.history import queries, rows
 from cnnlab.history.database import transaction
+from cnnlab.history.owners import Owner, Owners
 from cnnlab.history.tables import LONGEST_ID, sweeps
 from cnnlab.spec import LabError, SweepPlan, SweepStatus
 
-_OPEN = tuple(status for status in SweepStatus if not status.over)
+OPEN = tuple(status for status in SweepStatus if not status.over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Sweeps:
     has it; the first characters of an id will do.
     """
 
-    def __init__(self, reading: Engine, writing: Engine, owner: tuple[int, float]) -> None:
-        self._reading, self._writing, self._owner = reading, writing, owner
+    def __init__(self, reading: Engine, writing: Engine, owners: Owners) -> None:
+        self._reading, self._writing, self._owners = reading, writing, owners
 
     def create(self, plan: SweepPlan, *, name: str, session: str) -> str:
         """Enter a sweep that is going to happen; returns its new id."""
@@ -96,31 +96,20 @@ class Sweeps:
             connection.execute(_where(found.sweep_id).values(values))
         return self.get(found.sweep_id)
 
-    def interrupt_orphans(self, alive: Callable[[int, float], bool]) -> None:
-        """End, as interrupted, the queued and running sweeps whose process is no more.
+    def interrupt(self, found: RowMapping, why: str) -> None:
+        """End a sweep as interrupted, unless it stands no more as it was `found`.
 
         Args:
-            alive: as in `History.interrupt_orphans`.
+            why: how its owner came to be gone, as a sentence begins.
         """
-        query = select(sweeps).where(
-            sweeps.c.status.in_(_OPEN), queries.of_this_machine(self._reading, sweeps)
-        )
-        with transaction(self._reading) as connection:
-            found = connection.execute(query).mappings().all()
-        for row in found:
-            if not alive(row["owner_pid"], row["owner_started"]):
-                self._interrupt(row)
-
-    def _interrupt(self, found: RowMapping) -> None:
-        """End a sweep, unless another process has let it go on since it was `found`."""
-        same = [sweeps.c[name] == found[name] for name in ("status", "owner_pid", "owner_started")]
-        error = "The lab ended while this sweep was under way; resume it."
+        same = [sweeps.c[name] == found[name] for name in ("status", *Owner._fields)]
+        error = f"{why} while this sweep was under way; resume it."
         ending = _where(found["sweep_id"]).where(*same)
         with transaction(self._writing) as connection:
             connection.execute(ending.values(status=SweepStatus.INTERRUPTED, error=error))
 
     def _queued(self) -> rows.Values:
-        return {"status": SweepStatus.QUEUED, **rows.owner_values(self._owner)}
+        return {"status": SweepStatus.QUEUED, **self._owners.values()}
 
     def _put(self, sweep_id: str, values: rows.Values) -> None:
         with transaction(self._writing) as connection:

@@ -289,8 +289,7 @@ def dataset_names() -> list[str]:
     card that was brought in cannot open a path.
     """
     known = [info.name for info in datasets.known()]
-    own = {run.spec.dataset for run in history().summaries() if run.origin is None}
-    return known + sorted(own.difference(known))
+    return known + sorted(history().own_data().difference(known))
 
 
 def dataset_labels() -> dict[str, str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 import sqlite3
-import sys
 import threading
 import time
 from contextlib import closing
@@ -28,6 +26,7 @@ from cnnlab.spec import (
 from cnnlab.training import train
 from tests.example_runs import CPU, ended, epoch, started
 from tests.faults.labs import LONG, OFF, SHORT, submit, until
+from tests.faults.light_worker import talking
 
 PAGE = ("count", "size")
 
@@ -54,17 +53,7 @@ class Size:
 class LightWorker(runner.Worker):
     """A process that tells of a run and trains nothing: what is measured here is the app."""
 
-    COMMAND = (
-        sys.executable,
-        "-c",
-        "import sys; hello, *run = sys.argv[1:-1]; print(hello, flush=True); input(); "
-        "print(*run, sep='\\n')",
-        json.dumps({"kind": "hello", "hardware": {}}),
-        *(
-            each.model_dump_json()
-            for each in (started(SHORT, CPU), *epoch(1, 1.0), ended(1, 1.0, Status.FINISHED))
-        ),
-    )
+    COMMAND = talking([started(SHORT, CPU), *epoch(1, 1.0), ended(1, 1.0, Status.FINISHED)])
 
 
 def _meet(history: History) -> None:

@@ -1,6 +1,5 @@
 """Threads, processes and files: what is written is there, in every form it ever had."""
 
-import json
 import math
 import shutil
 import sqlite3
@@ -11,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
@@ -99,7 +100,7 @@ for number in range(1, 100_000):
 """
 
 
-def test_every_epoch_of_a_killed_process_is_there(url, file):
+def test_every_epoch_of_a_killed_process_is_there(url):
     child = subprocess.Popen(
         [sys.executable, "-c", RECORDING, url],
         stdout=subprocess.PIPE,
@@ -118,11 +119,17 @@ def test_every_epoch_of_a_killed_process_is_there(url, file):
         assert recorded <= len(card.epochs) <= recorded + 1
         assert len(card.epochs) <= len(card.steps.step)
         assert history.interrupt_orphans(lambda pid, started: pid != child.pid) == [run_id]
-    with closing(sqlite3.connect(file)) as raw:
-        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert history.card(run_id).status == "interrupted"
 
 
 # --- the database ---------------------------------------------------------------------------
+
+
+def say(url, statement):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 def test_the_address_is_a_file_at_home_unless_one_is_named(monkeypatch, tmp_path):
@@ -133,6 +140,32 @@ def test_the_address_is_a_file_at_home_unless_one_is_named(monkeypatch, tmp_path
     assert (odd / "history.db").is_file()
     monkeypatch.setenv("CNNLAB_DATABASE_URL", "postgresql://there/lab")
     assert default_url() == "postgresql://there/lab"
+
+
+def test_a_server_of_an_earlier_form_is_brought_to_the_newest(postgres):
+    address = postgres.empty()
+    config = Config()
+    folder = Path(database.__file__).with_name("migrations")
+    config.set_main_option("script_location", str(folder))
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        connection.exec_driver_sql(EARLIER_RUN.format(SPEC.model_dump_json()))
+        connection.exec_driver_sql("INSERT INTO epochs (run_id, epoch) VALUES ('early', 1)")
+    engine.dispose()
+    with closing(History(address)) as history:
+        (run,) = history.summaries()
+        assert (run.run_id, run.name, run.epochs_done) == ("early", "measured", 1)
+        assert [row.epoch for row in history.card("early").epochs] == [1]
+        assert history.create(SPEC, name="new", session="first")
+    postgres.drop(address)
+
+
+EARLIER_RUN = """
+INSERT INTO runs (run_id, name, session, note, status, created_at, spec, epochs_done)
+VALUES ('early', 'measured', 'one', '', 'finished', '2026-01-31T12:00:00Z', '{}', 1)
+"""
 
 
 def test_sqlite_guards_references_and_keeps_a_log_ahead(history, file):
@@ -156,7 +189,7 @@ def test_the_migrations_make_the_tables_the_program_uses(history, url):
     engine.dispose()
 
 
-@pytest.mark.parametrize("form", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
+@pytest.mark.parametrize("form", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"])
 def test_a_history_of_an_earlier_form_is_still_read(file, form):
     file.parent.mkdir()
     shutil.copy(Path(__file__).parents[1] / "assets" / f"history_{form}.db", file)
@@ -171,18 +204,18 @@ def test_a_history_of_an_earlier_form_is_still_read(file, form):
         assert card.steps.loss == (None, 4.5)
         assert (imported.run_id, imported.origin) == ("imported", "elsewhere")
         assert history.steps("imported").ms == (3.5,)
+        assert [run.name for run in history.summaries(words="article imported")] == ["imported"]
+        assert history.own_data() == {measured.spec.dataset}
         assert history.create(SPEC, name="new", session="first")
 
 
-def test_a_history_of_a_newer_form_is_left_alone(history, url, file):
-    with closing(sqlite3.connect(file)) as raw, raw:
-        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+def test_a_history_of_a_newer_form_is_left_alone(history, url):
+    say(url, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(LabError, match="written by a newer CNN Lab; update this one"):
         History(url)
 
 
-def test_a_run_this_program_cannot_read_is_named(history, run_id, file):
-    with closing(sqlite3.connect(file)) as raw, raw:
-        raw.execute("UPDATE runs SET spec = ?", (json.dumps({"from": "the future"}),))
+def test_a_run_this_program_cannot_read_is_named(history, run_id, url):
+    say(url, """UPDATE runs SET spec = '{"from": "the future"}'""")
     with pytest.raises(LabError, match=f"The run {run_id} was written by another CNN Lab"):
         history.summaries()

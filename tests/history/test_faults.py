@@ -52,7 +52,7 @@ def test_a_history_opens_for_reading_while_another_writes(history, run_id, url, 
             assert second.card(run_id).run_id == run_id
 
 
-def test_a_history_that_may_only_be_read_is_said_so(history, run_id, url):
+def test_a_history_that_may_only_be_read_is_said_so(history, run_id, url, file):
     with every_connection("PRAGMA query_only = ON"), closing(History(url)) as second:
         assert second.card(run_id).run_id == run_id
         with pytest.raises(LabError, match="may only be read; make the file"):
@@ -60,7 +60,7 @@ def test_a_history_that_may_only_be_read_is_said_so(history, run_id, url):
     assert history.card(run_id).name == "a run"
 
 
-def test_a_full_disk_is_said_so_and_nothing_is_half_written(history, url):
+def test_a_full_disk_is_said_so_and_nothing_is_half_written(history, url, file):
     steps = Steps(ms=tuple(math.sin(step) for step in range(20_000)))
     with every_connection("PRAGMA max_page_count = 20"), closing(History(url)) as second:
         with pytest.raises(LabError, match="the disk is full; make room"):

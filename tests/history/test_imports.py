@@ -21,12 +21,14 @@ from cnnlab.spec import (
     Timing,
     change,
 )
+from tests.history.conftest import BOTH, new_history
 from tests.history.examples import NAN, STARTED, epoch, finished, window, written
 
 # 0.0 - and not -0.0, which SQLite does not tell from it: adding 0.0 makes them one.
 number = st.floats().map(lambda value: value + 0.0)
 known = st.none() | st.floats()
-text = st.text(max_size=20)
+signs = st.characters(codec="utf-8", exclude_characters="\0")
+text = st.text(signs, max_size=20)
 json_value = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
@@ -35,7 +37,7 @@ json_value = st.recursive(
 
 
 def label(most):
-    return st.text(min_size=1, max_size=most).filter(lambda value: value.strip())
+    return st.text(signs, min_size=1, max_size=most).filter(lambda value: value.strip())
 
 
 @st.composite
@@ -80,10 +82,11 @@ def cards(draw):
     )
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
+@pytest.fixture(scope="module", params=BOTH)
+def archive(request, tmp_path_factory):
     """A history that is emptied between the cards of one test."""
-    with closing(History(f"sqlite:///{tmp_path_factory.mktemp('archive')}/history.db")) as opened:
+    file = tmp_path_factory.mktemp("archive") / "history.db"
+    with new_history(request.param, file, request) as url, closing(History(url)) as opened:
         yield opened
 
 
@@ -154,6 +157,8 @@ def test_importing_a_deleted_run_brings_it_back(history):
         ({"name": " "}, "name"),
         ({"session": "x" * 61}, "session"),
         ({"note": "x" * 10_001}, "note"),
+        ({"note": "half\0way"}, "NUL"),
+        ({"error": "half\0way"}, "NUL"),
         ({"created_at": "yesterday"}, "created_at"),
         ({"created_at": "2026-01-31T12:00:00+02:00"}, "UTC"),
         ({"epochs": (epoch(1).row, epoch(1).row)}, "upwards from 1"),

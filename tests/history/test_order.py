@@ -1,10 +1,9 @@
 """Runs are named, noted, set aside and brought back."""
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import create_engine
 
 from cnnlab.spec import (
     LabError,
@@ -89,7 +88,7 @@ def test_a_run_that_is_not_over_is_not_deleted(history, run_id):
     assert len(history.summaries()) == 1
 
 
-def test_purge_removes_only_what_was_deleted_before(history, file, run_id):
+def test_purge_removes_only_what_was_deleted_before(history, url, run_id):
     history.record(run_id, epoch(1))
     history.record(run_id, window(1, 1.0))
     history.record(run_id, RunEnded(status=Status.STOPPED))
@@ -100,6 +99,8 @@ def test_purge_removes_only_what_was_deleted_before(history, file, run_id):
     # Without a time zone it is local time.
     assert history.purge(datetime.now() + timedelta(minutes=1)) == 1
     assert [run.run_id for run in history.summaries(include_deleted=True)] == ["run-1"]
-    with closing(sqlite3.connect(file)) as raw:
-        assert raw.execute("SELECT count(*) FROM epochs").fetchone() == (0,)
-        assert raw.execute("SELECT count(*) FROM windows").fetchone() == (0,)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        for table in ("epochs", "windows"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
+    engine.dispose()

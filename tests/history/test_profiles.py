@@ -14,11 +14,6 @@ from tests.example_runs import add_run
 
 
 @pytest.fixture
-def history():
-    return History()
-
-
-@pytest.fixture
 def run_id(history):
     return add_run(history)
 

@@ -9,13 +9,6 @@ from cnnlab.spec import PRESETS, LabError, Place, RunCard, SweepStatus
 PLAN = sweep.plan(PRESETS["dense"].spec, [sweep.parse_axis("units=8,16")], ["cpu"], 60.0)
 
 
-@pytest.fixture
-def history():
-    history = History()
-    yield history
-    history.close()
-
-
 def create(history, name="A sweep"):
     return history.sweeps.create(PLAN, name=name, session="sweep")
 
@@ -84,16 +77,16 @@ def test_a_sweep_whose_process_is_gone_is_interrupted(history):
     assert history.sweeps.get(paused).status is SweepStatus.PAUSED
 
 
-def test_a_sweep_that_another_process_let_go_on_meanwhile_is_not_interrupted(history):
+def test_a_sweep_that_another_process_let_go_on_meanwhile_is_not_interrupted(history, url):
     sweep_id = create(history)
-    other = History(owner=(4, 2.0))
+    other = History(url, owner=(4, 2.0))
 
     def alive(pid: int, started: float) -> bool:
         other.interrupt_orphans(lambda *_: False)
         other.sweeps.resume(sweep_id)
         return False
 
-    history.sweeps.interrupt_orphans(alive)
+    history.interrupt_orphans(alive)
     other.close()
     assert history.sweeps.get(sweep_id).status is SweepStatus.QUEUED
 

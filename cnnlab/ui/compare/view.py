@@ -51,7 +51,7 @@ def show(runs: Sequence[RunSummary]) -> None:
 
 
 def _body(run_ids: Sequence[str], pace: float | None) -> None:
-    by_id = {run.run_id: run for run in history().summaries()}
+    by_id = {run.run_id: run for run in history().summaries(run_ids=run_ids)}
     runs = [by_id[run_id] for run_id in run_ids if run_id in by_id]
     cards = cards_of(runs)
     if pace and all(card.status.over for card in cards):

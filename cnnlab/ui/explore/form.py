@@ -141,8 +141,7 @@ def _show_base() -> None:
 
 def _runs() -> list[RunSummary]:
     """Runs that may be a base: finished ones, which are no cells of a sweep themselves."""
-    finished = [run for run in lab.history().summaries() if run.status is Status.FINISHED]
-    return [run for run in finished if run.sweep is None and run.origin is None][:RUNS]
+    return lab.history().summaries(statuses=[Status.FINISHED], cells=False, here=True, limit=RUNS)
 
 
 def _show_axis(number: int, label: str) -> None:

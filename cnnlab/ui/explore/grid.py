@@ -34,10 +34,11 @@ def known() -> dict[str, Sweep]:
     """All sweeps by id, those of this lab first, newest first."""
     records = lab.history().sweeps.all()
     found = {item.sweep_id: Sweep(item.sweep_id, item.name, item, None) for item in records}
-    for run in lab.history().summaries():
-        if run.sweep and run.origin and run.sweep.sweep_id not in found:
-            place = run.sweep
-            found[place.sweep_id] = Sweep(place.sweep_id, place.sweep, None, run.origin)
+    for sweep_id in lab.history().sweeps_brought_in():
+        if sweep_id not in found:
+            (cell,) = lab.history().summaries(sweep_id=sweep_id, here=False, limit=1)
+            assert cell.sweep
+            found[sweep_id] = Sweep(sweep_id, cell.sweep.sweep, None, cell.origin)
     return found
 
 

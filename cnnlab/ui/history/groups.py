@@ -89,7 +89,7 @@ def _middle(values: Sequence[float | None]) -> float | None:
 
 def say(run_ids: Sequence[str]) -> None:
     """Of the runs that are open, when they are one group: what they came to together."""
-    opened = [run for run in lab.history().summaries() if run.run_id in set(run_ids)]
+    opened = lab.history().summaries(run_ids=run_ids)
     parts = {run.part.group_id: run.part for run in opened if run.part}
     if len(parts) != 1 or not all(run.part for run in opened):
         return

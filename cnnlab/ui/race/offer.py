@@ -31,6 +31,7 @@ OWN, RECORDED = "own", "recorded"
 FURTHER = {OWN: "Lanes of my own", RECORDED: "One lane against a recorded run"}
 MOST_RECORDED = 50
 """Finished runs that are offered as opponents, the newest first."""
+MOST_LOOKED_AT = 4 * MOST_RECORDED
 
 
 def offer() -> None:
@@ -164,8 +165,8 @@ def _choose_opponent() -> str:
         **{key: f"Published: {item.title}" for key, item in REFERENCES.items()},
         **{
             run.run_id: f"Recorded: {run.name}, {run.device.name} ({run.run_id})"
-            for run in lab.history().summaries()
-            if run.status is Status.FINISHED and run.device and run.epochs_done
+            for run in lab.history().summaries(statuses=[Status.FINISHED], limit=MOST_LOOKED_AT)
+            if run.device and run.epochs_done
         },
     }
     names = list(options)[: len(REFERENCES) + MOST_RECORDED]

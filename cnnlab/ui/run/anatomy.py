@@ -15,6 +15,8 @@ from cnnlab.ui import lab, live, network, rights, tables
 from cnnlab.ui.run import gate
 
 POLL_SECONDS = 1.0
+MOST_PROFILED = 200
+"""Of the runs that were taken apart, the newest are looked through for ones to stand beside."""
 TAKES = "It takes about half a minute, in a process of its own, when nothing else is timed here."
 
 
@@ -168,8 +170,8 @@ def _others(card: RunCard) -> list[RunCard]:
     """Runs of the same network on the same shape of data that were taken apart too."""
     found = [
         lab.history().card(run.run_id, steps=False)
-        for run in lab.history().summaries()
-        if run.profile and run.run_id != card.run_id and run.spec.model == card.spec.model
+        for run in lab.history().summaries(profiled=True, limit=MOST_PROFILED)
+        if run.run_id != card.run_id and run.spec.model == card.spec.model
     ]
     return [other for other in found if _shape(other) == _shape(card)]
 

@@ -33,10 +33,9 @@ def of_run(card: RunCard) -> Baseline | None:
     pinned = _pinned(card)
     if pinned:
         return pinned
-    like = (run for run in history().summaries() if _comparable(run, card))
-    run = next(like, None)  # newest first
-    if run is None:
+    if not (like := _like(card)):
         return None
+    (run,) = like
     rate = run.timing.images_per_second
     return Baseline(run.run_id, run.name, rate, history().epochs([run.run_id])[run.run_id])
 
@@ -55,13 +54,15 @@ def _pinned(card: RunCard) -> Baseline | None:
     return Baseline(run_id, other.name, rate, other.epochs) if same else None
 
 
-def _comparable(run: RunSummary, card: RunCard) -> bool:
-    return (
-        run.status is Status.FINISHED
-        and run.sweep is None
-        and run.origin is None
-        and run.created_at < card.created_at
-        and run.spec.dataset == card.spec.dataset
+def _like(card: RunCard) -> list[RunSummary]:
+    """The last finished run before this one on the same data, if there is one."""
+    return history().summaries(
+        trained_on=card.spec.dataset,
+        statuses=[Status.FINISHED],
+        cells=False,
+        here=True,
+        before=card.created_at,
+        limit=1,
     )
 
 

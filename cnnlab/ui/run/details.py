@@ -12,7 +12,7 @@ from cnnlab.analysis import durations, facts_of
 from cnnlab.spec import DatasetFacts, RunCard
 from cnnlab.ui import prepared, tables
 from cnnlab.ui.colours import inked
-from cnnlab.ui.lab import history
+from cnnlab.ui.earlier import earlier
 from cnnlab.ui.run.state import RunState
 
 
@@ -35,7 +35,8 @@ def _where_time_went(card: RunCard) -> None:
     ledger(card)
     for sentence in tables.achieved(card):
         st.write(tables.plain(sentence))
-    guess = durations.estimate_before(card, history().summaries())
+    known = earlier(card.device.used, card.created_at) if card.device else []
+    guess = durations.estimate_before(card, known)
     if guess and card.timing.fit_seconds is not None:
         st.write(
             f"Judging by {guess.basis}, the training was to take {words.duration(guess.seconds)}; "

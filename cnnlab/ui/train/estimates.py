@@ -13,6 +13,7 @@ from cnnlab.devices.cpu import usable_cores
 from cnnlab.models import Layer
 from cnnlab.spec import ExperimentSpec
 from cnnlab.ui import lab, tables
+from cnnlab.ui.earlier import earlier
 
 
 def say_times(
@@ -30,9 +31,10 @@ def say_times(
         more: what else is to be said of a device.
     """
     images = datasets.info(spec.dataset).train_images or 0
-    earlier, labels = lab.history().summaries(), lab.device_labels()
+    labels = lab.device_labels()
     guesses = {
-        device: durations.estimate(spec, layers, images, device, earlier) for device in devices
+        device: durations.estimate(spec, layers, images, device, earlier(device))
+        for device in devices
     }
     said_of = {
         device: _guessed(guess, runs)

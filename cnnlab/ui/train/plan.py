@@ -22,7 +22,7 @@ QUEUE_SECONDS = 2.3
 
 def show(filled: Recipe) -> None:
     """The network and its figures, then Start; where the recipe cannot work, why not."""
-    if not lab.history().summaries():
+    if not lab.history().summaries(limit=1):
         st.markdown(
             "Train a network and watch it learn, step by step. Then **Race** it, CPU against GPU, "
             "to see which is faster here, by how much, and where the time goes."
