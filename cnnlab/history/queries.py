@@ -26,7 +26,7 @@ from sqlalchemy import (
 from cnnlab.history import rows, steps
 from cnnlab.history.derived import derived
 from cnnlab.history.owners import Owner
-from cnnlab.history.tables import LONGEST_ID, epochs, imported_steps, runs, windows
+from cnnlab.history.tables import KEPT, LONGEST_ID, OPEN, epochs, imported_steps, runs, windows
 from cnnlab.spec import Epoch, LabError, RunCard, Status, Steps, Window
 
 _ID = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_ID}}}")
@@ -170,6 +170,16 @@ def not_over(
     key = table.primary_key.columns
     query = select(*key, *(table.c[name] for name in names if name in table.c)).where(condition)
     return connection.execute(query.order_by(*key)).mappings().all()
+
+
+def training(connection: Connection, where: ColumnElement[bool]) -> Sequence[RowMapping]:
+    """The runs that train now, the newest first, and who owns them; cells of sweeps are none."""
+    query = (
+        select(runs.c.run_id, runs.c.name, *(runs.c[name] for name in Owner._fields))
+        .where(OPEN, KEPT, runs.c.status == Status.RUNNING, runs.c.sweep_id.is_(None), where)
+        .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
+    )
+    return connection.execute(query).mappings().all()
 
 
 def interrupt(connection: Connection, run: RowMapping, why: str) -> bool:

@@ -19,7 +19,7 @@ from cnnlab.history.database import (
 )
 from cnnlab.history.derived import derived
 from cnnlab.history.listing import Order, Tally, Which
-from cnnlab.history.owners import Alive, Owner, Owners, owner_of
+from cnnlab.history.owners import Alive, Owners, owner_of
 from cnnlab.history.processes import alive as process_alive
 from cnnlab.history.processes import this_process
 from cnnlab.history.rows import RunSummary
@@ -192,19 +192,8 @@ class History:
         Args:
             alive: as for `interrupt_orphans`; a run whose process is no more is trained no more.
         """
-        query = (
-            select(runs.c.run_id, runs.c.name, *(runs.c[name] for name in Owner._fields))
-            .where(
-                OPEN,
-                runs.c.status == Status.RUNNING,
-                runs.c.sweep_id.is_(None),
-                runs.c.deleted_at.is_(None),
-                self._owners.here(runs),
-            )
-            .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
-        )
         with transaction(self._reading) as connection:
-            found = connection.execute(query).mappings().all()
+            found = queries.training(connection, self._owners.here(runs))
         return [
             (run["run_id"], run["name"])
             for run in found
