@@ -41,9 +41,14 @@ MACHINE = (
 # What of it bears on accuracy too: it may compute other numbers.
 COMPUTES = frozenset({"environment.torch", "environment.keras", "environment.cnnlab"})
 # How the arithmetic and the pictures were handled there: settings, as much as what a spec asks for.
-HANDLING = ("matmul_tf32", "cudnn_tf32", "pictures_staged", "card_shared")
+HANDLING = ("matmul_tf32", "cudnn_tf32", "pictures_staged", "steps_recorded", "card_shared")
 DECIDES_NO_ACCURACY = frozenset(
-    {"threads", "environment.pictures_staged", "environment.card_shared"}
+    {
+        "threads",
+        "environment.pictures_staged",
+        "environment.steps_recorded",
+        "environment.card_shared",
+    }
 )
 SIZES = ("dataset.train_images", "dataset.validation_images")
 WORK = frozenset(
@@ -240,8 +245,8 @@ def _follows(name: str, names: frozenset[str]) -> bool:
         return other_data or other_part or (name == SIZES[1] and SIZES[0] in names)
     if name in (*TF32, "arithmetic"):
         return not names.isdisjoint({"precision", "tf32", "arithmetic"} - {name})
-    if name == "environment.pictures_staged":
-        return "device" in names
+    if name in ("environment.pictures_staged", "environment.steps_recorded"):
+        return not names.isdisjoint({"device", "engine"})
     return name.startswith("model.") and "model.family" in names - {name}
 
 

@@ -71,6 +71,8 @@ class Patient:
     device: str
     memory_mb: float | None
     """Of the machine or the card; null where that is not known."""
+    compiles: bool
+    """Whether there is a compiler for torch.compile."""
 
 
 def patient(card: RunCard, found: StepBound) -> Patient:
@@ -89,6 +91,7 @@ def patient(card: RunCard, found: StepBound) -> Patient:
         train_images=card.dataset.train_images,
         device=card.device.used,
         memory_mb=room if isinstance(room, int | float) else None,
+        compiles=card.environment.get("cxx_compiler", "") is not None,
     )
 
 
@@ -151,7 +154,7 @@ def _fast_engine(one: Patient) -> Iterator[Cure]:
 
 
 def _whole_step(one: Patient) -> Iterator[Cure]:
-    if one.spec.compile or one.spec.engine != "fast":
+    if one.spec.compile or one.spec.engine != "fast" or not one.compiles:
         return
     # What the optimizer and the weights need of memory stays; starting calls goes.
     left = one.found.step_ms - one.found.overhead_ms

@@ -109,7 +109,7 @@ def sweep(
 def calibrate(as_json: bool) -> int:
     """Measure the built-in cells on the CPU and every accelerator; the exit code."""
     here = ("cpu", *(card.key for card in devices.describe().accelerators))
-    plan = sweeps.calibration(here)
+    plan = sweeps.calibration(here, compiles=devices.compiler() is not None)
     with open_to_time() as history:
         sweep_id = history.sweeps.create(plan, name=sweeps.CALIBRATION, session="sweep")
         return _run(history, history.sweeps.get(sweep_id), as_json)

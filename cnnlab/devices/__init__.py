@@ -1,7 +1,8 @@
 """The machine: what is here, how a device is chosen or switched off, what it uses.
 
 Importing this package loads neither torch nor Keras, but most of its functions do. The process of
-the pages uses the types, `OFF_SWITCHES`, `worker_environment`, `rss_mb` and `peak_rss_mb`, no more.
+the pages uses the types, `OFF_SWITCHES`, `worker_environment`, `compiler`, `rss_mb` and
+`peak_rss_mb`, no more.
 """
 
 from cnnlab.devices.cards import Accelerator
@@ -14,6 +15,7 @@ from cnnlab.devices.choice import (
     what_frameworks_see,
     worker_environment,
 )
+from cnnlab.devices.compiler import NO_COMPILER, compiler
 from cnnlab.devices.cpu import Cpu
 from cnnlab.devices.energy import EnergyMeter
 from cnnlab.devices.hardware import Hardware, describe, device_name, environment
@@ -30,6 +32,7 @@ from cnnlab.devices.tf32 import arithmetic
 from cnnlab.devices.tf32 import use as use_tf32
 
 __all__ = [
+    "NO_COMPILER",
     "OFF_SWITCHES",
     "Accelerator",
     "Cpu",
@@ -39,6 +42,7 @@ __all__ = [
     "OffSwitch",
     "Peak",
     "arithmetic",
+    "compiler",
     "describe",
     "device_mb",
     "device_name",

@@ -11,6 +11,7 @@ from typing import Any
 
 from cnnlab.devices import cards, tf32
 from cnnlab.devices.cards import Accelerator
+from cnnlab.devices.compiler import compiler
 from cnnlab.devices.cpu import Cpu, cpu_name, default_threads, describe_cpu, text_of
 from cnnlab.spec import Frozen
 from cnnlab.version import VERSION
@@ -93,6 +94,7 @@ def environment(device: str) -> dict[str, Any]:
         "memory_mb": cpu.memory_mb,
         "threads": torch.get_num_threads(),
         "openmp_wait": _openmp_wait(),
+        "cxx_compiler": compiler(),
         "platform": hardware.platform,
         "power_source": _power_source(),
         # To the two decimals that the kernel's own file has.

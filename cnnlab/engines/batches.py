@@ -51,27 +51,48 @@ class Batches(torch.utils.data.DataLoader):
         return next(iter(loader))[0]
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # type: ignore[override]
-        order = self.order()
         if self.staged:
-            for index in order.to(self.device).split(self.batch_size):
-                yield self._pictures(self.rows.index_select(0, index)), self.labels[index]
+            yield from map(self.gather, self.indices())
         else:
-            yield from self._copied_ahead(order)
+            yield from self._copied_ahead(self.order())
+
+    def indices(self) -> Iterator[torch.Tensor]:
+        """Of an epoch's pictures, batch by batch, on the device."""
+        yield from self.order().to(self.device).split(self.batch_size)
+
+    def gather(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batch of these pictures, all of which lie on the device."""
+        return self._pictures(self.rows.index_select(0, index)), self.labels[index]
 
     def _copied_ahead(self, order: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Each batch is copied while the card works on the one before, on a stream of its own."""
+        copying = torch.cuda.Stream(self.device)
         waiting = None
         for index in order.split(self.batch_size):
-            rows = self.rows.index_select(0, index).pin_memory()
-            labels = self.labels[index].pin_memory()
-            batch = (
-                rows.to(self.device, non_blocking=True),
-                labels.to(self.device, non_blocking=True),
-            )
+            batch = self._copied(index, copying)
             if waiting is not None:
-                yield self._pictures(waiting[0]), waiting[1]
+                yield self._arrived(*waiting)
             waiting = batch
         if waiting is not None:
-            yield self._pictures(waiting[0]), waiting[1]
+            yield self._arrived(*waiting)
+
+    def _copied(
+        self, index: torch.Tensor, copying: torch.cuda.Stream
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.cuda.Event]:
+        """A batch on its way, and the moment at which it will be there."""
+        host = self.rows.index_select(0, index), self.labels[index]
+        with torch.cuda.stream(copying):
+            rows, labels = (side.pin_memory().to(self.device, non_blocking=True) for side in host)
+            return rows, labels, copying.record_event()
+
+    def _arrived(
+        self, rows: torch.Tensor, labels: torch.Tensor, there: torch.cuda.Event
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        computing = torch.cuda.current_stream(self.device)
+        computing.wait_event(there)
+        for tensor in (rows, labels):  # or its memory would be given away while it is read
+            tensor.record_stream(computing)
+        return self._pictures(rows), labels
 
     def _pictures(self, rows: torch.Tensor) -> torch.Tensor:
         pictures = rows.view(-1, *self.shape)
@@ -87,6 +108,7 @@ class WholeEpoch(torch.utils.data.DataLoader):
     def __init__(self, batches: Batches) -> None:
         super().__init__(torch.utils.data.TensorDataset(torch.arange(1)))
         self.batches = batches
+        self.staged = batches.staged
 
     def __iter__(self) -> Iterator[Batches]:  # type: ignore[override]
         yield self.batches

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import keras
@@ -11,6 +12,7 @@ import torch
 
 from cnnlab.engines.batches import Batches, WholeEpoch
 from cnnlab.engines.chain import Chain, CrossEntropy, Marked
+from cnnlab.engines.graph import Replayed, Step, recorder_for
 from cnnlab.engines.job import (
     LOSS,
     OPTIMIZER,
@@ -34,6 +36,8 @@ from cnnlab.spec import ExperimentSpec
 # Larger batches validate faster and change no number: 256 pictures keep the article's largest
 # activation under 100 MB and a batch well under a second on a laptop's CPU.
 VALIDATION_BATCH = 256
+
+log = logging.getLogger(__name__)
 
 
 class FastModel(keras.Model):
@@ -60,6 +64,17 @@ class FastModel(keras.Model):
         """Bring Keras's count of steps up to date, which costs too much to do in each step."""
         self._stepper.update.tell_keras()
 
+    def record(self, batches: Batches) -> None:
+        """Record a step on a card, so that it can be replayed; where it cannot, note why."""
+        self._stepper.record(batches)
+
+    @property
+    def recording(self) -> dict[str, Any]:
+        """Whether its steps are replayed (null where none ever is), and if not, why not."""
+        stepper = self._stepper
+        replays = stepper.replayed is not None if stepper.recorder else None
+        return {"steps_recorded": replays, "steps_not_recorded_because": stepper.eager_because}
+
     def parts(self, batches: Batches) -> Parts:
         """Its step, taken apart."""
         return self._stepper.parts(batches)
@@ -73,10 +88,11 @@ class FastModel(keras.Model):
         return self._stepper.NAMES
 
     def _train_epoch(self, batches: Batches) -> None:
-        train, begins, taken = self._stepper.train, self._step_begins, self._step_taken
-        for number, (x, y) in enumerate(batches):
+        begins, taken = self._step_begins, self._step_taken
+        train, made = self._stepper.way_through(batches)
+        for number, batch in enumerate(made):
             begins(number)
-            train(x, y)
+            train(batch)
             taken()
             if self.stop_training:
                 break
@@ -125,30 +141,80 @@ class _Stepper:
         self.chain = Chain(model, spec)
         self.loss = CrossEntropy()
         self.listener = Listener()
-        self.update = update_of(model, spec, self.chain.parameters)
-        self.batch_size = spec.batch_size
-        step = self._there_and_back
-        self.compiled = torch.compile(step, dynamic=False) if spec.compile else step
         device = self.chain.parameters[0].device
+        self.recorder = recorder_for(device)
+        recorded = spec.compile or self.recorder is not None
+        self.update = update_of(model, spec, self.chain.parameters, recorded=recorded)
+        self.batch_size = spec.batch_size
+        self.compiled = torch.compile(self._step, dynamic=False) if spec.compile else self._step
         exact = torch.float32 if device.type == "mps" else torch.float64
         self.total = torch.zeros((), dtype=exact, device=device)
         self.correct = torch.zeros((), dtype=torch.int64, device=device)
         self.images = 0
+        self.variables = [*model.weights, *model.optimizer.variables]
+        self.eager_because: str | None = None
+        self.replayed: Replayed | None = None
 
-    def _count(self, loss: torch.Tensor, hits: torch.Tensor, images: int) -> None:
+    def _count(self, loss: torch.Tensor, hits: torch.Tensor) -> None:
         self.total.add_(loss)
         self.correct.add_(hits)
-        self.images += images
 
     @torch.no_grad()
     def train(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """One step: `x` a batch as `Batches` makes them, `y` its labels."""
         # A partial batch, an epoch's last, is not worth what it takes to compile for its size.
-        whole = len(y) == self.batch_size
-        there_and_back = self.compiled if whole else self._there_and_back
-        loss, hits, gradients = there_and_back(x, y)
-        self._count(loss, hits, len(y))
+        step = self.compiled if len(y) == self.batch_size else self._step
+        step(x, y)
+        self.images += len(y)
+
+    def _step(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        """All that a step does on the device."""
+        loss, hits, gradients = self._there_and_back(x, y)
+        self._count(loss, hits)
         self.update.move(gradients)
+
+    def record(self, batches: Batches) -> None:
+        """Record a step on a whole batch, where the device can; the weights stay as they are."""
+        if self.recorder is None:
+            return
+        if not batches.staged:
+            self.eager_because = "the pictures do not fit on the card"
+        elif len(batches.labels) < self.batch_size:
+            self.eager_because = "no batch is whole"
+        else:
+            index = torch.arange(self.batch_size, device=batches.device)
+            self._record(lambda chosen: self.compiled(*batches.gather(chosen)), index)
+
+    @torch.no_grad()
+    def _record(self, step: Step, index: torch.Tensor) -> None:
+        assert self.recorder is not None
+        try:
+            self.replayed = Replayed(step, index, self._works_on(), self.recorder)
+        except RuntimeError as error:  # all that a recording fails by is one, want of memory too
+            log.exception("the step cannot be recorded, so each of its calls is made anew")
+            self.eager_because = str(error).partition("\n")[0]
+
+    def way_through(self, batches: Batches) -> tuple[Callable[[Any], None], Iterable[Any]]:
+        """How a step of an epoch is taken, and what each takes: a batch, or where steps are
+        replayed the indices of one.
+        """
+        if self.replayed is None:
+            return lambda batch: self.train(*batch), batches
+        return lambda index: self._replay(index, batches), batches.indices()
+
+    @torch.no_grad()
+    def _replay(self, index: torch.Tensor, batches: Batches) -> None:
+        """A step as it was recorded; a partial batch's call by call."""
+        if self.replayed is None or len(index) != self.batch_size:
+            self.train(*batches.gather(index))
+            return
+        self.replayed(index)
+        self.images += len(index)
+
+    def _works_on(self) -> list[torch.Tensor]:
+        """All that a step changes and the next one reads."""
+        variables = [variable.value.detach() for variable in self.variables]
+        return [*variables, *self.update.counts, self.total, self.correct]
 
     def _there_and_back(
         self, x: torch.Tensor, y: torch.Tensor
@@ -167,7 +233,8 @@ class _Stepper:
         output, _ = self.chain.forward(x, training=False)
         loss, hits, own = self.loss.forward(output, y)
         self.listener.hear(own[0])
-        self._count(loss, hits, len(y))
+        self._count(loss, hits)
+        self.images += len(y)
 
     def parts(self, batches: Batches) -> Parts:
         """The same by the same kernels, with autograd to lead from one to the next."""
@@ -180,7 +247,8 @@ class _Stepper:
 
         def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             found, hits, _ = self.loss.forward(output, y)
-            self._count(found.detach(), hits, len(y))
+            self._count(found.detach(), hits)
+            self.images += len(y)
             return self.update.scaled(found / len(y))
 
         @torch.no_grad()
@@ -205,7 +273,8 @@ class _Stepper:
             gradients = chain.backward(kept, gradient)
         finally:
             chain.kernels = kernels
-        self._count(loss, hits, len(y))
+        self._count(loss, hits)
+        self.images += len(y)
         mark(LOSS)
         if move:
             self.update.move(gradients)
@@ -232,6 +301,7 @@ def optimizer_state(model: keras.Model) -> list[np.ndarray]:
 def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
     """The same recipe with as little else as possible; see the module's docstring."""
     keep_memory()
+    torch.backends.cudnn.benchmark = True  # on a card: of each convolution's ways the quickest
     channels_first = spec.model.family == "cnn"
     model = build_model(
         spec,
@@ -249,6 +319,7 @@ def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
     training = Batches(first, spec.batch_size, device, shuffle=True, **layout)
     size = max(spec.batch_size, VALIDATION_BATCH)
     validation = Batches(last, size, device, shuffle=False, **layout)
+    model.record(training)
     fit = {
         "x": WholeEpoch(training),
         "validation_data": validation,

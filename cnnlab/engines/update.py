@@ -19,14 +19,19 @@ Rule = Callable[[list[torch.Tensor], Any], None]
 """Moves the parameters by their gradients, the learning rate corrected for the step, if at all."""
 
 
-def update_of(model: keras.Model, spec: ExperimentSpec, parameters: Tensors) -> Update | HalfUpdate:
+def update_of(
+    model: keras.Model, spec: ExperimentSpec, parameters: Tensors, *, recorded: bool
+) -> Update | HalfUpdate:
     """What moves the parameters by their gradients, one optimizer step at a time.
 
     Args:
         parameters: those of the model's trainable variables, in their order.
+        recorded: the step is compiled or recorded whole, so nothing of it may be counted in Python.
     """
-    kind = HalfUpdate if spec.precision == "mixed_float16" else Update
-    return kind(model.optimizer, [parameter.detach() for parameter in parameters])
+    detached = [parameter.detach() for parameter in parameters]
+    if spec.precision == "mixed_float16":
+        return HalfUpdate(model.optimizer, detached)
+    return (CountedUpdate if recorded else Update)(model.optimizer, detached)
 
 
 class Update:
@@ -39,6 +44,8 @@ class Update:
         self._rule = _rule_of(optimizer, self.parameters)
         self._rate = float(optimizer.learning_rate.numpy())
         self._adaptive = isinstance(optimizer, keras.optimizers.Adam)
+        self.counts: list[torch.Tensor] = []
+        """What a step counts on the device, beside the optimizer's variables."""
 
     def scaled(self, gradient: torch.Tensor) -> torch.Tensor:
         """What the backward pass begins from: the gradient, or the loss, as it is."""
@@ -61,6 +68,25 @@ class Update:
         self.optimizer.iterations.assign(self.taken)
 
 
+class CountedUpdate(Update):
+    """The same with the steps counted in a tensor, so that each replay of a recorded step, or of a
+    compiled one, has the rate of its own step.
+    """
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer, parameters: Tensors) -> None:
+        super().__init__(optimizer, parameters)
+        exact = _exact(self.parameters[0].device)
+        self.count = torch.full((), self.taken, dtype=exact, device=self.parameters[0].device)
+        self.counts = [self.count]
+
+    def move(self, gradients: list[torch.Tensor]) -> None:
+        self.count.add_(1.0)
+        self._rule(gradients, _rate_at(self.count, self._rate, self.optimizer, self._adaptive))
+
+    def tell_keras(self) -> None:
+        self.optimizer.iterations.assign(self.count.to(torch.int64))
+
+
 class HalfUpdate:
     """The same for float16, whose loss is scaled: a step with a gradient that is not finite is left
     out and halves the scale, as Keras's `LossScaleOptimizer` has it.
@@ -75,8 +101,9 @@ class HalfUpdate:
         self.scale = optimizer.dynamic_scale.value.detach()
         self.growth = torch.full((), 0, dtype=torch.int32, device=device)
         self.growth.copy_(optimizer.step_counter.value)
-        self.taken = torch.full((), 0.0, dtype=torch.float32, device=device)
-        self.taken.copy_(inner.iterations.value)
+        self.count = torch.full((), 0.0, dtype=_exact(device), device=device)
+        self.count.copy_(inner.iterations.value)
+        self.counts = [self.count, self.growth]
         self._skipped = torch.zeros((), dtype=torch.float32, device=device)
         self._rule = _rule_of(inner, self.parameters, self._skipped)
         self._rate = float(inner.learning_rate.numpy())
@@ -92,25 +119,32 @@ class HalfUpdate:
         self._skipped.zero_()
         inverse = self.scale.reciprocal()
         torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._skipped, inverse)
-        self.taken.add_(1.0 - self._skipped)
-        self._rule(gradients, self.rate())
+        self.count.add_(1.0 - self._skipped)
+        # Before the first step that is taken it is of no account: nothing moves.
+        self._rule(gradients, _rate_at(self.count, self._rate, self._inner, self._adaptive))
         every = self.optimizer.dynamic_growth_steps
         torch._amp_update_scale_(self.scale, self.growth, self._skipped, 2.0, 0.5, every)
 
-    def rate(self) -> torch.Tensor | float:
-        """As `Update` has it, counting the steps that were taken; of no account before the first,
-        when nothing moves.
-        """
-        if not self._adaptive:
-            return self._rate
-        first, second = self._inner.beta_1, self._inner.beta_2
-        second_part = (1.0 - torch.pow(second, self.taken)).sqrt_()
-        return second_part.mul_(self._rate).div_(1.0 - torch.pow(first, self.taken))
-
     def tell_keras(self) -> None:
         """Bring Keras's counts up to date."""
-        self._inner.iterations.assign(self.taken.to(torch.int64))
+        self._inner.iterations.assign(self.count.to(torch.int64))
         self.optimizer.step_counter.assign(self.growth)
+
+
+def _exact(device: torch.device) -> torch.dtype:
+    """Digits enough for 1 - beta**t of small t, where the device has them."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def _rate_at(
+    count: torch.Tensor, rate: float, optimizer: keras.optimizers.Optimizer, adaptive: bool
+) -> torch.Tensor | float:
+    """What `Update.rate` gives, of steps that a tensor counts, and as the kernels take it."""
+    if not adaptive:
+        return rate
+    second = 1.0 - torch.pow(optimizer.beta_2, count)
+    first = 1.0 - torch.pow(optimizer.beta_1, count)
+    return second.sqrt_().mul_(rate).div_(first).to(torch.float32)
 
 
 # --- the rules ------------------------------------------------------------------------------

@@ -110,13 +110,18 @@ PROBES = _probes()
 _PLACE = {name: place for place, name in enumerate(PROBES)}
 
 
-def calibration(devices: Sequence[str]) -> SweepPlan:
-    """The plan of a calibration on some devices, such as `cpu` and `cuda:0`."""
+def calibration(devices: Sequence[str], *, compiles: bool) -> SweepPlan:
+    """The plan of a calibration.
+
+    Args:
+        devices: such as `cpu` and `cuda:0`.
+        compiles: whether there is a compiler, without which torch.compile is not tried.
+    """
     vain = {
         probe(network, size, name)
         for name, choice in CHOICES.items()
         for network, size in choice.networks
-        if not any(map(choice.has, devices))
+        if not any(map(choice.has, devices)) or (choice.field == "compile" and not compiles)
     }
     # How long compiling takes is known to nobody: first, so that the others share what is left.
     names = sorted(PROBES.keys() - vain, key=lambda name: (not PROBES[name].compile, _PLACE[name]))

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import keras
 import numpy as np
@@ -191,7 +192,12 @@ def build(
 ) -> tuple[Job, list[np.ndarray]]:
     """The model on the device of the scope, ready to fit, and the weights that the run began with,
     resumed or not. Sets the threads of a step, and whether a card may use TF32.
+
+    Raises:
+        LabError: it is to be compiled, and there is no compiler.
     """
+    if spec.compile and devices.compiler() is None:
+        raise LabError(f"torch.compile cannot be used: {devices.NO_COMPILER}. Leave it off.")
     devices.use_tf32(spec.tf32)
     layers = models.layer_table(spec.model, pictures.images.shape[1:], pictures.classes)
     torch.set_num_threads(threads_for(spec, models.training_flops_per_image(layers)))
@@ -219,16 +225,20 @@ def first_word(
         model=model,
         dataset=facts,
         device=device,
-        environment=devices.environment(used) | {"pictures_staged": _staged(job, used)},
+        environment=devices.environment(used) | _handling(job, used),
         steps_per_epoch=math.ceil(facts.train_images / spec.batch_size),
     )
 
 
-def _staged(job: Job, used: str) -> bool | None:
-    """Whether all pictures lie on the accelerator, so that no batch is copied to it; null where
-    there is none to copy to.
+def _handling(job: Job, used: str) -> dict[str, Any]:
+    """Whether all pictures lie on the accelerator, so that no batch is copied to it, and whether
+    its steps are replayed; null where there is none.
     """
-    return None if used == "cpu" else getattr(job.fit["x"], "staged", False)
+    staged = None if used == "cpu" else getattr(job.fit["x"], "staged", False)
+    recording = getattr(
+        job.model, "recording", {"steps_recorded": None if used == "cpu" else False}
+    )
+    return {"pictures_staged": staged, **recording}
 
 
 def _fit(

@@ -18,7 +18,7 @@ from uuid import uuid4
 import streamlit as st
 
 from cnnlab import checkpoints, datasets, ladder, learned
-from cnnlab.devices import Accelerator, Hardware, worker_environment
+from cnnlab.devices import NO_COMPILER, Accelerator, Hardware, compiler, worker_environment
 from cnnlab.devices.cpu import cpu_name as read_cpu_name
 from cnnlab.history import History
 from cnnlab.history.rows import checked_session
@@ -341,6 +341,8 @@ def _device_problems(spec: ExperimentSpec) -> list[Problem]:
     if hardware() is not None and not {spec.device, wanted} & here:
         allowed = f"only {', '.join(devices_here())} are here"
         problems.append(Problem(field="device", value=quoted(spec.device), allowed=allowed))
+    if spec.compile and compiler() is None:
+        problems.append(Problem(field="compile", value="on", allowed=NO_COMPILER))
     if spec.gpu_off != "none" and spec.device not in ("auto", "cpu"):
         allowed = f"it switches off the device, {spec.device}; choose none, or the device auto"
         problems.append(Problem(field="gpu_off", value=quoted(spec.gpu_off), allowed=allowed))

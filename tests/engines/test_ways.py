@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import nullcontext
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -56,7 +58,12 @@ def the_same_batches(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the card's own test is the better one")
 def test_batches_that_are_copied_ahead_are_those_of_staged_pictures(monkeypatch):
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)  # which takes a card
+    # What takes a card: pinned memory, and streams.
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda self, stream: None)
+    for name in ("Stream", "current_stream"):
+        monkeypatch.setattr(torch.cuda, name, MagicMock())
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
     the_same_batches("cpu", monkeypatch)
 
 

@@ -16,7 +16,7 @@ def result(cell, step_ms):
 
 
 def test_every_probe_works_on_its_data_and_the_budget_is_enough():
-    plan = sweep.calibration(["cpu", "cuda:0"])
+    plan = sweep.calibration(["cpu", "cuda:0"], compiles=True)
 
     def works(spec):
         data = info(spec.dataset)
@@ -25,10 +25,10 @@ def test_every_probe_works_on_its_data_and_the_budget_is_enough():
     grid = sweep.cells(plan, works)
     assert len(grid) == 2 * len(PROBES)
     assert len({cell.spec for cell in grid}) == len(grid)
-    assert set(sweep.calibration(["cpu"]).axes[0].values) < set(PROBES)
+    assert set(sweep.calibration(["cpu"], compiles=True).axes[0].values) < set(PROBES)
     assert {cell.spec.model.family for cell in grid} == {"dense", "cnn", "rnn"}
     sweep.check_budget(plan, len(grid))
-    sweep.check_budget(sweep.calibration(["cpu"]), len(PROBES))
+    sweep.check_budget(sweep.calibration(["cpu"], compiles=True), len(PROBES))
 
 
 def test_each_family_has_cells_enough_for_a_cost_model():
@@ -38,7 +38,7 @@ def test_each_family_has_cells_enough_for_a_cost_model():
 
 
 def test_the_gain_of_a_precision_is_the_median_over_networks():
-    plan = sweep.calibration(["cpu"])
+    plan = sweep.calibration(["cpu"], compiles=True)
     speed = {"wide dense, batch 256": 8.0, "small cnn, batch 32": 4.0}
     halves = {
         "wide dense, batch 256, mixed_bfloat16": 4.0,
@@ -59,7 +59,7 @@ def test_a_larger_batch_gains_by_the_time_per_picture_of_each_network():
         "small cnn, batch 128": 2.0,
         "lstm, batch 32": 1.0,  # nothing to hold it against
     }
-    grid = sweep.cells(sweep.calibration(["cpu"]))
+    grid = sweep.cells(sweep.calibration(["cpu"], compiles=True))
     found = [result(cell, speed.get(cell.values["probe"])) for cell in grid]
     assert sweep.batch_gains(found) == {
         "cpu": {"dense": BatchGain(32, 256, 2.0, 4.0), "cnn": BatchGain(32, 128, 2.0, 2.0)}
@@ -68,12 +68,12 @@ def test_a_larger_batch_gains_by_the_time_per_picture_of_each_network():
 
 def test_tf32_is_tried_where_there_is_a_card_that_has_it():
     for devices, tried in ((["cpu"], False), (["cpu", "mps"], False), (["cpu", "cuda:0"], True)):
-        names = sweep.calibration(devices).axes[0].values
+        names = sweep.calibration(devices, compiles=True).axes[0].values
         assert any("TF32" in str(name) for name in names) == tried
 
 
 def test_what_is_noisy_or_cannot_be_on_a_device_says_nothing():
-    grid = sweep.cells(sweep.calibration(["cpu", "cuda:0"]))
+    grid = sweep.cells(sweep.calibration(["cpu", "cuda:0"], compiles=True))
     found = [result(cell, 2.0 if cell.values["probe"].count(",") == 2 else 4.0) for cell in grid]
     assert set(sweep.gains(found)["cuda:0"]) == set(sweep.CHOICES)
     assert set(sweep.gains(found)["cpu"]) == set(sweep.CHOICES) - {"TF32"}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from cnnlab import datasets, sweep
+from cnnlab.devices import compiler
 from cnnlab.history import SweepRecord
 from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus
 from cnnlab.sweep import CellResult
@@ -71,7 +72,7 @@ def calibrate() -> str:
     Raises:
         LabError: as all of the gate; the history cannot be written.
     """
-    plan = sweep.calibration(devices_here()[1:])
+    plan = sweep.calibration(devices_here()[1:], compiles=compiler() is not None)
     sweep_id = history().sweeps.create(plan, name=sweep.CALIBRATION, session="sweep")
     lab().submit_sweep(history().sweeps.get(sweep_id), ())
     return sweep_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnnlab import sweep, words
+from cnnlab.devices import NO_COMPILER, compiler
 from cnnlab.sweep import CHOICES, BatchGain
 from cnnlab.ui import lab
 from cnnlab.ui.explore import sweeps
@@ -59,6 +60,8 @@ def offered(raw: Raw) -> Offer:
     notes = {name: _note(name, raw[name], found) for name in fields}
     if alike and not found:
         notes["precision"] = _UNEVEN if cells else _UNKNOWN
+    if compiler() is None:
+        notes["compile"] = f"torch.compile is left out: {NO_COMPILER}."
     batches = sweep.batch_gains(cells).get(device, {}).get(family)
     if batches and raw["engine"] == "fast":
         notes["batch_size"] = said_of_batches(batches)
@@ -74,10 +77,11 @@ def _useless(name: str, found: Mapping[str, float]) -> set[Any]:
 
 
 def _withheld(found: Mapping[str, float]) -> set[str]:
-    """Switches that are known to gain nothing, and TF32 where no card has it."""
+    """Switches that are known to gain nothing, and those that nothing here can follow."""
     useless = {CHOICES[choice].field for choice, gain in found.items() if not pays(gain)}
     cards = any(map(CHOICES["TF32"].has, lab.devices_here()))
-    return (useless & {"compile"}) | (set() if cards else {"tf32"})
+    vain = set() if compiler() else {"compile"}
+    return (useless & {"compile"}) | vain | (set() if cards else {"tf32"})
 
 
 def _note(name: str, chosen: Any, found: Mapping[str, float]) -> str:

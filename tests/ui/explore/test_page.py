@@ -105,7 +105,7 @@ def test_one_device_alone_says_what_is_fastest(history) -> None:
 
 
 def test_the_cells_of_a_calibration_are_not_ranked(history) -> None:
-    names = sweep.calibration(["cpu"]).axes[0].values[:3]
+    names = sweep.calibration(["cpu"], compiles=True).axes[0].values[:3]
     add_sweep(history, devices=[CPU], axes=[Axis(name="probe", values=names)])
     assert page("explore").subheader[0].value.startswith("What small networks take on Example CPU")
 

@@ -131,7 +131,7 @@ def test_without_cells_earlier_runs_are_the_basis(quiet_lab):
 def calibrated(history):
     return measured(
         history,
-        sweep.calibration(["cpu"]),
+        sweep.calibration(["cpu"], compiles=True),
         lambda cell: (
             2.0 if cell.spec.precision == "mixed_bfloat16" else 8.0 * cell.spec.compile or 4.0
         ),
@@ -186,6 +186,20 @@ def test_compiling_is_offered_where_it_gains_and_kept_where_it_is_on(quiet_lab):
     assert "uncompiled steps here." in said(app, "caption")
 
 
+def test_compiling_is_not_offered_without_a_compiler_and_refused_where_it_is_on(
+    quiet_lab, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    app = page("train")
+    assert not [toggle for toggle in app.toggle if toggle.key == "form.compile"]
+    assert "torch.compile is left out: it needs a C++ compiler" in said(app, "caption")
+    app = page("train", compile="true")
+    assert app.toggle(key="form.compile").value
+    assert app.button(key="start").disabled
+    assert "it needs a C++ compiler" in said(app, "error")
+
+
 def test_nothing_is_withheld_that_was_not_tried(quiet_lab):
     calibrated(lab.history())
     for recipe in ({"preset": "lstm"}, {"preset": "dense", "engine": "stock"}):
@@ -198,7 +212,9 @@ def test_nothing_is_withheld_that_was_not_tried(quiet_lab):
 def test_a_calibration_under_way_does_not_hide_the_last_one(quiet_lab):
     history = lab.history()
     calibrated(history)
-    history.sweeps.create(sweep.calibration(["cpu"]), name=sweep.CALIBRATION, session="sweep")
+    history.sweeps.create(
+        sweep.calibration(["cpu"], compiles=True), name=sweep.CALIBRATION, session="sweep"
+    )
     assert sweeps.gains()["cpu"]["mixed_bfloat16"] == 2.0
 
 
@@ -254,7 +270,11 @@ def test_a_noisy_or_unfinished_calibration_says_so(quiet_lab, monkeypatch):
     quiet_lab.found = machine()
     history = lab.history()
     sweep_id = measured(
-        history, sweep.calibration(["cpu"]), lambda cell: 4.0, name=sweep.CALIBRATION, spread=0.3
+        history,
+        sweep.calibration(["cpu"], compiles=True),
+        lambda cell: 4.0,
+        name=sweep.CALIBRATION,
+        spread=0.3,
     )
     history.sweeps.mark(sweep_id, SweepStatus.STOPPED, "The budget ended.")
     app = page("hardware")
