@@ -20,7 +20,7 @@ check: $(ENV)/.dev
 	$(BIN)/mypy
 
 bench: $(ENV)/.dev
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 # The lab against torch by hand and Keras on TensorFlow and JAX; `make bench-peers ONLY=dense,gru`.
 PEERS := bench/peers/.venv-

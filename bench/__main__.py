@@ -1,5 +1,7 @@
 """`python -m bench`: run every bench of this folder, print a table, refresh BENCHMARKS.md.
 
+`--only engines,data` runs some of them; the table has what the others gave here at last.
+
 That page has a table for each place (`measure.place`): a machine's best card, or none.
 
 A bench is a module with `main()` that returns a list of results, or one: what `measure.paired`
@@ -11,12 +13,15 @@ JSON under `bench/results`. What was disturbed too often has no figures, and say
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import json
 import pkgutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import bench
+from bench import measure
 from bench.measure import NoFigure, machine, place
 from bench.page import PAGE, here, refreshed
 from cnnlab import words
@@ -63,23 +68,44 @@ def table(results: Sequence[dict[str, Any]], refused: Sequence[str] = ()) -> str
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Run them all."""
+def kept(name: str) -> list[dict[str, Any]]:
+    """What a bench gave at last on this machine, if it was run."""
+    file = measure.RESULTS / place() / f"{name}.json"
+    found = json.loads(file.read_text()) if file.exists() else []
+    return found if isinstance(found, list) else [found]
+
+
+def main(only: Sequence[str] = ()) -> None:
+    """Run them all, or some."""
     results: list[dict[str, Any]] = []
     refused: list[str] = []
-    for name, measure in benches().items():
+    for name, run in benches().items():
+        if only and name not in only:
+            results += kept(name)
+            continue
         print(f"Measuring {name} …", flush=True)
         try:
-            measured = measure()
+            run()
         except NoFigure as error:
             refused.append(f"Not measured: {name}. {error}")
             print(refused[-1], flush=True)
             continue
-        results += measured if isinstance(measured, list) else [measured]
+        results += kept(name)
     text = table(results, refused)
     PAGE.write_text(refreshed(PAGE.read_text(), text, f"bench on {place()}"))
     print(text)
 
 
+def _named(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := sorted(set(names) - set(benches())):
+        raise argparse.ArgumentTypeError(
+            f"there is no {unknown[0]}; there are {', '.join(benches())}"
+        )
+    return names
+
+
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", type=_named, default=[], help="Names, separated by commas.")
+    main(parser.parse_args().only)

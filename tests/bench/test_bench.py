@@ -214,3 +214,28 @@ def test_a_refresh_of_the_live_charts_stays_within_its_bytes():
     arm = refresh.Arm(refresh.send_data_beside_cached_specs, refresh.example_run())
     arm()
     assert arm.bytes[0] <= refresh.BUDGET_KB * 1000
+
+
+def test_some_benches_are_run_and_the_table_keeps_what_the_others_gave(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "BENCHMARKS.md")
+    page.PAGE.write_text("# Benchmarks\n")
+    ran = []
+
+    def bench(name):
+        def run():
+            ran.append(name)
+            result = measure.paired(lambda: 2.0, lambda: 10.0, 2, unwatched)
+            arms = {"a": "ours", "b": "usual"}
+            measure.save(name, result | {"name": f"Time of {name}", "unit": "ms", "arms": arms})
+
+        return run
+
+    monkeypatch.setattr(page, "benches", lambda: {name: bench(name) for name in ("one", "two")})
+    page.main(["one"])
+    assert "Time of one" in page.PAGE.read_text()
+    assert "Time of two" not in page.PAGE.read_text()
+    page.main(["two"])
+    assert ran == ["one", "two"]
+    assert page.PAGE.read_text().count("Time of one") == 1
+    assert "Time of two" in page.PAGE.read_text()
