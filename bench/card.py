@@ -29,6 +29,8 @@ SWEEPS = {
 }
 DRAWN = ("--dataset", "shapes", "--limit", "8000")
 SEQUENCES = ("lstm", "gru")
+YARDSTICKS = "dense,tiny,lstm,article,gru,deeper,simple,article-bfloat16,article-bfloat16-128"
+"""What is most in question comes first: all of them take longer than there is time."""
 ARCHIVE = ROOT.parent / "shared" / "data" / "cifar10-images.tar.xz"
 """The pictures of the article's whole run; left out where they are not."""
 
@@ -54,12 +56,14 @@ def parts(device: str, seconds: float) -> list[Part]:
         seconds: what is to be spent in all, for the commands that are given a budget.
     """
     lab = (sys.executable, "-m", "cnnlab")
+    yardsticks = (sys.executable, "-m", "bench.peers", "--only", YARDSTICKS)
     tests = "gpu" if device != "cpu" else "not browser and not soak"
     chosen = ["tests"] if device != "cpu" else ["tests/engines/test_parts.py"]
-    race_weight, sweep_weight = 0.3 / len(PRESETS), 0.3 / len(SWEEPS)
+    race_weight, sweep_weight = 0.22 / len(PRESETS), 0.22 / len(SWEEPS)
     found = [
         Part("machine", 0.03, (*lab, "devices", "--json")),
         Part("tests", 0.2, (sys.executable, "-m", "pytest", "-q", "-m", tests, *chosen)),
+        Part("yardsticks", 0.16, yardsticks),
     ]
     way = "devices" if device != "cpu" else "engines"
     for preset in PRESETS:

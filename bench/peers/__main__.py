@@ -1,7 +1,7 @@
 """`python -m bench.peers`: hold the lab against its yardsticks, write the table of BENCHMARKS.md.
 
 Every work is measured in one run of all contenders in turn. Its row is written as soon as it is
-there; a row that was not measured this time stays as it was.
+there, and its figures on stdout, a line of JSON; a row that was not measured this time stays as it was.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ def main(only: str | None) -> None:
             save("peers", results)
             text = table.table([results[each] for each in WORKS if each in results])
             PAGE.write_text(refreshed(PAGE.read_text(), text, f"yardsticks on {place()}"))
+            print(json.dumps({name: results[name]}), flush=True)
             said = f"{table.row(results[name])} in {time.monotonic() - began:.0f} s"
             print(said, file=sys.stderr, flush=True)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from bench.measure import ROOT, NoFigure
 from bench.peers.works import Work
@@ -44,7 +44,8 @@ class Contender:
     environment: Mapping[str, str] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Of the spec."""
-    compiled: bool = False
+    way: Literal["plain", "compiled", "graph"] = "plain"
+    """How torch by hand takes a step: call by call, compiled whole, or replayed as a graph."""
     cpu_only: bool = False
 
     def refusal(self, work: Work, device: str) -> str | None:
@@ -53,7 +54,9 @@ class Contender:
             return "it is not installed: `make bench-peers` does that"
         if self.cpu_only and device != "cpu":
             return "its packages are those for a CPU"
-        if self.compiled and work.spec.model.family == "rnn":
+        if self.way == "graph" and not device.startswith("cuda"):
+            return "a graph is recorded on a card alone"
+        if self.way == "compiled" and work.spec.model.family == "rnn":
             return "torch.compile leaves recurrent layers out, so the step is not whole"
         return None
 
@@ -75,8 +78,9 @@ CONTENDERS: dict[str, Contender] = {
     "stock": Contender("lab, `stock`", "bench.peers.lab", changes={"engine": "stock"}),
     "torch": Contender("torch by hand", "bench.peers.by_hand"),
     "torch_compiled": Contender(
-        "torch by hand, whole step compiled", "bench.peers.by_hand", compiled=True
+        "torch by hand, whole step compiled", "bench.peers.by_hand", way="compiled"
     ),
+    "torch_graph": Contender("torch by hand, as a CUDA graph", "bench.peers.by_hand", way="graph"),
     "tensorflow": _peer("tensorflow", "Keras on TensorFlow"),
     "jax": _peer("jax", "Keras on JAX"),
 }
@@ -105,7 +109,7 @@ class Running:
             data=str(file),
             device=device,
             steps=work.steps,
-            compiled=contender.compiled,
+            way=contender.way,
         )
 
     def _send(self, **order: Any) -> None:
