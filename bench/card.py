@@ -56,7 +56,7 @@ def parts(device: str, seconds: float) -> list[Part]:
         seconds: what is to be spent in all, for the commands that are given a budget.
     """
     lab = (sys.executable, "-m", "cnnlab")
-    yardsticks = (sys.executable, "-m", "bench.peers", "--only", YARDSTICKS)
+    yardsticks = (sys.executable, "-m", "bench.peers", "--figures-only", "--only", YARDSTICKS)
     tests = "gpu" if device != "cpu" else "not browser and not soak"
     chosen = ["tests"] if device != "cpu" else ["tests/engines/test_parts.py"]
     race_weight, sweep_weight = 0.22 / len(PRESETS), 0.22 / len(SWEEPS)

@@ -1,7 +1,8 @@
 """`python -m bench.peers`: hold the lab against its yardsticks, write the table of BENCHMARKS.md.
 
 Every work is measured in one run of all contenders in turn. Its row is written as soon as it is
-there, and its figures on stdout, a line of JSON; a row that was not measured this time stays as it was.
+there, and its figures on stdout, a line of JSON; a row that was not measured this time stays as it
+was.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def compared(step_ms: dict[str, list[float]], left_out: int) -> dict[str, Any]:
 
 @click.command()
 @click.option("--only", help=f"Works, with commas between: {', '.join(WORKS)}.")
-def main(only: str | None) -> None:
+@click.option("--figures-only", is_flag=True, help="Print them, and leave the page as it is.")
+def main(only: str | None, figures_only: bool) -> None:
     """Measure all works, or some, and write the table."""
     chosen = only.split(",") if only else list(WORKS)
     if unknown := set(chosen) - set(WORKS):
@@ -93,8 +95,9 @@ def main(only: str | None) -> None:
             began = time.monotonic()
             results[name] = measured(WORKS[name], Path(folder), device)
             save("peers", results)
-            text = table.table([results[each] for each in WORKS if each in results])
-            PAGE.write_text(refreshed(PAGE.read_text(), text, f"yardsticks on {place()}"))
+            if not figures_only:
+                text = table.table([results[each] for each in WORKS if each in results])
+                PAGE.write_text(refreshed(PAGE.read_text(), text, f"yardsticks on {place()}"))
             print(json.dumps({name: results[name]}), flush=True)
             said = f"{table.row(results[name])} in {time.monotonic() - began:.0f} s"
             print(said, file=sys.stderr, flush=True)
