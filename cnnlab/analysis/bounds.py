@@ -75,6 +75,19 @@ class LayerBound:
 
 
 @dataclass(frozen=True)
+class HostTime:
+    """What a step spends on the host rather than on its arithmetic, in milliseconds."""
+
+    framework_ms: float | None
+    """What the engine's own step takes beyond all that it is made of; null on a card, where that
+    is hidden or shows as waiting."""
+    launching_ms: float
+    """Starting kernels: what its parts take whatever the batch."""
+    waiting_ms: float | None
+    """The card waits for the host; null on a CPU, which is the host."""
+
+
+@dataclass(frozen=True)
 class StepBound:
     """A whole step: how much of it is what, and which is most."""
 
@@ -89,6 +102,7 @@ class StepBound:
     idle_ms: float
     """What the threads that are left idle could have saved of the arithmetic: a step so small is
     quicker with fewer of them, and that is a price of its smallness."""
+    host: HostTime
 
     @property
     def bound(self) -> Bound:
@@ -148,7 +162,16 @@ def bounds(
         overhead_ms=overhead,
         growing_ms=making + sum(row.ms - row.fixed_ms for row in rows),
         idle_ms=compute * _idle_share(profile),
+        host=_host_time(profile, overhead),
     )
+
+
+def _host_time(profile: Profile, overhead_ms: float) -> HostTime:
+    """The overhead of a step, by where it arises."""
+    launching_ms = max(overhead_ms - profile.host_ms, 0.0)
+    if profile.threads is None:
+        return HostTime(None, launching_ms, profile.host_ms)
+    return HostTime(profile.host_ms, launching_ms, None)
 
 
 def _idle_share(profile: Profile) -> float:

@@ -73,6 +73,17 @@ def _longest(found: StepBound) -> str:
     return f"{row.kind} {row.detail}".strip() + f" takes {whole_percent(row.share)} of it."
 
 
+def host_words(found: StepBound) -> str:
+    """The host's own time in a step, by what it goes to."""
+    host = found.host
+    said = [f"{words.number(host.launching_ms)} ms for starting kernels"]
+    if host.framework_ms is not None:
+        said.append(f"{words.number(host.framework_ms)} ms for the framework around them")
+    if host.waiting_ms is not None:
+        said.append(f"{words.number(host.waiting_ms)} ms in which the card waits for it")
+    return f"The host's own time in a step: {', '.join(said)}."
+
+
 def layer_words(row: LayerBound) -> str:
     """What holds one layer up."""
     if row.bound is None:

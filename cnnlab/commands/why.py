@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -129,6 +130,7 @@ def document(card: RunCard, one: cures.Patient, offered: Sequence[cures.Cure]) -
         "sentence": diagnosis.sentence(one),
         "step_ms": found.step_ms,
         "shares": {bound: found.share(bound) for bound in bounds.BOUNDS},
+        "host": dataclasses.asdict(found.host),
         "layers": [_layer(row) for row in found.layers],
         "profile": card.profile.model_dump(mode="json"),
         "cures": [_cure(cure, card.trials) for cure in offered],
@@ -170,6 +172,7 @@ def _print(card: RunCard, one: cures.Patient, offered: Sequence[cures.Cure]) -> 
     assert card.profile
     click.echo(diagnosis.sentence(one))
     out.print(_table(card, one.found))
+    click.echo(diagnosis.host_words(one.found))
     for said in diagnosis.caveats(card.profile):
         click.echo(said)
     if not offered:

@@ -116,6 +116,26 @@ def test_the_sentence_names_the_overhead_and_what_a_larger_batch_would_make_of_i
     assert then <= 20 < round(100 * one.found.overhead_at(batch // 2))
 
 
+def test_the_hosts_time_is_told_by_where_it_arises(card):
+    on_cpu = one_of(card).found
+    host = on_cpu.host
+    assert host.framework_ms == DENSE.host_ms
+    assert host.waiting_ms is None
+    assert host.framework_ms + host.launching_ms == pytest.approx(on_cpu.overhead_ms)
+    assert "for the framework around them" in diagnosis.host_words(on_cpu)
+    on_card = one_of(card, profile=DENSE.model_copy(update={"threads": None})).found
+    assert on_card.host.framework_ms is None
+    assert on_card.host.waiting_ms == DENSE.host_ms
+    assert on_card.host.launching_ms == pytest.approx(on_card.overhead_ms - DENSE.host_ms)
+    assert "in which the card waits for it" in diagnosis.host_words(on_card)
+
+
+def test_compiling_is_no_cure_where_nothing_compiles(card):
+    for compiler, offered in (("g++", True), (None, False)):
+        one = one_of(card, environment={**card.environment, "cxx_compiler": compiler})
+        assert any(cure.change == {"compile": True} for cure in cures.cures(one)) is offered
+
+
 def test_a_card_waits_for_python(card):
     profile = DENSE.model_copy(update={"threads": None})
     said = diagnosis.sentence(one_of(card, device=CARD, profile=profile))

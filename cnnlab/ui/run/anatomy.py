@@ -99,6 +99,7 @@ def _profile(card: RunCard, under_way: bool) -> None:
     with roofs:
         _roofline(card, one)
     st.dataframe(_table(card, one), hide_index=True)
+    st.caption(diagnosis.host_words(one.found))
     looked = words.percent(card.profile.looking_ms / card.profile.step_ms)
     st.caption(
         f"Timed apart from the run over {words.count(card.profile.steps)} steps. The marks added "
