@@ -148,8 +148,8 @@ class _Stepper:
         self.batch_size = spec.batch_size
         self.compiled = torch.compile(self._step, dynamic=False) if spec.compile else self._step
         exact = torch.float32 if device.type == "mps" else torch.float64
-        self.total = torch.zeros((), dtype=exact, device=device)
-        self.correct = torch.zeros((), dtype=torch.int64, device=device)
+        self.total = torch.zeros(1, dtype=exact, device=device)
+        self.correct = torch.zeros(1, dtype=torch.int64, device=device)
         self.images = 0
         self.variables = [*model.weights, *model.optimizer.variables]
         self.eager_because: str | None = None
@@ -286,7 +286,7 @@ class _Stepper:
         self.images = 0
 
     def result(self) -> dict[str, float]:
-        total, correct = torch.stack((self.total, self.correct.to(self.total.dtype))).tolist()
+        total, correct = torch.cat((self.total, self.correct.to(self.total.dtype))).tolist()
         images = max(self.images, 1)
         return {"accuracy": correct / images, "loss": total / images}
 

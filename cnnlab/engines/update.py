@@ -70,13 +70,14 @@ class Update:
 
 class CountedUpdate(Update):
     """The same with the steps counted in a tensor, so that each replay of a recorded step, or of a
-    compiled one, has the rate of its own step.
+    compiled one, has the rate of its own step. (Of one element: torch.compile takes a float64
+    tensor without dimensions for a number of Python's, and loses what is added to it.)
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer, parameters: Tensors) -> None:
         super().__init__(optimizer, parameters)
         exact = _exact(self.parameters[0].device)
-        self.count = torch.full((), self.taken, dtype=exact, device=self.parameters[0].device)
+        self.count = torch.full((1,), self.taken, dtype=exact, device=self.parameters[0].device)
         self.counts = [self.count]
 
     def move(self, gradients: list[torch.Tensor]) -> None:
@@ -84,7 +85,7 @@ class CountedUpdate(Update):
         self._rule(gradients, _rate_at(self.count, self._rate, self.optimizer, self._adaptive))
 
     def tell_keras(self) -> None:
-        self.optimizer.iterations.assign(self.count.to(torch.int64))
+        self.optimizer.iterations.assign(self.count[0].to(torch.int64))
 
 
 class HalfUpdate:
@@ -101,7 +102,7 @@ class HalfUpdate:
         self.scale = optimizer.dynamic_scale.value.detach()
         self.growth = torch.full((), 0, dtype=torch.int32, device=device)
         self.growth.copy_(optimizer.step_counter.value)
-        self.count = torch.full((), 0.0, dtype=_exact(device), device=device)
+        self.count = torch.full((1,), 0.0, dtype=_exact(device), device=device)
         self.count.copy_(inner.iterations.value)
         self.counts = [self.count, self.growth]
         self._skipped = torch.zeros((), dtype=torch.float32, device=device)
@@ -114,6 +115,7 @@ class HalfUpdate:
         """What the backward pass begins from: scaled, or small gradients would be nought."""
         return gradient * self.scale
 
+    @torch.compiler.disable  # which does not know its kernels
     def move(self, gradients: list[torch.Tensor]) -> None:
         """Move the weights by their gradients, if all of these are finite."""
         self._skipped.zero_()
@@ -127,7 +129,7 @@ class HalfUpdate:
 
     def tell_keras(self) -> None:
         """Bring Keras's counts up to date."""
-        self._inner.iterations.assign(self.count.to(torch.int64))
+        self._inner.iterations.assign(self.count[0].to(torch.int64))
         self.optimizer.step_counter.assign(self.growth)
 
 
@@ -144,7 +146,7 @@ def _rate_at(
         return rate
     second = 1.0 - torch.pow(optimizer.beta_2, count)
     first = 1.0 - torch.pow(optimizer.beta_1, count)
-    return second.sqrt_().mul_(rate).div_(first).to(torch.float32)
+    return second.sqrt_().mul_(rate).div_(first).to(torch.float32)[0]
 
 
 # --- the rules ------------------------------------------------------------------------------
@@ -202,9 +204,29 @@ def _adam(
     def move(gradients: list[torch.Tensor], rate: torch.Tensor | float) -> None:
         if decay != 1.0:
             torch._foreach_mul_(parameters, decay if skipped is None else _unless(skipped, decay))
-        torch._fused_adam_(parameters, gradients, *state, [], steps, lr=rate, **settings)
+        if torch.compiler.is_compiling():
+            _adam_written_out(parameters, gradients, *state, rate, optimizer)
+        else:
+            torch._fused_adam_(parameters, gradients, *state, [], steps, lr=rate, **settings)
 
     return move
+
+
+def _adam_written_out(
+    parameters: Tensors,
+    gradients: Tensors,
+    momenta: Tensors,
+    velocities: Tensors,
+    rate: torch.Tensor | float,
+    optimizer: keras.optimizers.Adam,
+) -> None:
+    """The same for torch.compile, which joins it with the rest and does not know the kernel."""
+    for parameter, gradient, momentum, velocity in zip(
+        parameters, gradients, momenta, velocities, strict=True
+    ):
+        momentum.lerp_(gradient, 1.0 - optimizer.beta_1)
+        velocity.lerp_(gradient * gradient, 1.0 - optimizer.beta_2)
+        parameter.sub_(rate * momentum / (velocity.sqrt() + optimizer.epsilon))
 
 
 def _unless(skipped: torch.Tensor, factor: float) -> torch.Tensor:
@@ -228,7 +250,10 @@ def _sgd(
     }
 
     def move(gradients: list[torch.Tensor], rate: torch.Tensor | float) -> None:
-        torch._fused_sgd_(parameters, gradients, [], lr=rate, **settings)
+        if torch.compiler.is_compiling():  # which does not know the kernel
+            torch._foreach_add_(parameters, gradients, alpha=-rate)
+        else:
+            torch._fused_sgd_(parameters, gradients, [], lr=rate, **settings)
 
     return move
 
