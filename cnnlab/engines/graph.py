@@ -55,8 +55,12 @@ class Replayed:
         def work() -> None:
             step(self.index)
 
+        def warm_up() -> None:
+            for _ in range(WARM_UP):
+                work()
+
         try:
-            _beside(lambda: [work() for _ in range(WARM_UP)], index.device)
+            _beside(warm_up, index.device)
             keeper.restore()
             self._replay = recorder(work)
             keeper.restore()
@@ -114,7 +118,7 @@ def _check_same(work: Callable[[], None], replay: Callable[[], None], keeper: _K
             )
 
 
-def _beside(work: Callable[[], object], device: torch.device) -> None:
+def _beside(work: Callable[[], None], device: torch.device) -> None:
     """Work on a stream of its own, as what is to be recorded wants its first calls to be."""
     if device.type != "cuda":
         work()

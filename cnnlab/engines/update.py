@@ -251,7 +251,7 @@ def _sgd(
 
     def move(gradients: list[torch.Tensor], rate: torch.Tensor | float) -> None:
         if torch.compiler.is_compiling():  # which does not know the kernel
-            torch._foreach_add_(parameters, gradients, alpha=-rate)
+            torch._foreach_add_(parameters, gradients, alpha=-float(rate))
         else:
             torch._fused_sgd_(parameters, gradients, [], lr=rate, **settings)
 
