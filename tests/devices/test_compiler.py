@@ -5,6 +5,7 @@ import pytest
 from cnnlab import sweep
 from cnnlab.devices import compiler
 from cnnlab.spec import PRESETS, LabError, change
+from cnnlab.sweep.calibration import PROBES
 from cnnlab.training import train
 
 
@@ -43,5 +44,5 @@ def test_a_calibration_without_a_compiler_leaves_compiled_cells_out():
     }
     left_out = set(names[True]) - set(names[False])
     assert left_out
-    assert all(sweep.PROBES[str(name)].compile for name in left_out)
-    assert not any(sweep.PROBES[str(name)].compile for name in names[False])
+    assert all(PROBES[str(name)].compile for name in left_out)
+    assert not any(PROBES[str(name)].compile for name in names[False])
