@@ -85,12 +85,12 @@ def main(only: Sequence[str] = ()) -> None:
             continue
         print(f"Measuring {name} …", flush=True)
         try:
-            run()
+            measured = run()
         except NoFigure as error:
             refused.append(f"Not measured: {name}. {error}")
             print(refused[-1], flush=True)
             continue
-        results += kept(name)
+        results += measured if isinstance(measured, list) else [measured]
     text = table(results, refused)
     PAGE.write_text(refreshed(PAGE.read_text(), text, f"bench on {place()}"))
     print(text)

@@ -226,8 +226,9 @@ def test_some_benches_are_run_and_the_table_keeps_what_the_others_gave(tmp_path,
         def run():
             ran.append(name)
             result = measure.paired(lambda: 2.0, lambda: 10.0, 2, unwatched)
-            arms = {"a": "ours", "b": "usual"}
-            measure.save(name, result | {"name": f"Time of {name}", "unit": "ms", "arms": arms})
+            named = {"name": f"Time of {name}", "unit": "ms", "arms": {"a": "ours", "b": "usual"}}
+            measure.save(name, result | named)
+            return result | named
 
         return run
 
