@@ -1,11 +1,8 @@
-"""Explore: many short runs over a grid, and where which device pays."""
-
-import streamlit as st
+"""Explore: many runs over what varies, where which device pays, and what each choice brings."""
 
 from cnnlab.ui import top
-from cnnlab.ui.explore import view as explore_view
+from cnnlab.ui.explore import kind
 
 top.require_app()
 
-st.write("When does the GPU pay off? A sweep measures one network in many sizes, on each device.")
-explore_view.show()
+kind.show()

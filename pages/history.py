@@ -5,27 +5,32 @@ import streamlit as st
 from cnnlab.ui import keeping, top
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.compare import speed as compare_speed
-from cnnlab.ui.history import groups
+from cnnlab.ui.history import board, groups
 from cnnlab.ui.history import view as history_view
 from cnnlab.ui.run import view as run_view
 
 top.require_app()
 
-runs, scope = history_view.choose()
-history_view.undo_bar()
-opened = history_view.opened()
-if runs:
-    history_view.table(runs, opened, scope)
+with st.container(horizontal=True, vertical_alignment="center"):
+    scores = history_view.board_asked()
+    runs, scope = ([], "all") if scores else history_view.choose()
+if scores:
+    board.show()
 else:
-    history_view.empty(scope)
-if opened:
-    st.divider()
-    history_view.toolbar(opened)
-    groups.say(opened)
-match opened:
-    case [run_id]:
-        run_view.show(run_id)
-    case [_, _, *_]:
-        compare_speed.of_runs(opened)
-        compare_choice.link(opened, f"Compare these {len(opened)} runs")
+    history_view.undo_bar()
+    opened = history_view.opened()
+    if runs:
+        history_view.table(runs, opened, scope)
+    else:
+        history_view.empty(scope)
+    if opened:
+        st.divider()
+        history_view.toolbar(opened)
+        groups.say(opened)
+    match opened:
+        case [run_id]:
+            run_view.show(run_id)
+        case [_, _, *_]:
+            compare_speed.of_runs(opened)
+            compare_choice.link(opened, f"Compare these {len(opened)} runs")
 keeping.show()

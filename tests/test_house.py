@@ -135,8 +135,8 @@ WINGS = (
     "inspect",
     "compare",
     "train",
-    "run",
     "explore",
+    "run",
 )
 UI = PACKAGE / "ui"
 

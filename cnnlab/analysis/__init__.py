@@ -1,20 +1,33 @@
 """Pure analysis: columns and cards in, frames, figures and sentences out."""
 
 from cnnlab.analysis.bearing import comparability
+from cnnlab.analysis.beside import Beside, against_baseline
+from cnnlab.analysis.board import Board, Score, boards
 from cnnlab.analysis.crossover import (
     Grid,
     Point,
     Side,
+    accuracy_frame,
     border_frame,
     place_text,
     ratio_frame,
     summary,
     times_frame,
+    value_text,
 )
 from cnnlab.analysis.differing import agreements, differences, facts_of, flatten
 from cnnlab.analysis.front import Repeats, front_frame, repeats, said
 from cnnlab.analysis.grades import Grade, Thing, grade_of, worth
-from cnnlab.analysis.networks import Match, differ, drawn_frame, layers_frame, matched
+from cnnlab.analysis.leaders import Leader, leaders
+from cnnlab.analysis.networks import (
+    Match,
+    apart,
+    differ,
+    drawn_frame,
+    layers_frame,
+    matched,
+    matched_layers,
+)
 from cnnlab.analysis.outcomes import (
     BEST,
     best_of,
@@ -65,6 +78,7 @@ from cnnlab.analysis.series import (
 )
 from cnnlab.analysis.suggestions import Experiment, next_experiments
 from cnnlab.analysis.telling import sentence, verdict, verdicts
+from cnnlab.analysis.variants import Varied, parallel_axes, parallel_frame, ticks_frame, varied
 from cnnlab.analysis.versus import Accuracy, Speed, Verdict, between, paces_of
 
 __all__ = [
@@ -73,10 +87,13 @@ __all__ = [
     "PHASES",
     "Accuracy",
     "Axis",
+    "Beside",
+    "Board",
     "DeviceKind",
     "Experiment",
     "Grade",
     "Grid",
+    "Leader",
     "Line",
     "Match",
     "Measure",
@@ -86,6 +103,7 @@ __all__ = [
     "Progress",
     "Ranking",
     "Repeats",
+    "Score",
     "Series",
     "Side",
     "Speed",
@@ -96,10 +114,15 @@ __all__ = [
     "Steady",
     "Summary",
     "Thing",
+    "Varied",
     "Verdict",
+    "accuracy_frame",
+    "against_baseline",
     "agreements",
+    "apart",
     "best_of",
     "between",
+    "boards",
     "border_frame",
     "by_heart",
     "comparability",
@@ -119,16 +142,20 @@ __all__ = [
     "hover_frame",
     "images_of",
     "layers_frame",
+    "leaders",
     "ledger",
     "line_frame",
     "lines",
     "matched",
+    "matched_layers",
     "memory",
     "next_experiments",
     "only",
     "overlay",
     "paces_of",
     "pairings",
+    "parallel_axes",
+    "parallel_frame",
     "past_its_best",
     "place_text",
     "progress",
@@ -148,7 +175,10 @@ __all__ = [
     "step_times",
     "summary",
     "throughput",
+    "ticks_frame",
     "times_frame",
+    "value_text",
+    "varied",
     "verdict",
     "verdicts",
     "worth",

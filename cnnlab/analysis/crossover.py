@@ -45,6 +45,8 @@ class Point:
     batch_size: int = 1
     run_ids: tuple[str, ...] = ()
     error: str | None = None
+    accuracy: float | None = None
+    """Of the runs that trained its recipe, after their last epochs, the mean; null: none did."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,20 @@ def times_frame(grid: Grid, device: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def accuracy_frame(grid: Grid, device: str) -> pd.DataFrame:
+    """As `times_frame`, with the accuracy of each cell: `level` 1 is the best one."""
+    known = [point.accuracy for point in grid.points if point.accuracy is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    rows = []
+    for point in grid.points:
+        if point.device == device:
+            share = point.accuracy
+            level = (share - low) / (high - low) if share is not None and high > low else 0.0
+            row = _row(grid, point, words.UNKNOWN if share is None else words.percent(share), False)
+            rows.append(row | {"level": None if share is None else level, "dark": level < 0.55})
+    return pd.DataFrame(rows)
+
+
 def ratio_frame(grid: Grid, first: str, second: str) -> pd.DataFrame:
     """A row for each cell measured on both devices: how many times as fast the second one is.
 
@@ -149,6 +165,7 @@ def _row(grid: Grid, point: Point, text: str, noisy: bool) -> dict[str, object]:
         "cell": place_text(grid, point.place),
         "parameters": words.count(point.parameters),
         "time": f"{words.number(point.us_per_image)} µs" if point.us_per_image else words.UNKNOWN,
+        "accuracy": words.percent(point.accuracy),
     }
 
 
@@ -163,11 +180,12 @@ def _spot(grid: Grid, place: tuple[Value, ...]) -> tuple[int, int]:
 def place_text(grid: Grid, place: tuple[Value, ...]) -> str:
     """A place in words: "batch size 32, units 512"."""
     pairs = zip(grid.sides, place, strict=True)
-    return ", ".join(f"{side.title.lower()} {_value(value)}" for side, value in pairs)
+    return ", ".join(f"{side.title.lower()} {value_text(value)}" for side, value in pairs)
 
 
-def _value(value: Value) -> str:
-    return words.count(value) if isinstance(value, int) else value
+def value_text(value: Value) -> str:
+    """A value of an axis in words: 1,024, or bfloat16."""
+    return words.count(value) if isinstance(value, int) else value.removeprefix("mixed_")
 
 
 def _time(us: float) -> str:
@@ -270,7 +288,9 @@ def _borders(
 def _at(grid: Grid, across: Sequence[int], others: tuple[Value, ...]) -> str:
     """Which line of the grid is meant: " at batch size 32"; empty where there is only one."""
     pairs = zip(across, others, strict=True)
-    return "".join(f" at {grid.sides[side].title.lower()} {_value(value)}" for side, value in pairs)
+    return "".join(
+        f" at {grid.sides[side].title.lower()} {value_text(value)}" for side, value in pairs
+    )
 
 
 def _what(grid: Grid, along: int, size: float, *, by_parameters: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -30,6 +30,7 @@ class Repeats:
     """The last validation accuracy of each."""
     seconds: tuple[float, ...]
     """What the epochs of each took."""
+    parameters: int | None = None
     on_front: bool = False
     """Nothing was both quicker and as accurate."""
 
@@ -77,6 +78,7 @@ def _group(members: Sequence[tuple[RunCard, str]]) -> Repeats:
         runs=tuple(card.run_id for card, _ in members),
         accuracies=tuple(last_accuracy(card) or 0.0 for card, _ in members),
         seconds=tuple(math.fsum(row.seconds for row in card.epochs) for card, _ in members),
+        parameters=members[0][0].model.parameters if members[0][0].model else None,
     )
 
 
@@ -87,7 +89,7 @@ def _marked(group: Repeats, all_: Sequence[Repeats]) -> Repeats:
         and (other.time, other.accuracy) != (group.time, group.accuracy)
         for other in all_
     )
-    return Repeats(group.name, group.runs, group.accuracies, group.seconds, on_front=not beaten)
+    return replace(group, on_front=not beaten)
 
 
 def front_frame(found: Sequence[Repeats]) -> pd.DataFrame:
@@ -103,6 +105,8 @@ def front_frame(found: Sequence[Repeats]) -> pd.DataFrame:
                 "most": max(group.accuracies),
                 "front": "on the front" if group.on_front else "behind it",
                 "runs": len(group.runs),
+                "parameters": group.parameters,
+                "size": words.count(group.parameters),
                 "said": said(group),
             }
             for group in found

@@ -73,6 +73,12 @@ def matched(a: RunCard, b: RunCard) -> list[Match]:
     return list(_matches(costed(a), costed(b)))
 
 
+def matched_layers(one: Sequence[Layer], other: Sequence[Layer]) -> list[Match]:
+    """The layers of two networks that were not trained yet, beside each other."""
+    first, second = ([Costed(layer, None) for layer in layers] for layers in (one, other))
+    return list(_matches(first, second))
+
+
 def _matches(one: Sequence[Costed], other: Sequence[Costed]) -> Iterator[Match]:
     """The common beginning first, so that what was added stands behind it; then the longest runs
     of equal kinds."""
@@ -85,10 +91,14 @@ def _matches(one: Sequence[Costed], other: Sequence[Costed]) -> Iterator[Match]:
         yield from (Match(x, y) for x, y in pairs)
 
 
+def apart(matches: Sequence[Match]) -> int:
+    """In how many places two networks differ."""
+    return sum(match.state != "the same" for match in matches)
+
+
 def differ(a: RunCard, b: RunCard) -> bool:
     """Whether there is anything to see: both networks are known, and a layer differs."""
-    found = matched(a, b) if a.dataset and b.dataset else []
-    return any(match.state != "the same" for match in found)
+    return bool(a.dataset and b.dataset and apart(matched(a, b)))
 
 
 # --- as tables ------------------------------------------------------------------------------

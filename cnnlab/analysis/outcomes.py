@@ -82,21 +82,28 @@ def _result(card: RunCard, accuracy: float) -> dict[str, float | None]:
 
 
 def best_of(cards: Sequence[RunCard], frame: pd.DataFrame) -> dict[str, float]:
-    """The best figure of each column of their `results` in which the runs differ.
-
-    None where runs did other work; none of a whole fit where the fits were of different lengths;
-    none of energy where the joules of one run are of something else than those of another.
-    """
-    if not same_work(cards):
-        return {}
-    starless = OF_A_FIT if len({len(card.epochs) for card in cards}) > 1 else frozenset()
-    if len({card.energy.source.partition(": ")[2] for card in cards if card.energy.joules}) > 1:
-        starless |= OF_ENERGY
+    """The best figure of each column of their `results` in which the runs differ; none of those
+    that are `incomparable`."""
+    unfit = incomparable(cards)
     found = {}
     for name, end in BEST.items():
         values = frame[name].dropna()
-        if name not in starless and values.nunique() > 1:
+        if name not in unfit and values.nunique() > 1:
             found[name] = float(values.max() if end == "max" else values.min())
+    return found
+
+
+def incomparable(cards: Sequence[RunCard]) -> frozenset[str]:
+    """The columns of their `results` whose figures cannot be held against each other.
+
+    All of them where runs did other work; those of a whole fit where the fits were of different
+    lengths; those of energy where the joules of one run are of something else than another's.
+    """
+    if not same_work(cards):
+        return frozenset(BEST)
+    found = OF_A_FIT if len({len(card.epochs) for card in cards}) > 1 else frozenset()
+    if len({card.energy.source.partition(": ")[2] for card in cards if card.energy.joules}) > 1:
+        found |= OF_ENERGY
     return found
 
 

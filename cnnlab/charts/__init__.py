@@ -27,6 +27,7 @@ from cnnlab.charts.colours import (
     Theme,
     run_colours,
     run_places,
+    swatch,
 )
 from cnnlab.charts.descriptions import ALT_TEXT, alt_text
 from cnnlab.charts.dress import (
@@ -43,7 +44,7 @@ from cnnlab.charts.dress import (
     with_data,
 )
 from cnnlab.charts.front import PICKED, front_spec
-from cnnlab.charts.grid import SELECTED, ratio_spec, times_spec
+from cnnlab.charts.grid import SELECTED, cells_spec, ratio_spec
 from cnnlab.charts.ladder import rungs_spec, waterfall_spec
 from cnnlab.charts.networks import networks_spec
 from cnnlab.charts.one_run import (
@@ -54,6 +55,7 @@ from cnnlab.charts.one_run import (
     step_times_spec,
     throughput_spec,
 )
+from cnnlab.charts.parallel import parallel_spec
 from cnnlab.charts.race import pairs_spec
 from cnnlab.charts.sequences import MOST_FEATURES, pull_spec, signal_spec
 from cnnlab.charts.several_runs import (
@@ -92,6 +94,7 @@ __all__ = [
     "alt_text",
     "bars_spec",
     "by_class_spec",
+    "cells_spec",
     "comparison_spec",
     "confusion_spec",
     "curve_spec",
@@ -104,6 +107,7 @@ __all__ = [
     "overlay_spec",
     "packed",
     "pairs_spec",
+    "parallel_spec",
     "pictures_spec",
     "pull_spec",
     "ratio_spec",
@@ -117,8 +121,8 @@ __all__ = [
     "step_histogram_spec",
     "step_parts_spec",
     "step_times_spec",
+    "swatch",
     "throughput_spec",
-    "times_spec",
     "waterfall_spec",
     "with_data",
 ]

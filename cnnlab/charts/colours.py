@@ -6,6 +6,7 @@ holds nothing but devices against each other do they have a hue (`CPU`, `ACCELER
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -41,6 +42,28 @@ SHAPES = (
     "M-1,-1L1,1M1,-1L-1,1M-0.3,-1L0.3,-1L0.3,1L-0.3,1Z",
     "M0,-1.2L0.4,-0.4L1.2,0L0.4,0.4L0,1.2L-0.4,0.4L-1.2,0L-0.4,-0.4Z",
 )
+
+OUTLINES = {
+    "circle": "M-1,0A1,1 0 1 1 1,0A1,1 0 1 1 -1,0Z",
+    "square": "M-0.9,-0.9H0.9V0.9H-0.9Z",
+    "triangle-up": "M0,-1L1,0.9H-1Z",
+    "diamond": "M0,-1.1L0.8,0L0,1.1L-0.8,0Z",
+    "cross": "M-0.35,-1H0.35V-0.35H1V0.35H0.35V1H-0.35V0.35H-1V-0.35H-0.35Z",
+    "triangle-down": "M0,1L1,-0.9H-1Z",
+    "triangle-right": "M1,0L-0.9,1V-1Z",
+    "triangle-left": "M-1,0L0.9,1V-1Z",
+}
+"""Vega's shapes as paths of SVG; those of `SHAPES` that are none of Vega's are paths already."""
+
+
+def swatch(colour: str) -> str:
+    """A run's colour and shape as a small picture, by an address that holds it all."""
+    shape = shape_of(colour)
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1.3 -1.3 2.6 2.6" width="16">'
+        f'<path fill="{colour}" d="{OUTLINES.get(shape, shape)}"/></svg>'
+    )
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}"
 
 
 def shape_of(colour: str) -> str:

@@ -27,6 +27,8 @@ ALT_TEXT = {
     "for the spread of them all, and a band within which nobody is ahead.",
     "front": "Points for the validation accuracy of each run over the time it took, those that "
     "nothing beats in both joined by a line.",
+    "parallel": "Parallel coordinates: an axis for each thing that varies, then training time and "
+    "accuracy, and a line through all of them for each variant. The table below has the figures.",
     "networks": "Two networks as blocks, one above the other, with what both have at a place in "
     "one column, and the blocks in which they differ marked. The table below has the figures.",
     "waterfall": "Waterfall of a ladder of changes: by how many times each one made training "

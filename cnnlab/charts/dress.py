@@ -165,11 +165,15 @@ def widths(legend: alt.Legend | None) -> alt.StrokeWidth:
     return alt.StrokeWidth("split:N", title=None, scale=scale, legend=legend)
 
 
-def paleness(shown: alt.Parameter, strongest: float = 1.0) -> Any:
-    """Training pale, validation strong, and what the legend hides all but gone."""
+def by_split(strongest: float = 1.0) -> alt.Opacity:
+    """Training pale, validation strong."""
     scale = alt.Scale(domain=SPLITS, range=[0.6 * strongest, strongest])
-    by_split = alt.Opacity("split:N", title=None, scale=scale, legend=None)
-    return alt.condition(shown, by_split, alt.value(0.08))
+    return alt.Opacity("split:N", title=None, scale=scale, legend=None)
+
+
+def paleness(shown: alt.Parameter) -> Any:
+    """As `by_split`, and what the legend hides all but gone."""
+    return alt.condition(shown, by_split(), alt.value(0.08))
 
 
 def validation_points(base: alt.Chart) -> alt.Chart:

@@ -4,43 +4,69 @@ from __future__ import annotations
 
 import altair as alt
 
-from cnnlab.charts.dress import SOURCE, TALL, once
+from cnnlab.charts.colours import REFERENCE, shape_of
+from cnnlab.charts.dress import SOURCE, TALLEST, once
 
-FRONT, BEHIND = "#6466B0", "#A8A8A8"
 PICKED = "picked"
+SMALLEST, LARGEST = 90, 900  # square pixels of a point
+ON_FRONT = "datum.front === 'on the front'"
 
 
 @once
-def front_spec() -> alt.LayerChart:
-    """A point for each group of repeats, from `analysis.front_frame`; a bar from the worst to the
-    best of them; a line through those on the Pareto front. A click picks a point.
+def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
+    """A point for each group of repeats, from `analysis.front_frame`, as large as the network; a
+    bar from the worst to the best of them; a line through those on the Pareto front, which bear
+    their names. A click picks a point.
+
+    Args:
+        runs: id and colour of the first run of each group.
     """
     base = alt.Chart()
-    time = alt.Scale(type="log", nice=False, padding=24)
-    share = alt.Scale(zero=False, nice=False, padding=24)
+    time = alt.Scale(type="log", nice=False, padding=56)
+    share = alt.Scale(zero=False, nice=False, padding=32)
     x = alt.X("seconds:Q", scale=time, title="Seconds of training (log scale)")
-    y_axis = alt.Axis(format="%", tickCount=6)
-    on_front = "datum.front === 'on the front'"
-    line = (
-        base.mark_line(interpolate="step-after", strokeWidth=2, color=FRONT)
-        .encode(x=x, y=alt.Y("accuracy:Q", scale=share, axis=y_axis, title="Validation accuracy"))
-        .transform_filter(on_front)
+    y = alt.Y(
+        "accuracy:Q",
+        scale=share,
+        axis=alt.Axis(format="%", tickCount=6),
+        title="Validation accuracy",
     )
-    spread = base.mark_rule(strokeWidth=2, color="#8F8377").encode(
+    line = (
+        base.mark_line(interpolate="step-after", strokeWidth=1.5, color=REFERENCE)
+        .encode(x=x, y=y)
+        .transform_filter(ON_FRONT)
+    )
+    spread = base.mark_rule(strokeWidth=2, color=REFERENCE).encode(
         x=x, y=alt.Y("least:Q", scale=share), y2="most:Q"
     )
-    points = (
-        base.mark_point(filled=True, size=140, opacity=1, cursor="pointer")
+    names = (
+        base.mark_text(dy=-18, fontSize=13, color=REFERENCE, limit=150)
+        .encode(x=x, y=y, text="name:N")
+        .transform_filter(ON_FRONT)
+    )
+    return alt.LayerChart(
+        layer=[line, spread, _points(base, x, y, runs), names], data=SOURCE, height=TALLEST
+    )
+
+
+def _points(base: alt.Chart, x: alt.X, y: alt.Y, runs: tuple[tuple[str, str], ...]) -> alt.Chart:
+    ids, colours = [run_id for run_id, _ in runs], [colour for _, colour in runs]
+    shapes = alt.Scale(domain=ids, range=list(map(shape_of, colours)))
+    size = alt.Scale(type="sqrt", range=[SMALLEST, LARGEST])
+    return (
+        base.mark_point(filled=True, cursor="pointer")
         .encode(
             x=x,
-            y=alt.Y("accuracy:Q", scale=share),
-            color=alt.Color(
-                "front:N",
-                scale=alt.Scale(domain=["on the front", "behind it"], range=[FRONT, BEHIND]),
-                legend=alt.Legend(title=None),
-            ),
-            tooltip=[alt.Tooltip("name:N", title="Run"), alt.Tooltip("said:N", title="Came to")],
+            y=y,
+            color=alt.Color("first:N", scale=alt.Scale(domain=ids, range=colours), legend=None),
+            shape=alt.Shape("first:N", scale=shapes, legend=None),
+            size=alt.Size("parameters:Q", scale=size, legend=None),
+            opacity=alt.condition(ON_FRONT, alt.value(1), alt.value(0.7)),
+            tooltip=[
+                alt.Tooltip("name:N", title="Run"),
+                alt.Tooltip("said:N", title="Came to"),
+                alt.Tooltip("size:N", title="Parameters"),
+            ],
         )
         .add_params(alt.selection_point(name=PICKED, fields=["first"]))
     )
-    return alt.LayerChart(layer=[line, spread, points], data=SOURCE, height=TALL)

@@ -1,4 +1,4 @@
-"""Heat maps of a measured grid: time per image on a device, and the ratio of two devices."""
+"""Heat maps of a grid: time per image on a device, accuracy, and the ratio of two devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from cnnlab.charts.colours import ACCELERATOR, CPU
 from cnnlab.charts.dress import SOURCE, once
 
 CELL, SELECTED = "cell", "chosen"
-ROW_HEIGHT, LIST_HEIGHT = 84, 34  # pixels of a row; of one that is the only column's
+# Pixels of a cell's side: three of the longest, with their axis, fit a phone.
+LONGEST_SIDE, SHORTEST_SIDE, ACROSS = 96, 60, 290
+LIST_HEIGHT = 34  # pixels of a row that is the only column's
 LONGEST_LABEL = 260  # pixels
 BORDER = alt.NamedData("border")
 DEEPEST = 3.0
@@ -57,13 +59,17 @@ def _written(colour: alt.Color | alt.Value) -> alt.Chart:
 
 
 def _layered(columns: int, rows: int, *layers: alt.Chart) -> alt.LayerChart:
-    height = (ROW_HEIGHT if columns > 1 else LIST_HEIGHT) * rows
-    return alt.LayerChart(layer=list(layers), data=SOURCE, height=max(height, 150))
+    """Cells are square; in a list, whose only column is as wide as there is room, rows are low."""
+    if columns == 1 and rows > 1:
+        height = max(LIST_HEIGHT * rows, 150)
+        return alt.LayerChart(layer=list(layers), data=SOURCE, height=height)
+    side = max(SHORTEST_SIDE, min(LONGEST_SIDE, ACROSS // columns))
+    return alt.LayerChart(layer=list(layers), data=SOURCE, width=side * columns, height=side * rows)
 
 
 @once
-def times_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt.LayerChart:
-    """Time per image of each cell, from `analysis.times_frame`.
+def cells_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt.LayerChart:
+    """One figure of each cell, from `analysis.times_frame` or `analysis.accuracy_frame`.
 
     Args:
         x: title and labels of the axis along the bottom; `y` of the one upwards.
@@ -82,6 +88,7 @@ def times_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
             tooltip=[
                 alt.Tooltip("cell:N", title="Cell"),
                 alt.Tooltip("time:N", title="Time"),
+                alt.Tooltip("accuracy:N", title="Validation accuracy"),
                 alt.Tooltip("parameters:N", title="Parameters"),
                 alt.Tooltip("noisy:N", title="Noisy"),
             ],

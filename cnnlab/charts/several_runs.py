@@ -9,12 +9,12 @@ import altair as alt
 from cnnlab.analysis import PHASES, Axis, Measure, Progress
 from cnnlab.charts.colours import REFERENCE, shape_of
 from cnnlab.charts.dress import (
-    LOW,
     QUANTITIES,
     SOURCE,
     TALL,
     TALLEST,
     Quantity,
+    by_split,
     hover,
     layered,
     once,
@@ -46,7 +46,7 @@ PHASE_COLOURS = (
     "#C9C9C9",
 )
 NAMED_RUNS = 12
-"""More runs than these have no legend, and a pointer finds one run at a time."""
+"""Of more runs than these a pointer finds one at a time."""
 HOVER = alt.NamedData("hover")
 
 
@@ -106,15 +106,15 @@ def comparison(
     """Many runs in one chart, from `analysis.line_frame`; with `analysis.hover_frame` as the data
     set "hover", a pointer anywhere tells the value of every run there.
 
+    It has no legend: the list of runs beside it, with their colours and shapes, is the one of all.
+
     Args:
-        runs: label and colour of each, in the order of the legend and of the hover frame.
+        runs: label and colour of each, in the order of the hover frame.
         domain: of the y axis, so that several charts have the same.
     """
     title, short, format_ = MEASURES[measure]
     named = len(runs) <= NAMED_RUNS
-    shown = alt.selection_point(name="shown", fields=["run"], bind="legend")
     colours = alt.Scale(domain=[label for label, _ in runs], range=[colour for _, colour in runs])
-    names = _names([label for label, _ in runs]) if named and len(runs) > 1 else None
     share = measure in ("accuracy", "gap")
     limits = alt.Undefined if domain is None else list(domain)
     scale = roomy(domain=limits, type="log" if log else "linear", zero=share and not log)
@@ -126,24 +126,17 @@ def comparison(
             scale=scale,
             axis=alt.Axis(format="%") if share else alt.Axis(),
         ),
-        color=alt.Color("run:N", title=None, scale=colours, legend=names),
+        color=alt.Color("run:N", title=None, scale=colours, legend=None),
         tooltip=run_tooltips(axis, short, format_),
     )
     strongest = 1.0 if named else 0.6
-    line = base.mark_line(strokeWidth=2.5 if named else 1.2)
-    if measure in ("step_ms", "gap"):
-        line = line.encode(opacity=alt.condition(shown, alt.value(strongest), alt.value(0.08)))
-    else:
-        # A small chart among others has no room for what the others say too.
-        legend = alt.Legend(symbolSize=500, orient="bottom") if height > LOW else None
-        line = line.encode(strokeWidth=widths(legend), opacity=paleness(shown, strongest))
-    seen = alt.LogicalAndPredicate(**{"and": [{"param": "shown"}, "datum.dot"]})
+    line = base.mark_line(strokeWidth=2.5 if named else 1.2, opacity=strongest)
+    if measure in ("accuracy", "loss"):
+        line = line.encode(strokeWidth=widths(None), opacity=by_split(strongest))
     dots = base.mark_point(filled=True, size=45).encode(
-        opacity=alt.condition(seen, alt.value(1), alt.value(0)), shape=_shapes(runs, names)
+        opacity=alt.condition("datum.dot", alt.value(1), alt.value(0)), shape=_shapes(runs, None)
     )
-    layers = [line.add_params(shown, zoom()), dots if named else hover(base)]
-    if isinstance(names, alt.Legend):  # Streamlit counts the legend's rows in the height
-        height += 28 * -(-len(runs) // names.to_dict()["columns"])
+    layers = [line.add_params(zoom()), dots if named else hover(base)]
     return layered(height, *layers, *([_everyone(axis, runs)] if named else []))
 
 

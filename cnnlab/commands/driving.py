@@ -10,7 +10,7 @@ from rich.progress import Progress
 from cnnlab.commands.shared import err
 from cnnlab.history import History
 from cnnlab.runner import Lab
-from cnnlab.spec import ExperimentSpec, RunCard
+from cnnlab.spec import ExperimentSpec, Part, RunCard
 
 POLL_SECONDS = 0.2
 
@@ -21,15 +21,20 @@ def train_all(
     named: Sequence[tuple[str, ExperimentSpec]],
     session: str,
     stop: threading.Event,
+    parts: Sequence[Part | None] = (),
 ) -> list[RunCard]:
     """Queue them all and wait for their end; their cards without steps, in the same order. What
     they learn is not kept.
 
     Args:
         named: what each run is called, and its spec.
+        parts: the part of each in something larger; by default none has one.
         stop: once it is set, what trains is stopped and what waits withdrawn.
     """
-    runs = [lab.submit(spec, name=name, session=session, keep=False) for name, spec in named]
+    runs = [
+        lab.submit(spec, name=name, session=session, part=part, keep=False)
+        for (name, spec), part in zip(named, parts or [None] * len(named), strict=True)
+    ]
     with Progress(console=err) as bar:
         tasks = {
             run_id: bar.add_task(f"{run_id} {name}", total=spec.epochs)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, get_args
+from uuid import uuid4
 
 from rich.markup import escape
 from rich.table import Table
 
-from cnnlab import analysis, words
+from cnnlab import analysis, datasets, words
 from cnnlab.commands.driving import train_all
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_to_time, out, stop_on_signal
 from cnnlab.devices import worker_environment
 from cnnlab.runner import Lab
 from cnnlab.spec import ExperimentSpec, GpuOff, RunCard, Status, change
-from cnnlab.sweep.variants import Variant, variants
+from cnnlab.sweep.variants import Variant, parts, variants
 
 
 def run(spec: ExperimentSpec, axes: Sequence[str], epochs: int, session: str, as_json: bool) -> int:
@@ -24,8 +25,9 @@ def run(spec: ExperimentSpec, axes: Sequence[str], epochs: int, session: str, as
         ways: tuple[GpuOff, ...] = get_args(GpuOff)
         lab = Lab(history, {way: worker_environment(way) for way in ways})
         try:
-            named = [(variant.said[:120], variant.spec) for variant in found]
-            cards = train_all(lab, history, named, session, stop)
+            named = [(datasets.run_name(variant.spec), variant.spec) for variant in found]
+            whole = list(parts(len(found), uuid4().hex[:12], datasets.run_name(spec, "Sweep")))
+            cards = train_all(lab, history, named, session, stop, whole)
         finally:
             lab.close()
     groups = analysis.repeats(cards, [_without_seed(variant) for variant in found])

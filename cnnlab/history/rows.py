@@ -88,7 +88,7 @@ class RunSummary:
     profile: Profile | None
     trials: tuple[Trial, ...]
     part: Part | None
-    """Set where it belongs to a race, or to repeats over seeds."""
+    """Set where it belongs to a race, to repeats over seeds, or to a sweep that trains."""
     epochs_done: int
     best_val_accuracy: float | None
     """The highest one; null before the first epoch, and where every epoch has NaN."""

@@ -71,7 +71,7 @@ class RunCard(Frozen):
     trials: tuple[Trial, ...] = ()
     """What was tried to make its steps faster, in the order in which it was."""
     part: Part | None = None
-    """Set where the run belongs to a race, or to repeats over seeds."""
+    """Set where the run belongs to a race, to repeats over seeds, or to a sweep that trains."""
     epochs: tuple[Epoch, ...] = ()
     steps: Steps = Steps()
 

@@ -1,4 +1,5 @@
-"""A race: lanes of specs that take turns; and a run's part in one, or in repeats over seeds."""
+"""A race: lanes of specs that take turns; and a run's part in one, in repeats, or in a sweep that
+trains."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class RacePlan(Frozen):
 class Part(Frozen):
     """The part of a run in something larger."""
 
-    kind: Literal["race", "repeats"]
+    kind: Literal["race", "repeats", "sweep"]
+    """A sweep's part is a variant that was trained; a cell that was only timed has a `Place`."""
     group_id: Annotated[str, Field(min_length=1, max_length=64)]
     group: Annotated[str, Field(min_length=1, max_length=120)]
     """What the whole is called."""
@@ -49,7 +51,8 @@ class Part(Frozen):
     """Counts from 0, in the order of the plan."""
     lane_title: Annotated[str, Field(max_length=60)] = ""
     turn: Annotated[int, Field(ge=0)] = 0
-    """How many runs the lane had before: runs of one turn, in different lanes, make a pair."""
+    """How many runs the lane, or the sweep, had before: runs of one turn, in different lanes, make
+    a pair."""
     cut_seconds: Seconds | None = None
     """The run was ended, as it was meant to, after so many seconds of training; null: it was not.
     """

@@ -137,7 +137,7 @@ def _cell_spec(
 
 
 def _said(values: dict[str, Value]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    return ", ".join(f"{AXES[name].title.lower()} {value}" for name, value in values.items())
 
 
 def said(cell: Cell) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from cnnlab.spec import ExperimentSpec, LabError, parse_spec
+from cnnlab.spec import ExperimentSpec, LabError, Part, parse_spec
 from cnnlab.spec.fields import assign
 from cnnlab.sweep.axes import ALIASES, AXES, OFFERED, parse_axis
 
@@ -71,3 +71,9 @@ def _variant(spec: ExperimentSpec, values: dict[str, str]) -> Variant:
         else:
             spec = assign(spec, [f"{name}={value}"])
     return Variant(values, spec)
+
+
+def parts(count: int, group_id: str, group: str) -> Iterator[Part]:
+    """The parts of so many runs in a sweep that trains them all."""
+    for turn in range(count):
+        yield Part(kind="sweep", group_id=group_id, group=group[:120], turn=turn)

@@ -171,15 +171,22 @@ def about(seconds: float) -> str:
 # --- the history's table --------------------------------------------------------------------
 
 COLUMNS = (
+    "colour",
     "status",
     # Before the name, which is long: on a phone no more than these fit.
     "best_val_accuracy",
-    "step_ms_median",
+    "curve",
     "name",
+    "epochs_done",
+    "batch_size",
+    "engine",
     "device",
+    "fit_seconds",
+    "step_ms_median",
+    "disturbed",
+    # Those above fit a small laptop; the table's own menu shows the others.
     "network",
     "dataset",
-    "fit_seconds",
     "images_per_second",
     "last_val_accuracy",
     "test_accuracy",
@@ -189,10 +196,12 @@ COLUMNS = (
     "note",
     "origin",
 )
+HIDDEN = frozenset(COLUMNS[COLUMNS.index("network") :]) - {"dataset", "session", "origin"}
+"""Columns that are there, and shown when they are asked for."""
 
 
 def runs_table(runs: Sequence[RunSummary], timezone: str | None) -> pd.DataFrame:
-    """The history's rows as a page shows them, indexed by run id.
+    """The history's rows as a page shows them, indexed by run id, but for colour and curve.
 
     Args:
         timezone: the browser's, for the times of creation; None: UTC.
@@ -204,12 +213,19 @@ def runs_table(runs: Sequence[RunSummary], timezone: str | None) -> pd.DataFrame
         for used, name in zip(frame["device"], frame["device_name"], strict=True)
     ]
     frame["network"] = [network_name(run.spec.model) for run in runs]
+    frame["disturbed"] = ["≈" if _disturbed(run) else "" for run in runs]
     frame["state"] = frame["status"]
     frame["status"] = [status_text(run.status) for run in runs]
     frame["created_at"] = frame["created_at"].dt.tz_convert(timezone or "UTC").dt.tz_localize(None)
     for name in ("fit_seconds", "step_ms_median", "images_per_second"):
         frame[name] = [three_digits(value) for value in frame[name]]
     return frame.set_index("run_id")
+
+
+def _disturbed(run: RunSummary) -> bool:
+    """Whether something took the time of a run, or it was trained in parts."""
+    seen = run.disturbances is not None and bool(run.disturbances.marks)
+    return seen or bool(run.timing.resumed_after)
 
 
 def three_digits(value: float) -> float:
@@ -242,9 +258,23 @@ def column_config() -> dict[str, ColumnConfig]:
     """Headings, units and number formats of `COLUMNS`."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
+        "colour": st.column_config.ImageColumn("", width=36),
         "status": text("Status", width="small"),
+        "curve": st.column_config.LineChartColumn(
+            "Learning",
+            width="small",
+            y_min=0,
+            y_max=1,
+            help="Validation accuracy by epoch.",
+        ),
         "name": text("Name"),
-        "device": text("Device"),
+        "epochs_done": number("Epochs", width=64),
+        "batch_size": number("Batch", width=64),
+        "engine": text("Engine", width=64),
+        "disturbed": text(
+            "≈", width=36, help="≈: something took its time, or it was trained in parts."
+        ),
+        "device": text("Machine"),
         "network": text("Network"),
         "dataset": text("Data set"),
         "parameters": number("Parameters", format="localized", width="small"),
@@ -291,19 +321,58 @@ def _plainly(name: str) -> str:
     return spaced[:1].upper() + spaced[1:]
 
 
-def labels(cards: Sequence[RunCard]) -> list[str]:
-    """A name for each run: its own, after its kind of device or its id where several share one.
+DEVICES = frozenset({"CPU", "GPU", "any device"})
+"""Parts of a name that are left out first."""
+LONGEST_LABEL = 36
+"""Of a run among others: a legend, a heading and a sentence hold it."""
 
-    What tells them apart stands first, where no legend cuts it off.
+
+def labels(cards: Sequence[RunCard]) -> list[str]:
+    """A short name for each run, no two alike: what of its name the others do not share.
+
+    Where that is the same for several, their kind of device stands before it, or the end of an id.
     """
+    short = _what_differs([card.name for card in cards])
+    ends = _ends([card.run_id for card in cards])
     ways = (
-        [card.name for card in cards],
-        [f"{KINDS[kind_of(card)]} · {card.name}" for card in cards],
-        ids := [f"{card.run_id} · {card.name}" for card in cards],
+        short,
+        [f"{KINDS[kind_of(card)]} · {name}" for card, name in zip(cards, short, strict=True)],
+        by_id := [f"{end} · {name}" for end, name in zip(ends, short, strict=True)],
     )
     often = [Counter(way) for way in ways]
     found = [
-        next((way[i] for way, count in zip(ways, often, strict=True) if count[way[i]] == 1), ids[i])
-        for i in range(len(cards))
+        next((way[i] for way, count in zip(ways, often, strict=True) if count[way[i]] == 1), own)
+        for i, own in enumerate(by_id)
     ]
-    return found if len(set(found)) == len(found) else ids
+    return found if len(set(found)) == len(found) else by_id
+
+
+def _what_differs(names: Sequence[str]) -> list[str]:
+    """Names such as "Tiny · batch 64 · CPU" without the parts that all of them have."""
+    parts = [name.split(" · ") for name in names]
+    common = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
+    short = [[part for part in each if part not in common] or each[:1] for each in parts]
+    bare = [[part for part in each if part not in DEVICES] for each in short]
+    often = Counter(map(tuple, bare))
+    found = [
+        without if without and often[tuple(without)] == 1 else _with_a_subject(own, each)
+        for without, own, each in zip(bare, short, parts, strict=True)
+    ]
+    return [_cut(" · ".join(name)) for name in found]
+
+
+def _with_a_subject(short: list[str], whole: list[str]) -> list[str]:
+    """A device alone says nothing of a run: its recipe stands before it."""
+    return [whole[0], *short] if set(short) <= DEVICES and whole[0] not in short else short
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip()}…"
+
+
+def _ends(ids: Sequence[str]) -> list[str]:
+    """The last signs of ids, as few as tell them apart."""
+    for length in range(4, max(map(len, ids), default=0)):
+        if len({run_id[-length:] for run_id in ids}) == len(ids):
+            return [run_id[-length:] for run_id in ids]
+    return list(ids)

@@ -28,7 +28,7 @@ LOOKING_SECONDS = 1.3
 """While the devices are being looked for, which decides what can be begun."""
 ELSEWHERE_SECONDS = 0.9
 """How long a look at what other processes train is good for."""
-THROUGH_APP = "through_app"
+THROUGH_APP, PAGE = "through_app", "page"
 BEGUN, MEANWHILE = "begun", "begun_meanwhile"
 """In the session of a browser: the run that it began last, and one that began without it."""
 STYLE, MARK, NAME = map(Path(__file__).with_name, ("style.css", "mark.svg", "name.svg"))
@@ -77,6 +77,7 @@ def trained_elsewhere() -> tuple[str, str] | None:
 
 def heading(page: str) -> None:
     """The page's name for who hears it; who sees it has the navigation."""
+    st.session_state[PAGE] = page
     st.html(f'<h1 class="unseen">{page}</h1>', width="content")
 
 
@@ -180,14 +181,15 @@ def follow() -> None:
 
 def _measuring(swept: SweepSnapshot) -> None:
     """A calibration or a sweep, which keep the machine as busy as a run."""
-    done = f"{swept.done} of {swept.total} cells"
+    on_its_page = st.session_state.get(PAGE) == "Explore"  # which counts them itself
+    done = "" if on_its_page else f", {swept.done} of {swept.total} cells"
     if swept.name == CALIBRATION:
-        st.page_link(HARDWARE, label=f"Calibration, {done}", icon=":material/speed:")
+        st.page_link(HARDWARE, label=f"Calibration{done}", icon=":material/speed:")
         return
     name = tables.plain(swept.name.removeprefix("Sweep: "))
     st.page_link(
         EXPLORE,
-        label=f"Sweep: {name}, {done}",
+        label=f"Sweep: {name}{done}",
         icon=":material/grid_view:",
         query_params={"sweep": swept.sweep_id},
     )

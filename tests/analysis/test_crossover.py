@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from cnnlab.analysis import Grid, Point, Side, border_frame, ratio_frame, summary, times_frame
+from cnnlab.analysis import (
+    Grid,
+    Point,
+    Side,
+    accuracy_frame,
+    border_frame,
+    ratio_frame,
+    summary,
+    times_frame,
+)
 
 BATCHES, UNITS = (32, 512), (64, 256, 1024)
 CPU, GPU = "Example CPU", "Example GPU"
@@ -202,3 +211,14 @@ def test_cells_that_tell_nothing_do_not_count_as_wins() -> None:
     made = grid(lambda *_: 100.0, lambda _, units: 101.0 if units == 64 else 50.0)
     said = summary(made, CPU, GPU)
     assert said.startswith("Example GPU is the faster one in every cell that tells them apart: 2")
+
+
+def test_a_layer_of_accuracies_goes_from_the_worst_to_the_best_and_leaves_gaps():
+    side = Side("Units", (8, 16, 32))
+    points = tuple(
+        Point((units,), CPU, 5.0, accuracy=share)
+        for units, share in zip(side.values, (0.2, None, 0.4), strict=True)
+    )
+    frame = accuracy_frame(Grid((side,), points), CPU)
+    assert list(frame["text"]) == ["20 %", "–", "40 %"]
+    assert list(frame["level"].dropna()) == [0.0, 1.0]

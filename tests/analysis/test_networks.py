@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnlab import analysis
+from cnnlab.models import layer_table
 from cnnlab.spec import PRESETS, Profile, RunCard, change
 from cnnlab.spec.profile import LayerTime
 from tests.analysis.twelve_runs import TWELVE, run
@@ -82,3 +83,12 @@ def test_another_family_is_drawn_too():
     card = run("dense", 10.0, 0.3).model_copy(update={"spec": dense})
     frame = analysis.drawn_frame(analysis.matched(BASE, card), ("a", "b"))
     assert {"differs", "only here"} & set(frame["state"])
+
+
+def test_networks_that_nobody_trained_are_matched_by_their_layers():
+    one, other = (
+        layer_table(PRESETS[name].spec.model, (32, 32, 3), 100) for name in ("article", "deeper")
+    )
+    found = analysis.matched_layers(one, other)
+    assert analysis.apart(found) == analysis.apart(analysis.matched(BASE, of("deeper"))) > 0
+    assert analysis.apart(analysis.matched_layers(one, one)) == 0

@@ -50,6 +50,10 @@ RUNGS = [run(str(place), seconds, 0.4) for place, seconds in enumerate((40.0, 50
 LADDER = ladder.frame(RUNGS, ladder.climb(RUNGS)).assign(change=["start", "a", "b"])
 FRONT = analysis.front_frame(analysis.repeats(list(TWELVE.values()), list(TWELVE)))
 NETWORKS = analysis.drawn_frame(analysis.matched(TWELVE["base"], TWELVE["slim"]), ("base", "slim"))
+VARIED = analysis.varied(list(TWELVE.values()))
+PARALLEL = analysis.parallel_frame(
+    VARIED, analysis.repeats(list(TWELVE.values()), list(TWELVE))
+).assign(text="")  # that column is of the table beside it, "ticks"
 GAP = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.8], "val_accuracy": [0.1, 0.4]})
 ANSWERS = answering.Answers(
     np.array([[0.9, 0.1, 0.0], [0.3, 0.7, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7]]),
@@ -99,8 +103,12 @@ CHARTS = {
     "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
     "race_pairs": (lambda: charts.pairs_spec("A", 1, 0.03), PAIRS),
-    "front": (charts.front_spec, FRONT),
+    "front": (lambda: charts.front_spec((("base", charts.CPU), ("half", charts.CPU))), FRONT),
     "networks": (charts.networks_spec, NETWORKS),
+    "parallel": (
+        lambda: charts.parallel_spec(("Batch size", "Training time"), "#FFFFFF"),
+        PARALLEL,
+    ),
     "waterfall": (lambda: charts.waterfall_spec(3), LADDER),
     "rungs": (lambda: charts.rungs_spec(3), LADDER),
     "by_class": (lambda: charts.by_class_spec(RUNS, 3), BY_CLASS),
@@ -115,7 +123,8 @@ OF_ANSWERS = ("by_class", "confusion", "reliability", "bars", "pictures", "signa
 ZOOMED = [
     name
     for name in CHARTS
-    if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks", "front", *OF_ANSWERS)
+    if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks", "front")
+    and name not in ("parallel", *OF_ANSWERS)
 ]
 every_chart = pytest.mark.parametrize("name", list(CHARTS))
 
@@ -153,7 +162,7 @@ def test_a_spec_is_valid_vega_lite_without_data(name):
 def test_a_spec_is_built_once_and_small(name):
     build, _ = CHARTS[name]
     assert build() is build()
-    still = name.startswith("compare_") or name in ("gap", *OF_ANSWERS)
+    still = name.startswith("compare_") or name in ("gap", "parallel", *OF_ANSWERS)
     live = not still  # sent again and again
     assert len(json.dumps(build())) < (3200 if live else 5000)
 
@@ -309,7 +318,7 @@ def test_every_colour_of_a_run_stands_out_from_the_ground_and_has_its_own_shape(
     assert len({shape_of(colour) for colour in charts.IDENTITIES[theme]}) >= 10
 
 
-def test_each_run_of_a_legend_has_its_shape():
+def test_each_run_has_its_shape():
     spec = charts.comparison_spec(
         "loss", "epoch", tuple(zip("ab", charts.IDENTITIES["light"], strict=False))
     )
@@ -317,7 +326,15 @@ def test_each_run_of_a_legend_has_its_shape():
     assert points["shape"]["scale"]["range"] == ["circle", "square"]
 
 
-WITHOUT_POINTS = ("ledger", "step_histogram", "networks", "confusion", "bars", "pictures")
+WITHOUT_POINTS = (
+    "ledger",
+    "step_histogram",
+    "networks",
+    "parallel",
+    "confusion",
+    "bars",
+    "pictures",
+)
 
 
 @pytest.mark.parametrize("name", [name for name in CHARTS if name not in WITHOUT_POINTS])
@@ -356,7 +373,7 @@ def named(count: int) -> tuple[tuple[str, str], ...]:
     return tuple((f"Run {place}", charts.CPU) for place in range(count))
 
 
-def test_few_runs_have_a_legend_and_a_rule_that_tells_every_run():
+def test_few_runs_have_a_rule_that_tells_every_run_and_no_legend_of_their_own():
     spec = charts.comparison_spec("loss", "epoch", named(3))
     rule = next(layer for layer in spec["layer"] if layer["mark"].get("type") == "rule")
     assert rule["data"] == {"name": "hover"}
@@ -365,18 +382,19 @@ def test_few_runs_have_a_legend_and_a_rule_that_tells_every_run():
         "Run 1",
         "Run 2",
     ]
-    assert spec["layer"][0]["encoding"]["color"]["legend"]
-
-
-def test_too_many_runs_for_a_legend_have_none():
-    spec = charts.comparison_spec("loss", "epoch", named(charts.NAMED_RUNS + 1))
     assert spec["layer"][0]["encoding"]["color"]["legend"] is None
+
+
+def test_of_too_many_runs_a_pointer_finds_one_at_a_time():
+    spec = charts.comparison_spec("loss", "epoch", named(charts.NAMED_RUNS + 1))
     assert all(layer["mark"].get("type") != "rule" for layer in spec["layer"])
 
 
-def test_a_legend_makes_its_chart_taller_not_its_curves_lower():
-    heights = [charts.comparison_spec("loss", "epoch", named(n))["height"] for n in (1, 4, 12)]
-    assert heights == sorted(set(heights))
+def test_a_point_is_as_large_as_its_network_and_has_its_runs_colour():
+    points = charts.front_spec((("a", "#2121FF"), ("b", "#B58463")))["layer"][2]["encoding"]
+    assert points["size"]["field"] == "parameters"
+    assert points["color"]["scale"] == {"domain": ["a", "b"], "range": ["#2121FF", "#B58463"]}
+    assert points["shape"]["scale"]["range"] == ["circle", "square"]
 
 
 # --- what is sent ---------------------------------------------------------------------------
@@ -439,8 +457,16 @@ def show(head: int | None) -> None:
         st.vega_lite_chart(data, build(), key=name, alt=charts.alt_text(name), **charts.KEEP_ZOOM)
 
 
+def test_cells_are_square_and_three_across_fit_a_phone() -> None:
+    for columns, rows in ((3, 3), (2, 5), (6, 1), (9, 4)):
+        axes = [("", tuple(map(str, range(count)))) for count in (columns, rows)]
+        spec = charts.cells_spec(*axes)
+        assert spec["width"] / columns == spec["height"] / rows
+    assert charts.cells_spec(("", ("a", "b", "c")), ("", ("a",)))["width"] < 300
+
+
 def test_each_value_of_an_axis_of_a_grid_has_its_label() -> None:
     names = tuple(f"small cnn, batch {number}" for number in range(19))
-    spec = charts.times_spec(("", ("",)), ("Probe", names))
+    spec = charts.cells_spec(("", ("",)), ("Probe", names))
     axis = spec["layer"][0]["encoding"]["y"]["axis"]
     assert axis["tickCount"] == len(axis["values"]) == 19

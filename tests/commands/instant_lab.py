@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnlab.history import History
-from cnnlab.spec import ExperimentSpec
+from cnnlab.spec import ExperimentSpec, Part
 from tests.example_runs import CARD, CPU, add_run
 
 
@@ -13,11 +13,24 @@ class InstantLab:
     def __init__(self, history: History, environments: object) -> None:
         self.history = history
 
-    def submit(self, spec: ExperimentSpec, *, name: str, session: str, keep: bool = True) -> str:
+    def submit(
+        self,
+        spec: ExperimentSpec,
+        *,
+        name: str,
+        session: str,
+        part: Part | None = None,
+        keep: bool = True,
+    ) -> str:
         step_ms = (10.0 if spec.engine == "fast" else 20.0) * (32 / spec.batch_size)
-        fields = {"spec": spec, "name": name, "session": session, "epochs": spec.epochs}
+        fields = {
+            "spec": spec,
+            "name": name,
+            "session": session,
+            "part": part,
+        }
         device = CARD if spec.device.startswith("cuda") else CPU
-        return add_run(self.history, step_ms=step_ms, device=device, **fields)
+        return add_run(self.history, step_ms=step_ms, device=device, epochs=spec.epochs, **fields)
 
     def wait_idle(self, seconds: float) -> bool:
         return True

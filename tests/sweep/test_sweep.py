@@ -108,16 +108,16 @@ HUNDRED = ",".join(map(str, range(1, 101)))
         (["units=1", "depth=1", "threads=1"], DENSE, "3 were given"),
         (["units=1", "units=2"], DENSE, "given twice"),
         (["filters=8"], DENSE, "filters is for a cnn, but the base is a dense"),
-        (["preset=dense", "filters=8"], TINY, "filters does not fit preset=dense, filters=8"),
+        (["preset=dense", "filters=8"], TINY, "filters does not fit preset dense, filters 8"),
         (["units=8"], change(DENSE, model={"family": "dense", "dense": []}), "hidden Dense layer"),
         (["depth=2"], change(DENSE, model={"family": "dense", "dense": []}), "layer to repeat"),
         (
             ["batch_size=32,70000", "units=8,16"],
             DENSE,
-            r"batch_size=70000, units=8, one of 4 cells \(2 x 2 on 1 device\), cannot work: "
+            r"batch size 70000, units 8, one of 4 cells \(2 x 2 on 1 device\), cannot work: "
             "batch_size is 70000, but it should be less than or equal to 65536",
         ),
-        (["depth=99"], TINY, "depth=99, one of 1 cells .* at most 16"),
+        (["depth=99"], TINY, "depth 99, one of 1 cells .* at most 16"),
         ([f"units={HUNDRED}", f"batch_size={HUNDRED}"], DENSE, r"10,000 cells \(100 x 100"),
     ],
 )
@@ -133,7 +133,7 @@ def test_what_the_data_refuse_is_said_of_the_cell():
         if len(spec.model.dense) > 1:
             change(spec, epochs=0)
 
-    with pytest.raises(LabError, match="depth=2, one of 2 cells"):
+    with pytest.raises(LabError, match="depth 2, one of 2 cells"):
         sweep.cells(sweep.plan(DENSE, axes, ["cpu"], 60), check)
 
 

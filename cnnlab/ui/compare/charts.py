@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import get_args
@@ -16,7 +16,7 @@ from cnnlab import analysis, charts, words
 from cnnlab.analysis import Line, Measure, Progress
 from cnnlab.published import REFERENCES, Point, Reference
 from cnnlab.spec import PRESETS, RunCard
-from cnnlab.ui import tables
+from cnnlab.ui import front, tables
 from cnnlab.ui.colours import inked, palette
 from cnnlab.ui.run.state import kept_series, read
 
@@ -47,56 +47,67 @@ class Look:
     axis: Progress
     measures: tuple[Measure, ...]
     smoothing: float
+    training: bool
     log: bool
     small: bool
     published: bool
 
 
 def curves(cards: Sequence[RunCard], names: Sequence[str]) -> None:
-    """The curves, with what they can be drawn against above them."""
+    """Accuracy against time, then the curves, with what they can be drawn against above them."""
     look = _look(cards)
     with_epochs = [(card, name) for card, name in zip(cards, names, strict=True) if card.epochs]
     shown = [(card, name) for card, name in with_epochs if _on(card, look.axis)]
     _say_left_out(look, len(cards), len(with_epochs), len(shown))
+    scattered = front.worth_drawing(cards)
+    first, *places = _places(look, scattered=scattered)
+    if scattered:
+        with first:
+            front.show(cards, names)
     if not shown:
         return
     runs = _colours(cards, names, shown)
     by_step = look.axis == "step" and len(shown) <= MOST_BY_STEP
     if look.axis == "step" and not by_step:
         st.caption(f"Of more than {MOST_BY_STEP} runs, whole epochs are drawn, not each step.")
-    for place, measure in zip(_places(look), look.measures, strict=True):
+    for place, measure in zip(places, look.measures, strict=True):
         with place:
             found = [
-                line
-                for card, name in shown
-                for line in _lines(card, name, measure, look.axis, by_step)
+                line for card, name in shown for line in _lines(card, name, measure, look, by_step)
             ]
-            if look.small:
-                _small(found, measure, look, runs)
-            else:
-                _one(found, measure, look, runs)
+            _measure(found, measure, look, runs)
     st.caption(_hint(len(runs), look))
 
 
-def _places(look: Look) -> Iterator[DeltaGenerator]:
-    """Two charts beside each other; small ones take the whole width."""
-    if look.small or len(look.measures) == 1:
-        return iter([st.container() for _ in look.measures])
-    rows = [st.columns(2) for _ in range(0, len(look.measures), 2)]
-    return iter([column for row in rows for column in row][: len(look.measures)])
+def _measure(found: list[Line], measure: Measure, look: Look, runs: dict[str, str]) -> None:
+    st.markdown(f"**{MEASURES[measure]}**")
+    if look.small:
+        _small(found, measure, look, runs)
+    else:
+        _one(found, measure, look, runs)
+
+
+def _places(look: Look, *, scattered: bool) -> list[DeltaGenerator]:
+    """The scatter's place, then one for each quantity: two beside each other; small charts take
+    the whole width."""
+    count = len(look.measures) + scattered
+    if look.small or count == 1:
+        places = [st.container() for _ in range(count)]
+    else:
+        rows = [st.columns(2) for _ in range(0, count, 2)]
+        places = [column for row in rows for column in row][:count]
+    return places if scattered else [st.container(), *places]
 
 
 def _hint(runs: int, look: Look) -> str:
     said = [charts.ZOOM_HINT]
-    if look.small:
+    if look.training:
         said.append("Training thin, validation strong.")
     if runs > charts.NAMED_RUNS and not look.small:
-        said.append(f"{words.count(runs)} runs are too many for a legend: point at a line.")
+        said.append(f"{words.count(runs)} runs are too many to read at once: point at a line.")
     elif not look.small:
-        said.append(
-            "Point anywhere to read every run there (training / validation); click names in the "
-            "legend, with Shift for several, to single runs out."
-        )
+        what = " (training / validation)" if look.training else ""
+        said.append(f"Point anywhere to read every run there{what}.")
     if look.smoothing:
         said.append("Curves and figures in them are smoothed; the table below is not.")
     return " ".join(said)
@@ -119,13 +130,14 @@ def _look(cards: Sequence[RunCard]) -> Look:
         measures = st.pills(
             "Show",
             options=list(MEASURES),
-            default=["accuracy", "loss"],
+            default=["accuracy"],
             selection_mode="multi",
             format_func=MEASURES.__getitem__,
             key="compare.measures",
         )
         with st.popover("Look", icon=":material/tune:"):
             smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="compare.smoothing")
+            training = st.toggle("Training curves too", key="compare.training")
             log = st.toggle("Log scale for loss and step time", key="compare.log")
             small = st.toggle("A small chart for each run", key="compare.small")
             published = st.toggle(
@@ -134,7 +146,7 @@ def _look(cards: Sequence[RunCard]) -> Look:
                 help="In grey, from the published figures; nothing of them was measured here.",
             )
     chosen = tuple(measure for measure in get_args(Measure) if measure in measures)
-    return Look(axis or "epoch", chosen, smoothing, log, small, published)
+    return Look(axis or "epoch", chosen, smoothing, training, log, small, published)
 
 
 def _on(card: RunCard, axis: Progress) -> bool:
@@ -163,11 +175,19 @@ def _colours(
     return {name: colours[card.run_id] for card, name in shown}
 
 
-def _lines(card: RunCard, name: str, measure: Measure, axis: Progress, by_step: bool) -> list[Line]:
-    if not by_step:
-        return analysis.lines(card, name, measure, axis)
-    series = kept_series(card) if card.status.over else read(card).series
-    return analysis.step_lines(card, name, measure, series)
+def _lines(card: RunCard, name: str, measure: Measure, look: Look, by_step: bool) -> list[Line]:
+    """The lines of a run: of what is learnt, validation alone unless the reader wants training."""
+    if by_step:
+        series = kept_series(card) if card.status.over else read(card).series
+        found = analysis.step_lines(card, name, measure, series)
+    else:
+        found = analysis.lines(card, name, measure, look.axis)
+    return found if look.training else _leading(found)
+
+
+def _leading(found: list[Line]) -> list[Line]:
+    """The validation curves, or whatever there is of a quantity that has none."""
+    return [line for line in found if line.split == "validation"] or found
 
 
 # --- charts ---------------------------------------------------------------------------------
@@ -175,7 +195,8 @@ def _lines(card: RunCard, name: str, measure: Measure, axis: Progress, by_step: 
 
 def _one(found: list[Line], measure: Measure, look: Look, runs: dict[str, str]) -> None:
     if look.published:
-        grey = [line for ref in REFERENCES.values() for line in _published(ref, measure, look.axis)]
+        every = (_published(ref, measure, look.axis) for ref in REFERENCES.values())
+        grey = [line for each in every for line in (each if look.training else _leading(each))]
         shades = dict(zip(dict.fromkeys(line.run for line in grey), cycle(charts.REFERENCES)))
         found, runs = found + grey, runs | shades
     _draw(found, measure, look, runs, f"compare-{measure}", charts.TALLEST)
@@ -183,7 +204,6 @@ def _one(found: list[Line], measure: Measure, look: Look, runs: dict[str, str]) 
 
 def _small(found: Sequence[Line], measure: Measure, look: Look, runs: dict[str, str]) -> None:
     """A chart a run, all with the same axis upwards."""
-    st.markdown(f"**{MEASURES[measure]}**")
     values = [line.y[np.isfinite(line.y)] for line in found]
     whole = np.concatenate(values) if values else np.zeros(0)
     positive = whole[whole > 0] if _log(measure, look) else whole

@@ -1,4 +1,4 @@
-"""Which runs are compared: chips, a search, a link.
+"""Which runs are compared: a list to add from, a search, a link.
 
 The truth is the URL (`?runs=ID,ID`): a link opens what its sender saw, after a restart too.
 """
@@ -14,10 +14,11 @@ from cnnlab.history import RunSummary
 from cnnlab.ui import tables
 from cnnlab.ui.lab import session_name
 
-RUNS, CHIPS, FIND = "runs", "compare.chips", "compare.find"
+RUNS, ADD, FIND = "runs", "compare.add", "compare.find"
+BASE, HIDE = "base", "hide"  # in the address: what the others are held against, what is not drawn
 LADDER = "ladder"  # in the address: the runs are rungs, in their order
 MOST_RUNS = 500  # at once: beyond, a browser's address grows too long
-MOST_OFFERED = 500  # of the newest runs, by the chips; the search finds all
+MOST_OFFERED = 500  # of the newest runs, by the list; the search finds all
 
 
 def asked() -> list[str]:
@@ -51,24 +52,29 @@ def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
         _say_missing(missing, rest=bool(found))
     if not runs:
         return []
-    # A cell of a sweep is found by search and by link: its neighbours would bury all others here.
-    alone = [run for run in runs if not run.sweep]
-    offered = {run.run_id: run for run in (*alone[:MOST_OFFERED], *found)}
-    chosen = [run.run_id for run in found]
-    if st.session_state.get(CHIPS) != chosen:
-        st.session_state[CHIPS] = chosen
-    st.multiselect(
-        "Runs",
-        options=list(offered),
-        format_func=lambda run_id: _label(offered[run_id]),
-        key=CHIPS,
-        on_change=_chips_changed,
-        placeholder="Choose runs by name, device or id",
-        label_visibility="collapsed",
-        select_all=False,
-    )
-    _shortcuts(runs, chosen)
+    _add(runs, [run.run_id for run in found])
     return found
+
+
+def _add(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
+    """A list to add a run from, and the ways to add many."""
+    # A cell of a sweep is found by search and by link: its neighbours would bury all others here.
+    alone = [run for run in runs if not run.sweep and run.run_id not in chosen]
+    offered = {run.run_id: run for run in alone[:MOST_OFFERED]}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.selectbox(
+            "Add a run",
+            options=list(offered),
+            index=None,
+            format_func=lambda run_id: _label(offered[run_id]),
+            key=ADD,
+            on_change=_added,
+            args=(list(chosen),),
+            placeholder="Add a run by name, device or id",
+            label_visibility="collapsed",
+            width=360,
+        )
+        _shortcuts(runs, chosen)
 
 
 def _say_missing(missing: Sequence[str], rest: bool) -> None:
@@ -83,11 +89,16 @@ def _say_missing(missing: Sequence[str], rest: bool) -> None:
 
 
 def _label(run: RunSummary) -> str:
-    return f"{run.name} · {tables.KINDS[tables.kind_of(run)]} · {run.run_id}"
+    kind = tables.KINDS[tables.kind_of(run)]
+    parts = run.name.split(" · ")
+    return " · ".join([*parts, *([] if kind in parts else [kind]), run.run_id])
 
 
-def _chips_changed() -> None:
-    put(st.session_state[CHIPS])
+def _added(chosen: Sequence[str]) -> None:
+    picked = st.session_state[ADD]
+    st.session_state[ADD] = None
+    if picked:
+        put([*chosen, picked])
 
 
 def put(run_ids: Sequence[str]) -> None:
@@ -95,8 +106,9 @@ def put(run_ids: Sequence[str]) -> None:
     st.query_params.pop(LADDER, None)
     if run_ids:
         st.query_params[RUNS] = ",".join(list(run_ids)[:MOST_RUNS])
-    else:
-        st.query_params.pop(RUNS, None)
+        return
+    for name in (RUNS, BASE, HIDE):
+        st.query_params.pop(name, None)
 
 
 def link(run_ids: Sequence[str], label: str) -> None:
@@ -110,19 +122,18 @@ def link(run_ids: Sequence[str], label: str) -> None:
 
 
 def _shortcuts(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
-    with st.container(horizontal=True):
-        with st.popover("Add by search", icon=":material/search:"):
-            _search(runs, chosen)
-        here = [run.run_id for run in runs if run.session == session_name() and not run.sweep]
-        st.button(
-            f"All of this session ({words.count(len(here))})",
-            icon=":material/folder_open:",
-            disabled=not here,
-            on_click=put,
-            args=(here,),
-        )
-        if chosen:
-            st.button("Clear", icon=":material/close:", on_click=put, args=([],))
+    with st.popover("Add by search", icon=":material/search:"):
+        _search(runs, chosen)
+    here = [run.run_id for run in runs if run.session == session_name() and not run.sweep]
+    st.button(
+        f"All of this session ({words.count(len(here))})",
+        icon=":material/folder_open:",
+        disabled=not here,
+        on_click=put,
+        args=(here,),
+    )
+    if chosen:
+        st.button("Clear", icon=":material/close:", on_click=put, args=([],))
 
 
 def _search(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:

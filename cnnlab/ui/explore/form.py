@@ -93,11 +93,11 @@ def show() -> str | None:
     )
     offer = OFFERS.get(st.session_state[OFFER] or "")
     st.caption(offer.shows if offer else "Your own sweep.")
-    _show_base()
+    spec = choose_base(f"{KEY}base")
     for number, label in enumerate(("Along", "And along")):
         _show_axis(number, label)
     _show_devices()
-    return _show_start()
+    return _show_start(spec)
 
 
 def _begin() -> None:
@@ -126,17 +126,19 @@ def _take_offer() -> None:
 # --- fields ---------------------------------------------------------------------------------
 
 
-def _show_base() -> None:
-    runs = _runs()
+def choose_base(key: str) -> ExperimentSpec:
+    """Let the reader choose everything that does not vary: a preset, or the recipe of a run."""
+    runs = {run.run_id: run for run in _runs()}
     labels = {name: preset.title for name, preset in PRESETS.items()}
-    labels |= {run.run_id: f"Run: {run.name} ({run.run_id})" for run in runs}
-    st.selectbox(
+    labels |= {run_id: f"Run: {run.name} ({run_id})" for run_id, run in runs.items()}
+    chosen = st.selectbox(
         "Network and data",
         list(labels),
         format_func=labels.__getitem__,
-        key=f"{KEY}base",
+        key=key,
         help="Everything that does not vary: a preset, or the recipe of a run.",
     )
+    return PRESETS[chosen].spec if chosen in PRESETS else runs[chosen].spec
 
 
 def _runs() -> list[RunSummary]:
@@ -186,19 +188,13 @@ def _show_devices() -> None:
 # --- start ----------------------------------------------------------------------------------
 
 
-def _filled() -> Filled:
+def _filled(spec: ExperimentSpec) -> Filled:
     """What the form says.
 
     Raises:
         LabError: it makes no sweep.
     """
     state = st.session_state
-    chosen = state[f"{KEY}base"]
-    spec = (
-        PRESETS[chosen].spec
-        if chosen in PRESETS
-        else next(run.spec for run in _runs() if run.run_id == chosen)
-    )
     axes = tuple(
         sweep.parse_axis(f"{name}={state.get(f'{KEY}values{number}', '')}")
         for number in range(sweep.MOST_AXES)
@@ -213,9 +209,9 @@ def _filled() -> Filled:
     return Filled(spec, axes, tuple(devices), plan.budget_seconds, cells)
 
 
-def _show_start() -> str | None:
+def _show_start(spec: ExperimentSpec) -> str | None:
     try:
-        filled, wrong = _filled(), ""
+        filled, wrong = _filled(spec), ""
     except LabError as error:
         filled, wrong = None, str(error)
     pressed = st.button(

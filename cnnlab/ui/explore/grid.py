@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import mean
 
 from cnnlab import datasets, sweep
 from cnnlab.analysis import Grid, Point, Side, device_kind
 from cnnlab.history import RunSummary, SweepRecord
-from cnnlab.spec import Value
+from cnnlab.spec import ExperimentSpec, Status, Value
 from cnnlab.sweep import AXES, Cell, CellResult
 from cnnlab.ui import lab
 
@@ -42,7 +44,16 @@ def known() -> dict[str, Sweep]:
     return found
 
 
-def grid(shown: Sweep) -> Grid:
+@dataclass(frozen=True)
+class Cells:
+    """A grid, and what each of its cells is the measurement of."""
+
+    grid: Grid
+    recipes: dict[tuple[tuple[Value, ...], str], ExperimentSpec]
+    """By place and name of the device; a cell of another sweep beside it has none here."""
+
+
+def cells_of(shown: Sweep) -> Cells:
     """What the cells of a sweep came to so far.
 
     Raises:
@@ -62,7 +73,42 @@ def grid(shown: Sweep) -> Grid:
     # The CPU comes first, whatever was measured first: it is what others are held against.
     found.sort(key=lambda result: device_kind(result.cell.device) != "cpu")
     points = tuple(_point(result, tuple(axes), names) for result in found)
-    return Grid(sides, points, "sequence" if all(map(_of_series, cells)) else "image")
+    recipes = {
+        (point.place, point.device): result.cell.spec
+        for point, result in zip(points, found, strict=True)
+    }
+    thing = "sequence" if all(map(_of_series, cells)) else "image"
+    return Cells(Grid(sides, points, thing), recipes)
+
+
+def with_accuracy(own: Cells) -> Cells:
+    """Cells with the accuracy that runs of the history came to which trained their recipes."""
+    trained: dict[ExperimentSpec, list[RunSummary]] = defaultdict(list)
+    for run in lab.history().summaries():
+        if run.status is Status.FINISHED and run.sweep is None and _known(run.last_val_accuracy):
+            trained[_learnt(run.spec)].append(run)
+    points = []
+    for point in own.grid.points:
+        spec = own.recipes.get((point.place, point.device))
+        runs = trained.get(_learnt(spec), []) if spec else []
+        points.append(_with_runs(point, runs) if runs else point)
+    return replace(own, grid=replace(own.grid, points=tuple(points)))
+
+
+def _known(accuracy: float | None) -> bool:
+    return accuracy is not None and math.isfinite(accuracy)
+
+
+def _with_runs(point: Point, runs: Sequence[RunSummary]) -> Point:
+    """A cell with those that trained its recipe."""
+    ids = (*point.run_ids, *(run.run_id for run in runs))
+    return replace(point, accuracy=mean(run.last_val_accuracy or 0.0 for run in runs), run_ids=ids)
+
+
+def _learnt(spec: ExperimentSpec) -> ExperimentSpec:
+    """A recipe without what decides its speed alone, and without its seed."""
+    usual = {"seed": 0, "device": "cpu", "gpu_off": "none", "threads": None}
+    return spec.model_copy(update=usual | {"engine": "fast", "compile": False})
 
 
 def _of_series(cell: Cell) -> bool:
@@ -72,15 +118,15 @@ def _of_series(cell: Cell) -> bool:
     return entry.kind == "series" if entry else name.lower().endswith(".csv")
 
 
-def beside(own: Grid, other: Grid, name: str) -> Grid:
+def beside(own: Cells, other: Cells, name: str) -> Cells:
     """A grid with the cells of another sweep in the same places, as devices of their own."""
-    places = {point.place for point in own.points}
+    places = {point.place for point in own.grid.points}
     guests = [
         replace(point, device=f"{point.device} ({name})")
-        for point in other.points
+        for point in other.grid.points
         if point.place in places
     ]
-    return replace(own, points=(*own.points, *guests))
+    return replace(own, grid=replace(own.grid, points=(*own.grid.points, *guests)))
 
 
 def alike(own: Grid, other: Grid) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from uuid import uuid4
 
 from cnnlab import datasets, sweep
 from cnnlab.devices import compiler
 from cnnlab.history import SweepRecord
-from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus
+from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus, change
 from cnnlab.sweep import CellResult
+from cnnlab.sweep.variants import parts, variants
 from cnnlab.ui.lab import check, devices_here, history, lab, session_name
 from cnnlab.ui.rights import presenters_only
 
@@ -36,6 +38,44 @@ def begin(
     sweep_id = history().sweeps.create(plan, name=title, session=session_name())
     lab().submit_sweep(history().sweeps.get(sweep_id), ())
     return sweep_id
+
+
+@presenters_only
+def begin_training(spec: ExperimentSpec, axes: Sequence[str], epochs: int) -> str:
+    """Check every variant of a spec and queue them all, or none, each for so many epochs; the id
+    of the sweep.
+
+    Args:
+        axes: as `sweep.variants.variants` reads them.
+
+    Raises:
+        LabError: as all of the gate; the axes make no variants, one of them cannot work here, or
+            the queue has no room for them.
+    """
+    found = variants(change(spec, epochs=epochs), axes)
+    for variant in found:
+        check(variant.spec)
+    group_id, begun = uuid4().hex[:12], list[str]()
+    try:
+        for variant, part in zip(
+            found, parts(len(found), group_id, datasets.run_name(spec, "Sweep")), strict=True
+        ):
+            name = datasets.run_name(variant.spec)
+            at = session_name()
+            run = lab().submit(variant.spec, name=name, session=at, part=part, keep=False)
+            begun.append(run)
+    except LabError:
+        for run_id in reversed(begun):  # the waiting ones first: none is to begin meanwhile
+            lab().stop(run_id)
+        raise
+    return group_id
+
+
+@presenters_only
+def stop_training(run_ids: Sequence[str]) -> None:
+    """Stop the variant that trains, and withdraw those that wait, the last first."""
+    for run_id in reversed(run_ids):
+        lab().stop(run_id)
 
 
 @presenters_only

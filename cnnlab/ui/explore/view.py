@@ -1,23 +1,19 @@
-"""Sweeps on a page: choose one, watch it, and read where which device pays."""
+"""Sweeps that time their cells: choose one, watch it, and read where which device pays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import combinations
+from collections.abc import Callable
 
 import streamlit as st
 
-from cnnlab import analysis, charts, words
 from cnnlab.analysis import Grid
 from cnnlab.history import SweepRecord
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import LabError, SweepStatus
-from cnnlab.sweep import AXES, PROBE
 from cnnlab.ui import lab, live, rights, tables
-from cnnlab.ui.colours import inked
+from cnnlab.ui.explore import cells, sweeps
 from cnnlab.ui.explore import form as explore_form
 from cnnlab.ui.explore import grid as explore_grid
-from cnnlab.ui.explore import sweeps
 from cnnlab.ui.explore.grid import Sweep
 
 SWEEP, AGAINST = "sweep", "against"
@@ -104,7 +100,7 @@ def _choose_beside(shown: Sweep, known: dict[str, Sweep]) -> Sweep | None:
 
 def _readable(other: Sweep) -> Grid | None:
     try:
-        return explore_grid.grid(other)
+        return explore_grid.cells_of(other).grid
     except LabError:
         return None
 
@@ -117,14 +113,14 @@ def _sweep(shown: Sweep, beside: Sweep | None) -> None:
             st.rerun()  # the whole page, once: the clock of this part starts or stops
         _state(now)
     try:
-        grid = explore_grid.grid(shown)
+        found = explore_grid.cells_of(shown)
         if beside:
             name = beside.origin or beside.sweep_id
-            grid = explore_grid.beside(grid, explore_grid.grid(beside), name)
+            found = explore_grid.beside(found, explore_grid.cells_of(beside), name)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
-    _picture(grid)
+    cells.picture(found)
 
 
 # --- how it stands --------------------------------------------------------------------------
@@ -175,156 +171,3 @@ def _progress_text(snapshot: SweepSnapshot) -> str:
     now = f"; now {tables.plain(snapshot.current)}" if snapshot.current else ""
     again = ", once more to be sure" if snapshot.again and snapshot.current else ""
     return f"{done}, {left}{now}{again}"
-
-
-# --- what it came to ------------------------------------------------------------------------
-
-
-def _picture(grid: Grid) -> None:
-    """The sentence, the ratio, the times, and the cells as a table."""
-    devices = grid.devices
-    pair = _pair(devices)
-    st.subheader(tables.plain(_headline(grid, pair or devices[:1])), anchor=False)
-    if not any(point.us_per_image or point.error for point in grid.points):
-        return  # nothing to draw or to list: axes without cells say less than the sentence
-    if pair:
-        _ratio(grid, *pair)
-    maps = st.grid(2 if len(devices) > 1 else 1, min_column_width=320)
-    for device in devices:
-        with maps.cell():
-            _times(grid, device)
-    if any(point.noisy for point in grid.points):
-        st.caption("~ marks a cell whose figure is noisy: not found again within 5 %.")
-    with st.expander("As a table", icon=":material/table_rows:"):
-        _table(grid)
-
-
-def _headline(grid: Grid, devices: Sequence[str]) -> str:
-    """What the grid comes to; the calibration's networks are too unlike to be ranked."""
-    if len(devices) == 1 and grid.sides[0].title == AXES[PROBE].title:
-        return f"What small networks take on {devices[0]}; the Hardware page says what pays."
-    return analysis.summary(grid, *devices)
-
-
-def _pair(devices: tuple[str, ...]) -> tuple[str, str] | None:
-    """Which two devices are held against each other; the reader chooses where there are more."""
-    pairs = list(combinations(devices, 2))
-    if len(pairs) < 2:
-        return pairs[0] if pairs else None
-    return st.selectbox(
-        "Which against which", pairs, format_func=lambda pair: f"{pair[1]} against {pair[0]}"
-    )
-
-
-def _axes(grid: Grid) -> tuple[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]]:
-    """Title and labels of the axes along the bottom and upwards."""
-    found = [
-        (side.title, tuple(words.count(v) if isinstance(v, int) else v for v in side.values))
-        for side in grid.sides
-    ]
-    none: tuple[str, tuple[str, ...]] = ("", ("",))
-    if grid.downwards:
-        title, labels = found[0]
-        return none, (title, labels[::-1])
-    return found[0], found[1] if len(found) > 1 else none
-
-
-def _times(grid: Grid, device: str) -> None:
-    st.markdown(f"**Time per {grid.thing}: {tables.plain(device)}**")
-    frame = analysis.times_frame(grid, device)
-    _chart(
-        f"times {device}",
-        charts.times_spec(*_axes(grid)),
-        {"source": charts.packed(frame)},
-        f"Heat map of the time per {grid.thing} on {device}. {analysis.summary(grid, device)}",
-        grid,
-        (device,),
-    )
-
-
-def _ratio(grid: Grid, first: str, second: str) -> None:
-    ratios = analysis.ratio_frame(grid, first, second)
-    if ratios.empty:
-        return
-    st.markdown(
-        f"**How many times as fast: {tables.plain(second)}, against {tables.plain(first)}**"
-    )
-    border = analysis.border_frame(ratios)
-    _chart(
-        "ratio",
-        charts.ratio_spec(*_axes(grid)),
-        {"source": charts.packed(ratios), "border": charts.packed(border)},
-        f"Heat map of how many times as fast {second} is as {first}, with the break-even line. "
-        f"{analysis.summary(grid, first, second)}",
-        grid,
-        (first, second),
-    )
-    st.caption(
-        "Above 1, orange: the second is faster; below 1, blue: the first. The line runs "
-        "between them; a cell with ≈ is within the noise of its measurements. Choose a cell to "
-        "see its runs."
-    )
-
-
-def _chart(
-    key: str,
-    spec: charts.Spec,
-    data: dict[str, object],
-    says: str,
-    grid: Grid,
-    devices: tuple[str, ...],
-) -> None:
-    """A heat map; below it the runs of the cell that was clicked."""
-    event = st.vega_lite_chart(
-        None,
-        inked(spec) | {"datasets": data},
-        key=f"grid {key}",
-        alt=says,
-        on_select="rerun",
-        selection_mode=charts.SELECTED,
-    )
-    for picked in event["selection"].get(charts.SELECTED, []):
-        for point in grid.points:
-            if point.device in devices and analysis.place_text(grid, point.place) == picked.get(
-                "cell"
-            ):
-                _runs(grid, point)
-
-
-def _runs(grid: Grid, point: analysis.Point) -> None:
-    place = analysis.place_text(grid, point.place)
-    if not point.run_ids:
-        st.caption(f"{tables.plain(place)}: {tables.plain(point.error or 'not measured yet')}")
-    for run_id in point.run_ids:
-        st.page_link(
-            "pages/train.py",
-            label=f"Run {run_id}: {tables.plain(place)} on {tables.plain(point.device)}",
-            icon=":material/open_in_new:",
-            query_params={"run": run_id},
-        )
-
-
-def _table(grid: Grid) -> None:
-    number = st.column_config.NumberColumn
-    rows = [
-        {
-            **{side.title: value for side, value in zip(grid.sides, point.place, strict=True)},
-            "Device": point.device,
-            f"µs per {grid.thing}": point.us_per_image and tables.three_digits(point.us_per_image),
-            "Parameters": point.parameters,
-            "Noisy": "yes" if point.noisy else "",
-            "Run": f"/train?run={point.run_ids[0]}" if point.run_ids else None,
-            "Why not": point.error or "",
-        }
-        for point in grid.points
-    ]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={
-            f"µs per {grid.thing}": number(format="localized"),
-            "Parameters": number(format="localized"),
-            "Run": st.column_config.LinkColumn(display_text="open"),
-        },
-        alt="The cells of the sweep with their times.",
-    )

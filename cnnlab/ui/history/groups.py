@@ -1,4 +1,4 @@
-"""Races and repeats in the history: one row each, which opens to its runs."""
+"""Races, repeats and sweeps that train: one row each in the history, which opens to its runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Behind = dict[str, list[str]]
 
 
 def gathered(runs: Sequence[RunSummary]) -> tuple[list[RunSummary], Behind]:
-    """The runs with one row for each race and each set of repeats, and what stands behind those.
+    """The runs with one row for each race, set of repeats and sweep, and what stands behind those.
 
     Args:
         runs: the newest first; a group stands where its newest run did.
@@ -40,8 +40,8 @@ def _row(group: Sequence[RunSummary]) -> RunSummary:
     newest = group[0]
     assert newest.part
     row = replace(newest, name=_name(newest.part, len(group)), status=_status(group))
-    if newest.part.kind == "race":
-        # Its lanes are too different to have a figure in common.
+    if newest.part.kind != "repeats":
+        # Its runs are too different to have a figure in common.
         return replace(
             row, timing=Timing(), best_val_accuracy=None, last_val_accuracy=None, test=None
         )
@@ -66,7 +66,7 @@ def _mean_test(tests: Sequence[Exam]) -> Exam | None:
 
 
 def _name(part: Part, count: int) -> str:
-    if part.kind == "race":
+    if part.kind != "repeats":
         return f"{part.group} ({count} runs)"
     return f"{part.group} (mean of {count} seeds)"
 
@@ -100,6 +100,13 @@ def say(run_ids: Sequence[str]) -> None:
             label="See the race and its verdict",
             icon=":material/flag:",
             query_params={"race": group_id},
+        )
+    elif part.kind == "sweep":
+        st.page_link(
+            "pages/explore.py",
+            label="See the sweep: accuracy against time, and what each value brings",
+            icon=":material/grid_view:",
+            query_params={"sweep": group_id},
         )
     elif said := over_seeds(opened).sentence:
         st.markdown(f"**{tables.plain(said)}**")

@@ -12,17 +12,20 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from cnnlab import words
+from cnnlab import charts, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, Status
 from cnnlab.ui import keeping, lab, rights, tables
+from cnnlab.ui.colours import palette
 from cnnlab.ui.history import groups
 from cnnlab.ui.lab import history, session_name
 
 Scope = Literal["session", "all"]
 RUN, DELETED = "run", "history.deleted"
+BOARD, PART, TICKS = "board", "history.part", "history.ticks"
 MOST_OPEN = 50
 MOST_ROWS = 10  # more than these scroll
+MOST_IN_CELL = 30  # points of a line in a cell
 # A column, and whether a low value is the better one: a click on a heading puts that on top which
 # the browser thinks is first, mostly the worst.
 ORDERS: dict[str, tuple[str, bool]] = {
@@ -58,6 +61,35 @@ def _open(run_ids: Sequence[str]) -> None:
         st.query_params[RUN] = list(run_ids)
     else:
         st.query_params.pop(RUN, None)
+
+
+def board_asked() -> bool:
+    """Let the reader choose between the runs and the best of them; the address keeps the choice."""
+    if PART not in st.session_state:
+        st.session_state[PART] = "board" if BOARD in st.query_params else "runs"
+    st.segmented_control(
+        "What to see",
+        options=["runs", "board"],
+        required=True,
+        format_func={"runs": "Runs", "board": "High scores"}.__getitem__,
+        key=PART,
+        on_change=_part_chosen,
+        label_visibility="collapsed",
+    )
+    return st.session_state[PART] == "board"
+
+
+def _part_chosen() -> None:
+    if st.session_state[PART] == "board":
+        st.query_params.from_dict({BOARD: "1"})
+    else:
+        st.query_params.pop(BOARD, None)
+
+
+def look_into(run_id: str) -> None:
+    """Leave the board for one of its runs."""
+    st.session_state[PART] = "runs"
+    st.query_params.from_dict({RUN: run_id})
 
 
 def choose() -> tuple[list[RunSummary], Scope]:
@@ -115,13 +147,17 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
     ticked = [
         row for row, run_id in enumerate(ids) if set(behind.get(run_id, [run_id])) & set(open_now)
     ]
+    st.session_state[TICKS] = ticked
     left_out = {"session"} if within != "all" else set()
     left_out |= {"origin"} if shown["origin"].isna().all() else set()
+    left_out |= {"dataset"} if shown["dataset"].nunique() == 1 else set()
+    columns = [name for name in tables.COLUMNS if name not in left_out - {"dataset"}]
     st.dataframe(
-        shown[[name for name in tables.COLUMNS if name not in left_out]],
+        _drawn(shown, rows)[columns],
         hide_index=True,
         placeholder=words.UNKNOWN,
         column_config=tables.column_config(),
+        column_order=[name for name in columns if name not in tables.HIDDEN | left_out],
         height="auto" if len(ids) <= MOST_ROWS else 400,
         key=key,
         on_select=lambda: _ticked(key, [behind.get(run_id, [run_id]) for run_id in ids]),
@@ -136,11 +172,38 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
         )
 
 
+def _drawn(shown: pd.DataFrame, rows: Sequence[RunSummary]) -> pd.DataFrame:
+    """The table with the colour of each run and how it learnt."""
+    here = [run for run in rows if run.run_id in shown.index]
+    colours = palette().of_runs(here)
+    learnt = history().accuracies([run.run_id for run in here])
+    drawn = shown.assign(
+        colour=[charts.swatch(colours[run_id]) for run_id in shown.index],
+        curve=[_thinned(learnt[run_id]) for run_id in shown.index],
+    )
+    # The runs of a race or a sweep differ in what these columns tell.
+    unlike = [run.run_id for run in here if run.part and run.part.kind != "repeats"]
+    for name in ("epochs_done", "batch_size", "engine"):
+        drawn[name] = drawn[name].astype("object").mask(drawn.index.isin(unlike), None)
+    return drawn
+
+
+def _thinned(values: Sequence[float]) -> list[float]:
+    """As many values as a line in a cell can show, the last one among them."""
+    every = -(-len(values) // MOST_IN_CELL) or 1
+    return list(values[::-1][::every][::-1])
+
+
 def _ticked(key: str, runs: Sequence[Sequence[str]]) -> None:
-    """Open the runs that the ticked rows stand for; a click into a row opens that one."""
+    """Open the runs that the ticked rows stand for; a click into a row opens that one.
+
+    By the keyboard a cell stays chosen while rows are ticked: what changed last is what was meant.
+    """
     selection = st.session_state[key].selection
-    clicked = [row for row, _ in selection.cells]
-    _open([run_id for row in clicked or selection.rows for run_id in runs[row]])
+    ticks, clicked = list(selection.rows), [row for row, _ in selection.cells]
+    ticking = ticks and ticks != st.session_state.get(TICKS)
+    st.session_state[TICKS] = ticks
+    _open([run_id for row in (ticks if ticking else clicked or ticks) for run_id in runs[row]])
 
 
 def _filtered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from cnnlab.spec import (
     change,
 )
 from cnnlab.ui import lab, link, rights, tables
+from cnnlab.ui.compare import networks
 from cnnlab.ui.race import lanes as race_lanes
 from cnnlab.ui.race import own
 from cnnlab.ui.race.entrants import AGAINST, OF_A_RACE, RACE, card_of
@@ -45,6 +46,8 @@ def offer() -> None:
     entered = _lanes(way, spec, here or Here((), 1), against) if layers else ()
     if entered:
         _show_lanes(entered, against)
+    if len(entered) == 2:
+        _show_networks(*entered)
     plan = _plan(entered)
     if layers:
         estimates.say_data(spec.dataset, "race")
@@ -110,6 +113,18 @@ def _show_lanes(entered: Sequence[Lane], against: str) -> None:
     if against:
         with columns[-1], st.container(border=True, height="stretch"):
             race_lanes.recorded(race.opponent_named(against, card_of))
+
+
+def _show_networks(one: Lane, other: Lane) -> None:
+    """What is raced against what, before it begins, where the networks are not the same."""
+    if one.spec.model == other.spec.model:
+        return
+    try:
+        layers = lab.check(one.spec), lab.check(other.spec)
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+        return
+    networks.show_layers(*layers, (one.title, other.title))
 
 
 def _plan(entered: Sequence[Lane]) -> RacePlan | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,6 +12,7 @@ from cnnlab.history import History
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import PRESETS, Axis, RunEnded, Status, SweepStatus, change
 from cnnlab.ui.explore import form as explore_form
+from tests.example_runs import add_run
 from tests.example_sweeps import AXES, CPU, GPU, add_sweep
 from tests.quiet_lab import QuietLab, own_history, page, said
 
@@ -47,7 +49,7 @@ def test_an_empty_page_says_what_appears_here_and_offers_to_start(quiet_lab) -> 
 @pytest.mark.parametrize("offer", explore_form.OFFERS)
 def test_every_offer_can_be_started_as_it_is(history: History, quiet_lab, offer: str) -> None:
     app = page("explore")
-    app.get("button_group")[0].set_value(offer).run()
+    app.button_group(key="sweep.offer").set_value(offer).run()
     button(app, "Start the sweep").click().run()
     assert not app.exception
     assert not app.error, app.error[0].value
@@ -117,6 +119,25 @@ def test_noisy_cells_are_marked_and_the_mark_is_explained(history) -> None:
     assert set(app.dataframe[0].value["Noisy"]) == {"yes"}
 
 
+def test_a_layer_has_the_accuracy_of_what_was_trained_of_each_cell(history) -> None:
+    add_sweep(history, devices=[CPU])
+    base = PRESETS["dense"].spec
+    model = base.model.model_dump() | {"dense": [256] * len(base.model.dense)}
+    wide = change(base, batch_size=128, model=model)
+    for seed in (1, 2):
+        add_run(history, spec=change(wide, seed=seed, threads=2), epochs=base.epochs)
+    app = page("explore")
+    app.session_state["explore.layer"] = "accuracy"
+    app.run()
+    (drawing,) = drawings(app)
+    assert drawing.startswith("Heat map of the validation accuracy")
+    data = app.get("vega_lite_chart")[0].proto.datasets[0].data.data
+    shown = pa.ipc.open_stream(data).read_all().to_pandas().set_index("cell")["text"]
+    assert shown["batch size 128, units 256"] == "20 %"
+    assert list(shown).count("–") == 8
+    assert "A cell without a figure was never trained" in said(app, "caption")
+
+
 # --- under way ------------------------------------------------------------------------------
 
 
@@ -124,7 +145,7 @@ def test_a_sweep_under_way_shows_its_cells_and_can_be_paused_and_stopped(
     history, quiet_lab: QuietLab
 ) -> None:
     sweep_id = add_sweep(history, status=SweepStatus.RUNNING, done=7)
-    now = "batch_size=128, units=64 on cuda:0"
+    now = "batch size 128, units 64 on cuda:0"
     quiet_lab.swept.append(
         SweepSnapshot(sweep_id, "Dense", SweepStatus.RUNNING, 7, 18, 33.0, now, False)
     )

@@ -153,6 +153,78 @@ def test_a_thousand_runs_are_listed(history: History) -> None:
     assert len(page("history").dataframe[0].value) == 1000
 
 
+# --- the table's columns --------------------------------------------------------------------
+
+
+def shown(app: AppTest) -> list[str]:
+    """The columns that are shown until others are asked for."""
+    return list(app.dataframe[0].proto.column_order)
+
+
+def test_a_row_tells_a_run_apart_by_colour_curve_and_recipe(history: History) -> None:
+    add_run(history, spec=change(TINY, batch_size=64, engine="stock"), epochs=3)
+    row = page("history").dataframe[0].value.iloc[0]
+    assert row["colour"].startswith("data:image/svg+xml;base64,")
+    assert list(row["curve"]) == pytest.approx([0.04, 0.08, 0.12])
+    assert (row["epochs_done"], row["batch_size"], row["engine"]) == (3, 64, "stock")
+    assert row["disturbed"] == ""
+
+
+def test_a_long_curve_is_thinned_and_ends_where_the_run_did(history: History) -> None:
+    add_run(history, epochs=70)
+    curve = page("history").dataframe[0].value.iloc[0]["curve"]
+    assert len(curve) <= 30
+    assert curve[-1] == pytest.approx(2.8)
+
+
+def test_a_run_without_an_epoch_has_an_empty_curve(history: History) -> None:
+    add_run(history, epochs=0, status=Status.FAILED)
+    assert list(page("history").dataframe[0].value.iloc[0]["curve"]) == []
+
+
+def test_what_disturbed_a_run_is_a_mark_in_its_row(history: History) -> None:
+    card = history.card(add_run(history))
+    parts = card.model_copy(update={"run_id": "parts", "timing": card.timing.in_parts((2,))})
+    history.add_card(parts, origin="elsewhere")
+    table = page("history").dataframe[0].value
+    assert sorted(table["disturbed"]) == ["", "≈"]
+
+
+def test_what_all_rows_share_and_what_is_rarely_asked_for_is_hidden(history: History) -> None:
+    add_run(history)
+    app = page("history")
+    assert "dataset" not in shown(app)
+    assert "parameters" not in shown(app)
+    assert "parameters" in app.dataframe[0].value.columns
+    assert len(shown(app)) == 12
+    add_run(history, spec=change(TINY, dataset="mnist"))
+    assert "dataset" in shown(page("history"))
+
+
+# --- high scores ----------------------------------------------------------------------------
+
+
+def test_an_empty_board_says_what_will_stand_there() -> None:
+    app = page("history", board="1")
+    assert "No scores yet" in said(app, "subheader")
+    assert [item.proto.page for item in app.get("page_link")] == ["train"]
+
+
+def test_the_board_has_the_best_by_data_set_of_all_sessions(history: History) -> None:
+    add_run(history, name="Good", epochs=5, session="meetup")
+    add_run(history, name="Quick", step_ms=2.0)
+    app = page("history")
+    app.session_state["history.part"] = "board"
+    app.run()
+    assert said(app, "subheader").endswith("· 2 runs")
+    assert "1 · **20 %**" in said(app, "markdown")
+    assert "5 epochs in" in said(app, "caption")
+    [best] = [item for item in app.button if item.label == "Good"][:1]
+    best.click().run()
+    assert len(opened(app)) == 1
+    assert "Good" in said(app, "subheader")
+
+
 # --- several runs ---------------------------------------------------------------------------
 
 

@@ -323,6 +323,17 @@ def test_an_older_race_that_is_stopped_withdraws_what_waits_before_what_runs(
     assert quiet_lab.stopped == [runs[1], runs[0]]
 
 
+def test_two_networks_are_shown_over_each_other_before_they_race() -> None:
+    app = page("race", preset="tiny")
+    assert "The two networks" not in said(app, "subheader")  # the engines race one network
+    app.get("button_group")[0].set_value("own").run()
+    app.selectbox(key="race-field").select("network").run()
+    assert "The two networks" in said(app, "subheader")
+    assert "They differ in" in said(app, "caption")
+    assert "parameters" in said(app, "caption")
+    assert alt_text("networks") in [item.proto.alt for item in app.get("vega_lite_chart")]
+
+
 def test_an_unknown_race_or_run_is_said_in_a_sentence() -> None:
     assert "nowhere" in said(page("race", runs="nowhere"), "error")
     assert "There is no race 'gone' here" in said(page("race", race="gone"), "error")

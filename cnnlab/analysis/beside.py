@@ -1,0 +1,87 @@
+"""One figure of a run beside that of another: how far apart they lie, and whether that is good."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cnnlab import words
+from cnnlab.analysis.chances import gain
+from cnnlab.analysis.grades import LEVEL_RATIO
+from cnnlab.analysis.outcomes import BEST, incomparable
+from cnnlab.spec import RunCard
+
+OF_VALIDATION = frozenset({"best_val_accuracy", "last_val_accuracy"})
+SHARES = OF_VALIDATION | {"test_accuracy", "last_accuracy", "gap"}
+"""Columns of `results` that are shares: two of them lie points apart, others are so many times."""
+FULL_POINTS, FULL_DOUBLINGS = 0.1, 2.0
+"""Differences from which on a tint gets no stronger."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A figure against the baseline's."""
+
+    text: str
+    """"+9.8" points, or "2.1×"."""
+    good: float
+    """From -1, much worse, to 1, much better; 0 where nobody can tell, or nothing is better."""
+
+
+def against_baseline(
+    cards: Sequence[RunCard], frame: pd.DataFrame
+) -> dict[str, list[Beside | None]]:
+    """By column of their `results`, each run's figure against the first run's.
+
+    None for the first run itself, where the two are equal to the digits that are shown, and where a
+    figure is not known or the two are not comparable.
+    """
+    unfit, found = incomparable(cards), {}
+    for name in BEST:
+        values = frame[name].tolist()
+        found[name] = [
+            _beside(name, value, values[0], cards, place) if place and name not in unfit else None
+            for place, value in enumerate(values)
+        ]
+    return found
+
+
+def _beside(
+    name: str, value: float, base: float, cards: Sequence[RunCard], place: int
+) -> Beside | None:
+    if not (math.isfinite(value) and math.isfinite(base)):
+        return None
+    sign = 1 if BEST[name] == "max" else -1
+    if name in SHARES:
+        text, strength = f"{100 * (value - base):+.1f}", _clipped((value - base) / FULL_POINTS)
+        told = _told(name, (base, value), (cards[0], cards[place]))
+        return Beside(text, sign * strength if told else 0.0) if text[1:] != "0.0" else None
+    if value <= 0 or base <= 0:
+        return None
+    ratio, text = value / base, f"{words.number(value / base)}×"
+    level = 1 / LEVEL_RATIO < ratio < LEVEL_RATIO
+    strength = 0.0 if level else _clipped(math.log2(ratio) / FULL_DOUBLINGS)
+    return Beside(text, sign * strength) if text != "1×" else None
+
+
+def _told(name: str, shares: tuple[float, float], cards: tuple[RunCard, RunCard]) -> bool:
+    """Whether so many pictures tell the two apart; of training, where many were seen, always."""
+    one, other = (_pictures(name, card) for card in cards)
+    if not (one and other):
+        return True
+    found = gain(*shares, (one, other))
+    return not found.low <= 0 <= found.high
+
+
+def _pictures(name: str, card: RunCard) -> int:
+    """How many pictures an accuracy was found on; 0 where that is not known, or means nothing."""
+    if name == "test_accuracy" and card.test:
+        return card.test.images
+    return card.dataset.validation_images if name in OF_VALIDATION and card.dataset else 0
+
+
+def _clipped(strength: float) -> float:
+    return max(-1.0, min(1.0, strength))

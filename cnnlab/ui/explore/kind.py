@@ -1,0 +1,43 @@
+"""The two kinds of sweeps on the page: those that time their cells, and those that train them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cnnlab.ui.explore import trained, view
+
+KIND = "explore.kind"
+KINDS = {"measure": "Speed of many sizes", "train": "Accuracy of many variants"}
+SAYS = {
+    "measure": "When does the GPU pay off? A sweep measures one network in many sizes, on each "
+    "device.",
+    "train": "What does each choice bring? A sweep trains variants of a recipe, and shows what "
+    "their accuracy cost.",
+}
+
+
+def show() -> None:
+    """The kind that the address asks for, or the reader chooses."""
+    if KIND not in st.session_state:
+        linked = st.query_params.get(view.SWEEP, "")
+        st.session_state[KIND] = "train" if linked in trained.known() else "measure"
+    st.segmented_control(
+        "What to explore",
+        list(KINDS),
+        required=True,
+        format_func=KINDS.__getitem__,
+        key=KIND,
+        on_change=_another,
+        label_visibility="collapsed",
+    )
+    st.write(SAYS[st.session_state[KIND]])
+    if st.session_state[KIND] == "train":
+        trained.page()
+    else:
+        view.show()
+
+
+def _another() -> None:
+    """A sweep of the other kind is none of this one's."""
+    for name in (view.SWEEP, view.AGAINST):
+        st.query_params.pop(name, None)
