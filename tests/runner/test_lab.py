@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cnnlab import checkpoints
+from cnnlab import checkpoints, learned
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab, LiveRun, process
@@ -71,6 +71,9 @@ def test_a_run_is_trained_watched_and_kept(lab: Lab, history: History) -> None:
     assert live.epochs == card.epochs
     assert list(live.columns["ms"]) == list(card.steps.ms)
     assert lab.hardware()["cpu"]["name"]
+    assert learned.open_run(run_id).frames == (1, 2)
+    assert live.answers.epoch == 2
+    assert live.gallery.indices == tuple(learned.open_run(run_id).gallery.indices.tolist())
 
 
 def test_waiting_runs_have_places_and_can_be_withdrawn(lab: Lab, history: History) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab import learned
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.race import judge
@@ -100,5 +101,6 @@ def test_a_lane_that_cannot_work_ends_the_race_with_its_sentence(
     assert lab.wait_idle(90)
     runs = history.summaries(group_id=race_id)[::-1]
     assert [run.status for run in runs] == [Status.FINISHED, Status.FAILED]
+    assert not any(learned.kept(run.run_id) for run in runs)  # what is only timed keeps nothing
     cards = [history.card(run.run_id) for run in runs]
     assert judge(cards).heading.startswith("Only A came through: B failed: ")
