@@ -170,6 +170,18 @@ def test_where_nothing_is_kept_the_run_is_tested_all_the_same(pictures, home):
     assert not (home / "learned").exists()
 
 
+def test_a_run_that_is_stopped_while_it_is_tested_has_finished_without_a_figure(pictures):
+    def tested(events: list[Event]) -> bool:
+        return isinstance(events[-1], PhaseChanged) and events[-1].phase == "testing"
+
+    events = fit(spec_of(pictures, epochs=1), tested)
+    assert (events[-1].status, events[-1].test) == (Status.FINISHED, None)
+    run = open_run("a")
+    assert run.frames == (1,)
+    assert run.predictions("validation") is not None
+    assert run.predictions("test") is None
+
+
 def test_data_without_a_test_set_have_no_figure_of_one(pictures):
     spec = change(spec_of(pictures), dataset="shapes10", train_limit=100, epochs=1)
     assert fit(spec)[-1].test is None

@@ -1,5 +1,5 @@
-"""What the network answers to a few validation pictures: epoch by epoch while it learns, and with a
-slider over the epochs afterwards.
+"""What the network answers to a few validation pictures, or sequences drawn as lines: epoch by
+epoch while it learns, and with a slider over the epochs afterwards.
 
 The pictures stand in a style of their own, which does not change: a browser is sent it once, and
 with each refresh only the bars.
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from cnnlab import learned
+from cnnlab import learned, words
 from cnnlab.datasets import lookup
 from cnnlab.spec import ExperimentSpec, LabError, RunCard
 from cnnlab.ui import tables
@@ -26,6 +26,10 @@ from cnnlab.ui.lab import dataset_names, lab
 from cnnlab.ui.run.state import RunState
 
 LONGEST_SIDE = 64
+LINES = (64, 40)
+"""Width and height of a sequence that is drawn."""
+INKS = ("#0b5cad", "#b3261e", "#14692c", "#4f5a65")
+"""Of its first features; more would be a tangle."""
 QUALITY = 80
 LIKELIEST = 3
 
@@ -49,8 +53,6 @@ class _Shown:
 
 def show(state: RunState) -> None:
     """The newest answers of a run that trains; of one that is over, those after any epoch."""
-    if state.card.dataset is None or state.card.dataset.kind != "pictures":
-        return
     if state.card.status.over:
         _afterwards(state.card)
     elif state.ours:
@@ -94,8 +96,9 @@ def _draw(card: RunCard, indices: tuple[int, ...], shown: _Shown) -> None:
     except LabError as error:
         st.caption(f"Its pictures cannot be shown. {tables.plain(str(error))}")
         return
+    things = words.things(card.dataset.kind if card.dataset else None)
     st.caption(
-        f"After epoch {shown.epoch}: {shown.right} of {len(indices)} validation pictures right."
+        f"After epoch {shown.epoch}: {shown.right} of {len(indices)} validation {things} right."
     )
     with st.container(key=_key(card.run_id)):
         st.html(style)
@@ -123,6 +126,8 @@ def _style(run_id: str, spec: ExperimentSpec, indices: tuple[int, ...]) -> str:
         pictures = lookup.some(spec, np.array(indices))
     if pictures is None:
         raise LabError("Its data set is not on this machine as it was.")
+    if pictures.dtype != np.uint8:
+        pictures = _lines(pictures)
     height, width = pictures.shape[1:3]
     strip = np.concatenate(list(pictures), axis=1)
     image = Image.fromarray(strip[..., 0] if strip.shape[2] == 1 else strip)
@@ -138,6 +143,23 @@ def _style(run_id: str, spec: ExperimentSpec, indices: tuple[int, ...]) -> str:
         f"background-size:{len(indices)}00% 100%;"
         f"background-image:url(data:image/webp;base64,{data})}}</style>"
     )
+
+
+def _lines(sequences: np.ndarray) -> np.ndarray:
+    """Sequences (N, steps, features, 1) as pictures, uint8 (N, height, width, 3): a line for each
+    feature, all on one scale.
+    """
+    width, height = LINES
+    low, high = float(sequences.min()), float(sequences.max())
+    down = (high - sequences[..., 0]) / max(high - low, 1e-9) * (height - 1)
+    along = np.linspace(0, width - 1, sequences.shape[1])
+    drawn = []
+    for sequence in down:
+        image = Image.new("RGB", LINES, "white")
+        for number, line in enumerate(sequence.T[: len(INKS)]):
+            ImageDraw.Draw(image).line(list(zip(along, line, strict=True)), fill=INKS[number])
+        drawn.append(np.asarray(image))
+    return np.stack(drawn)
 
 
 # --- the bars -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from cnnlab import datasets, learned
 from cnnlab.history import History
 from cnnlab.learned import About, Writer
 from cnnlab.runner import LiveRun
-from cnnlab.spec import Answered, GalleryChosen, PhaseChanged, change
+from cnnlab.spec import PRESETS, Answered, GalleryChosen, PhaseChanged, change
 from tests.example_runs import CPU, TINY, add_run, epoch, started
 from tests.quiet_lab import QuietLab, own_history, page, said
 
@@ -109,6 +109,16 @@ def test_a_page_of_the_answers_is_small(history):
     style, bars = drawn(page("history", run=run_id))
     assert len(bars) < 12_000  # with each refresh
     assert len(style) + len(bars) < 60_000
+
+
+def test_sequences_are_drawn_as_lines(history):
+    spec = change(PRESETS["lstm"].spec, train_limit=200, epochs=1, device="cpu")
+    run_id = add_run(history, spec=spec, epochs=1)
+    keep(run_id, 1)
+    app = page("history", run=run_id)
+    style, bars = drawn(app)
+    assert "aspect-ratio:64/40" in style
+    assert bars.count("<li") == 24
 
 
 def test_where_nothing_was_kept_nothing_is_shown(history):
