@@ -13,12 +13,17 @@ CELL, PICTURE = "cell", "picture"
 """The selections of a click: into a confusion matrix, on a picture."""
 Runs = tuple[tuple[str, str], ...]
 """Name and colour of each run."""
-ROW = 26  # pixels of a class in a list
+ROW, AROUND = 28, 70  # pixels of a class in a list, and of the axis beneath
 COLUMNS = 6
 """Pictures beside each other."""
-TILE = 128  # pixels of a picture with the words beneath it
+TILE, SIDE = 148, 96  # pixels of a picture with the words beneath it, and of the picture
 WRITTEN = 20
 """Classes up to which there is room for numbers in the cells of a matrix."""
+FLAT = 8
+"""Classes up to which their names stand beside each other."""
+MISTAKEN, RIGHT = ("#fde3cf", "#a63603"), ("#e3e6ea", "#5b646e")
+DARK_CELL = "datum.right ? datum.share > 0.55 : datum.share > 0.22"
+"""Where dark words could not be read."""
 NAMED = 40
 """Classes up to which there is room for all their names beside it."""
 
@@ -46,7 +51,7 @@ def by_class_spec(runs: Runs, classes: int) -> alt.LayerChart:
     y = alt.Y(
         "name:N",
         sort=alt.EncodingSortField("place", op="min"),
-        axis=alt.Axis(title=None, labelLimit=150, ticks=False, domain=False),
+        axis=alt.Axis(title=None, labelLimit=150, labelOverlap=False, ticks=False, domain=False),
     )
     scale = roomy(domain=[0, 1])
     axis = alt.Axis(title="Right", format="%", tickCount=5)
@@ -66,7 +71,8 @@ def by_class_spec(runs: Runs, classes: int) -> alt.LayerChart:
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=alt.X("share:Q", scale=scale, axis=axis), shape=shape
     )
-    return alt.LayerChart(layer=[bars, points], data=SOURCE, height=max(ROW * classes, 120))
+    height = ROW * classes * (len(runs) + 1) // 2 + AROUND
+    return alt.LayerChart(layer=[bars, points], data=SOURCE, height=height)
 
 
 @once
@@ -79,23 +85,15 @@ def confusion_spec(names: tuple[str, ...]) -> alt.LayerChart:
     Args:
         names: of the classes that are shown, from the top down and from left to right.
     """
-    shown = len(names) <= NAMED
-    axis: dict[str, Any] = {
-        "labels": shown,
-        "ticks": False,
-        "domain": False,
-        "grid": False,
-        "labelLimit": 130,
-    }
-    along = alt.X("said_name:N", sort=list(names), axis=alt.Axis(**axis, title="Taken for"))
+    axis: dict[str, Any] = {"labels": len(names) <= NAMED, "labelLimit": 130, "labelOverlap": False}
+    axis |= {"ticks": False, "domain": False, "grid": False}
+    along = alt.X(
+        "said_name:N",
+        sort=list(names),
+        axis=alt.Axis(**axis, title="Taken for", labelAngle=-45 if len(names) > FLAT else 0),
+    )
     down = alt.Y("true_name:N", sort=list(names), axis=alt.Axis(**axis, title="Really"))
     chosen = alt.selection_point(name=CELL, fields=["truth", "said"])
-    shade = alt.Color(
-        "share:Q", scale=alt.Scale(scheme="oranges", domain=[0, 0.5], clamp=True), legend=None
-    )
-    grey = alt.Color(
-        "share:Q", scale=alt.Scale(range=["#ffffff", "#9aa3ab"], domain=[0, 1]), legend=None
-    )
     told = [
         alt.Tooltip("true_name:N", title="Really"),
         alt.Tooltip("said_name:N", title="Taken for"),
@@ -103,16 +101,24 @@ def confusion_spec(names: tuple[str, ...]) -> alt.LayerChart:
         _percent("share", "Of the class"),
     ]
     base = alt.Chart().encode(x=along, y=down, tooltip=told)
-    cells = base.mark_rect(stroke="#8a939c", strokeWidth=0.3, cursor="pointer")
-    wrong = cells.transform_filter("!datum.right").encode(color=shade).add_params(chosen)
-    right = cells.transform_filter("datum.right").encode(color=grey)
-    layers = [right, wrong]
+    empty = base.mark_rect(stroke="#8a939c", strokeWidth=0.4, fillOpacity=0)
+    cells = base.transform_filter("datum.count > 0").mark_rect(cursor="pointer")
+    wrong = cells.transform_filter("!datum.right").encode(color=_shade(MISTAKEN, 0.5))
+    right = cells.transform_filter("datum.right").encode(color=_shade(RIGHT, 1.0))
+    layers = [empty, right, wrong.add_params(chosen)]
     if len(names) <= WRITTEN:
-        text = base.mark_text(fontSize=13, color="#12171d").transform_filter("datum.count > 0")
-        layers.append(text.encode(text=alt.Text("count:Q", format=",d")))
-    height = max(min(34 * len(names), 720), 240)
+        ink = alt.condition(DARK_CELL, alt.value("#ffffff"), alt.value("#12171d"))
+        text = base.transform_filter("datum.count > 0").mark_text(fontSize=13)
+        layers.append(text.encode(text=alt.Text("count:Q", format=",d"), color=ink))
+    height = max(min(36 * len(names), 760), 200) + AROUND
     chart = alt.LayerChart(layer=layers, data=SOURCE, height=height)
     return chart.resolve_scale(color="independent")
+
+
+def _shade(ends: tuple[str, str], most: float) -> alt.Color:
+    """From hardly any of a class to so much of it, or more."""
+    scale = alt.Scale(range=list(ends), domain=[0, most], clamp=True)
+    return alt.Color("share:Q", scale=scale, legend=None)
 
 
 @once
@@ -160,7 +166,7 @@ def bars_spec(colour: str, rows: int) -> alt.LayerChart:
     base = alt.Chart().encode(y=y, x=x, tooltip=told)
     bars = base.mark_bar(color=colour, height={"band": 0.7}, cornerRadius=2)
     text = base.mark_text(align="left", dx=6, fontSize=13, color="#7A7A7A").encode(text="text:N")
-    return alt.LayerChart(layer=[bars, text], data=SOURCE, height=30 * rows)
+    return alt.LayerChart(layer=[bars, text], data=SOURCE, height=30 * rows + 10)
 
 
 @once
@@ -182,7 +188,7 @@ def pictures_spec(rows: int) -> alt.LayerChart:
             alt.Tooltip("picture:Q", title="Number", format=",d"),
         ],
     )
-    side = f"min(width / {COLUMNS} - 8, {TILE - 42})"
+    side = f"min(width / {COLUMNS} - 8, {SIDE})"
     images = base.mark_image(
         width=alt.expr(side),
         height=alt.expr(side),

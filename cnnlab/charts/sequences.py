@@ -42,7 +42,7 @@ def signal_spec(features: int) -> alt.LayerChart:
             ],
         )
     )
-    return alt.LayerChart(layer=[lines], data=SOURCE, height=180)
+    return alt.LayerChart(layer=[lines], data=SOURCE, height=220)
 
 
 @once
@@ -60,4 +60,4 @@ def pull_spec(colour: str) -> alt.LayerChart:
             ],
         )
     )
-    return alt.LayerChart(layer=[area], data=SOURCE, height=120)
+    return alt.LayerChart(layer=[area], data=SOURCE, height=170)

@@ -39,7 +39,7 @@ def test_the_slider_rewinds_the_training(page: Page, runs: list[str]):
     slider.press("ArrowLeft")
     expect(page).to_have_url(re.compile(r"epoch=1\b"), timeout=60_000)
     expect(figure).not_to_have_text(last, timeout=60_000)
-    page.get_by_role("radio", name="A picture's way").click()
+    page.get_by_role("radio", name="Through the network").click()
     expect(page.get_by_text("What the first layer looks for")).to_be_visible(timeout=60_000)
     maps = page.get_by_text(re.compile("feature maps")).first
     expect(maps).to_be_visible(timeout=60_000)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 expect.set_options(timeout=60_000)
 
-PAGES = ("", "race", "explore", "history", "compare", "data", "hardware")
+PAGES = ("", "race", "explore", "history", "compare", "inspect", "data", "hardware")
 
 
 def test_no_page_makes_a_request_beyond_its_own_server(page: Page, server) -> None:

@@ -91,7 +91,7 @@ def _answered(looked_into: Sequence[Subject], epoch: int) -> Answered:
 def _why_none(subject: Subject) -> str:
     if subject.kept.predictions("validation") is None:
         return (
-            "Only runs that finished keep what they answer; this one still shows a picture's way."
+            "Only runs that finished keep what they answer; this one can still be looked through."
         )
     return (
         f"The data set {subject.card.spec.dataset} is not here, so only the last and the best "
@@ -112,10 +112,15 @@ def _answers(found: Answered) -> None:
 
 
 def _own(looked_into: Sequence[Subject], epoch: int) -> None:
-    st.caption("Nothing of it is kept.")
-    seen = own.given(looked_into[0])
-    if seen:
-        way.show(looked_into, epoch, seen)
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        st.caption("Nothing of it is kept.")
+        seen = own.given(looked_into[0])
+    with right:
+        if seen:
+            way.show(looked_into, epoch, seen)
+        else:
+            st.caption("What it says, and why, appears here.")
 
 
 # --- a picture's way ------------------------------------------------------------------------
@@ -133,9 +138,9 @@ def _way(looked_into: Sequence[Subject], epoch: int, found: Answered) -> None:
             "cannot be shown; try one of your own.",
             icon=":material/image_not_supported:",
         )
+        way.weights(looked_into, epoch)
     else:
         way.show(looked_into, epoch, way.Seen(shown[0], _truth(found, gallery, number)))
-    way.weights(looked_into, epoch)
 
 
 def _wall(subject: Subject, epoch: int, gallery: Gallery) -> None:

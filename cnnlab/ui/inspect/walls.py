@@ -15,7 +15,7 @@ from cnnlab.ui.inspect.asking import Subject, pictures
 
 MOST = 12
 """Pictures of a wall."""
-VIEW, WAY = "inspect.view", "A picture's way"
+VIEW, WAY = "inspect.view", "Through the network"
 """In the session: the view that is open."""
 TILE_PIXELS = 96
 

@@ -21,6 +21,8 @@ from cnnlab.ui.inspect.asking import Subject, Waiting, look
 
 BARS = 5
 """Likeliest classes that are shown."""
+LEAST = 0.001
+"""A probability below which nobody needs its digits."""
 SHOWN_WIDTH = 176  # pixels
 UNITS = 48
 """Of a Dense layer, whose weights are shown."""
@@ -42,20 +44,29 @@ class Seen:
 
 
 def show(looked_into: Sequence[Subject], epoch: int, seen: Seen) -> None:
-    """What each network makes of it, side by side."""
+    """What each network makes of it, side by side; of a single one the answer beside the layers."""
+    alone = len(looked_into) == 1
     for column, subject in zip(st.columns(len(looked_into)), looked_into, strict=True):
         with column, st.container(key=f"inspect-way-{subject.card.run_id}"):
-            if len(looked_into) > 1:
-                st.markdown(f"**{tables.plain(subject.name)}**, epoch {subject.shown(epoch)}")
-            _one(subject, subject.shown(epoch), seen)
+            at = subject.shown(epoch)
+            if not alone:
+                st.markdown(f"**{tables.plain(subject.name)}**, epoch {at}")
+            left, right = st.columns(2, gap="large") if alone else (st.container(), st.container())
+            with left:
+                found = _said(subject, at, seen)
+            with right:
+                if found:
+                    _inside(found)
+                _first_layer(subject, at)
 
 
-def _one(subject: Subject, epoch: int, seen: Seen) -> None:
+def _said(subject: Subject, epoch: int, seen: Seen) -> Answer | None:
+    """What the network says and what made it say so; None, and why, where it cannot be asked."""
     network = subject.network(epoch)
     if seen.input.shape != network.image_shape:
         shape = " × ".join(map(str, network.image_shape))
         st.info(f"This network sees {shape}, and not what is shown here.", icon=":material/info:")
-        return
+        return None
     try:
         found = look(network, seen.input, None)
         _bars(subject, found, seen)
@@ -65,13 +76,13 @@ def _one(subject: Subject, epoch: int, seen: Seen) -> None:
     except LabError as error:
         icon = ":material/hourglass_empty:" if isinstance(error, Waiting) else ":material/error:"
         (st.info if isinstance(error, Waiting) else st.error)(tables.plain(str(error)), icon=icon)
-        return
+        return None
     said = tables.plain(subject.classes[target])
     if seen.is_series:
         _moved_by(subject, why, said, seen)
     else:
         _heat(why, said, seen, gradcam=bool(found.named("maps")))
-    _inside(found)
+    return found
 
 
 # --- the answer -----------------------------------------------------------------------------
@@ -101,9 +112,13 @@ def bars_frame(
             "place": range(len(numbers)),
             "name": [classes[number] for number in numbers],
             "share": shares,
-            "text": [f"{words.percent(s)}{m}" for s, m in zip(shares, marks, strict=True)],
+            "text": [f"{_percent(s)}{m}" for s, m in zip(shares, marks, strict=True)],
         }
     )
+
+
+def _percent(share: float) -> str:
+    return words.percent(share) if share >= LEAST else f"< {words.percent(LEAST)}"
 
 
 def _asked_about(subject: Subject, found: Answer) -> int:
@@ -191,13 +206,14 @@ def _inside(found: Answer) -> None:
 
 
 def weights(looked_into: Sequence[Subject], epoch: int) -> None:
-    """What the first layer looks for, of each run."""
+    """What the first layer of each looks for, where there is nothing to show to them."""
     for column, subject in zip(st.columns(len(looked_into)), looked_into, strict=True):
         with column:
             _first_layer(subject, subject.shown(epoch))
 
 
 def _first_layer(subject: Subject, epoch: int) -> None:
+    """What the first layer looks for."""
     try:
         kept = subject.kept.weights(epoch)
     except LabError as error:
