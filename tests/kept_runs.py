@@ -49,6 +49,19 @@ def marks(folder: Path, channels: int = 1) -> Path:
     return file
 
 
+def wandering(folder: Path) -> str:
+    """A data set of 80 windows, 8 rows of two columns of values that wander, in three classes."""
+    values = 100 + np.cumsum(np.random.default_rng(0).normal(size=(PICTURES + 8, 2)), axis=0)
+    days = np.datetime64("2024-01-01") + np.arange(len(values))
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "prices.csv"
+    rows = (f"{day},{a},{b}" for day, (a, b) in zip(days, values, strict=True))
+    file.write_text("\n".join(["day,a,b", *rows]))
+    name = f"{file}?window=8"
+    datasets.fetch(name)
+    return name
+
+
 def spec_of(dataset: str, model: ModelSpec = SMALL_CNN, epochs: int = 3) -> ExperimentSpec:
     """A run on `marks`: the last 20 pictures validate."""
     plain = {"dataset": dataset, "model": model.model_dump(), "validation_split": 0.25}
@@ -56,12 +69,18 @@ def spec_of(dataset: str, model: ModelSpec = SMALL_CNN, epochs: int = 3) -> Expe
 
 
 def weights_of(layers: list[Layer], spec: ExperimentSpec, seed: int) -> dict[str, np.ndarray]:
-    """Weights for a spec's network of convolution and Dense layers, in Keras's order."""
+    """Weights for a spec's network of convolution, Dense and LSTM layers, in Keras's order."""
     rng, found = np.random.default_rng(seed), dict[str, np.ndarray]()
     before = layers[0].output_shape
     convs = iter(conv for block in getattr(spec.model, "blocks", ()) for conv in block.convs)
     for layer in layers[1:]:
-        if layer.parameters:
+        if layer.kind == "LSTM":
+            units, inputs = layer.output_shape[-1], before[-1]
+            for kind, shape in (("kernel", inputs), ("recurrent", units), ("bias", None)):
+                name = f"{len(found):04d}.lstm.{kind}"
+                whole = (4 * units,) if shape is None else (shape, 4 * units)
+                found[name] = rng.normal(0, 0.3, whole).astype(np.float32)
+        elif layer.parameters:
             size = next(convs).kernel if layer.kind == "Conv2D" else None
             shape = (size, size, before[-1]) if size else (int(np.prod(before)),)
             units = layer.output_shape[-1]
@@ -82,7 +101,7 @@ def shares(labels: np.ndarray, seed: int) -> np.ndarray:
 
 def add_kept_run(
     history: History,
-    dataset: Path,
+    dataset: Path | str,
     *,
     name: str = "Example",
     model: ModelSpec = SMALL_CNN,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
@@ -15,7 +17,7 @@ from cnnlab.spec import CnnModel, DenseModel, LabError, RnnModel
 from cnnlab.ui import rights
 from cnnlab.ui.inspect import asking, walls
 from tests.example_runs import TINY, add_run
-from tests.kept_runs import NAMES, SMALL_CNN, add_kept_run, marks
+from tests.kept_runs import NAMES, SMALL_CNN, add_kept_run, marks, wandering
 from tests.quiet_lab import QuietLab, figures, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
@@ -291,6 +293,82 @@ def test_ones_own_is_asked_for_in_the_ways_that_fit(
     app = view(page("inspect"), "Your own")
     assert "Nothing of it is kept." in said(app, "caption")
     assert app.get("bidi_component") or app.get("component")
+
+
+def photo(size: tuple[int, int] = (40, 60), form: str = "PNG") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, (200, 180, 20)).save(out, form)
+    return out.getvalue()
+
+
+def own(app: AppTest, way: str) -> AppTest:
+    return view(view(app, "Your own"), way)
+
+
+def test_a_file_of_ones_own_is_shown_as_it_is_seen_and_answered(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = own(page("inspect"), "A file")
+    app = app.file_uploader[0].set_value(("me.png", photo(), "image/png")).run()
+    assert not app.exception, app.exception[0].stack_trace
+    assert "What it sees: 12 × 12" in captions(app)
+    assert "Grad-CAM" in captions(app)
+    assert any(alt.startswith("Bars of the likeliest") for alt in alts(app))
+    assert app.toggle[0].label.startswith("Light and dark swapped")  # it lies on light ground
+
+
+def test_a_photo_from_the_camera_is_answered(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = own(page("inspect"), "Camera")
+    app = app.camera_input[0].set_value(("shot.jpg", photo(form="JPEG"), "image/jpeg")).run()
+    assert not app.exception, app.exception[0].stack_trace
+    assert "Grad-CAM" in captions(app)
+
+
+def test_a_file_that_is_no_picture_is_refused_in_a_sentence(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset)
+    app = own(page("inspect"), "A file")
+    app = app.file_uploader[0].set_value(("note.jpg", b"Dear all", "image/jpeg")).run()
+    assert "note.jpg cannot be used" in said(app, "error")
+    assert not insight.asked
+
+
+# --- sequences ------------------------------------------------------------------------------
+
+LSTM = RnnModel(cell="lstm", recurrent=(5,))
+
+
+def test_a_sequences_way_shows_its_steps_what_moves_the_answer_and_the_hidden_state(
+    history: History, tmp_path: Path, insight: QuietInsight
+):
+    add_kept_run(history, wandering(tmp_path), model=LSTM, kind="series")
+    app = view(page("inspect"), walls.WAY)
+    assert "Line chart of the sequence, a line for each feature, over its steps." in alts(app)
+    assert "Area chart of how much each step of the sequence moves the answer." in alts(app)
+    assert "LSTM 5: its hidden state" in captions(app)
+    button = next(button for button in app.button if "%" in button.label)
+    button.click().run()
+    assert app.selectbox[0].label == "Sequence number"
+
+
+def test_a_table_that_is_pasted_is_answered_and_one_too_short_is_refused(
+    history: History, tmp_path: Path, insight: QuietInsight
+):
+    add_kept_run(history, wandering(tmp_path), model=LSTM, kind="series")
+    app = view(page("inspect"), "Your own")
+    rows = [f"{100 + number},{99 - number}" for number in range(9)]
+    app = app.text_area[0].set_value("\n".join(rows)).run()
+    assert "LSTM 5: its hidden state" in captions(app)
+    app = app.text_area[0].set_value("\n".join(rows[:3])).run()
+    assert "has 3 rows, and the network sees 8" in said(app, "error")
+
+
+# --- who may, and ways here -----------------------------------------------------------------
 
 
 def test_visitors_look_and_try_but_train_nothing(
