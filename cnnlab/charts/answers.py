@@ -17,6 +17,8 @@ ROW, AROUND = 28, 70  # pixels of a class in a list, and of the axis beneath
 COLUMNS = 6
 """Pictures beside each other."""
 TILE, SIDE = 148, 96  # pixels of a picture with the words beneath it, and of the picture
+PICTURE_SIDE = f"min(width / {COLUMNS} - 8, {SIDE})"
+"""Of a picture, in the browser's words: as much as the width has room for."""
 WRITTEN = 20
 """Classes up to which there is room for numbers in the cells of a matrix."""
 FLAT = 8
@@ -188,24 +190,22 @@ def pictures_spec(rows: int) -> alt.LayerChart:
             alt.Tooltip("picture:Q", title="Number", format=",d"),
         ],
     )
-    side = f"min(width / {COLUMNS} - 8, {SIDE})"
+    side = alt.expr(PICTURE_SIDE)
     images = base.mark_image(
-        width=alt.expr(side),
-        height=alt.expr(side),
+        width=side, height=side, align="left", baseline="top", cursor="pointer"
+    ).encode(url="url:N")
+    layers = [images.add_params(chosen), _line(base, "above", 3), _line(base, "below", 19)]
+    return alt.LayerChart(layer=layers, data=SOURCE, height=TILE * rows)
+
+
+def _line(base: alt.Chart, field: str, pixels: int) -> alt.Chart:
+    """A line of words so far beneath each picture, smaller on a narrow screen."""
+    words = base.mark_text(
         align="left",
         baseline="top",
-        cursor="pointer",
-    ).encode(url="url:N")
-    above, below = (
-        base.mark_text(
-            align="left",
-            baseline="top",
-            fontSize=alt.expr(f"width / {COLUMNS} < 90 ? 10 : 13"),
-            color="#7A7A7A",
-            limit=alt.expr(f"width / {COLUMNS} - 6"),
-            dy=alt.expr(f"{side} + {offset}"),
-        ).encode(text=f"{field}:N")
-        for field, offset in (("above", 3), ("below", 19))
+        fontSize=alt.expr(f"width / {COLUMNS} < 90 ? 10 : 13"),
+        color="#7A7A7A",
+        limit=alt.expr(f"width / {COLUMNS} - 6"),
+        dy=alt.expr(f"{PICTURE_SIDE} + {pixels}"),
     )
-    layers = [images.add_params(chosen), above, below]
-    return alt.LayerChart(layer=layers, data=SOURCE, height=TILE * rows)
+    return words.encode(text=f"{field}:N")
