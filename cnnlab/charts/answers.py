@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from cnnlab.charts.colours import shape_of
-from cnnlab.charts.dress import SOURCE, once, roomy
+from cnnlab.charts.dress import SOURCE, WORDS, once, roomy
 
 CELL, PICTURE = "cell", "picture"
 """The selections of a click: into a confusion matrix, on a picture."""
@@ -167,7 +167,7 @@ def bars_spec(colour: str, rows: int) -> alt.LayerChart:
     told = [alt.Tooltip("name:N", title="Class"), _percent("share", "Probability")]
     base = alt.Chart().encode(y=y, x=x, tooltip=told)
     bars = base.mark_bar(color=colour, height={"band": 0.7}, cornerRadius=2)
-    text = base.mark_text(align="left", dx=6, fontSize=13, color="#7A7A7A").encode(text="text:N")
+    text = base.mark_text(align="left", dx=6, fontSize=13, style=WORDS).encode(text="text:N")
     return alt.LayerChart(layer=[bars, text], data=SOURCE, height=30 * rows + 10)
 
 
@@ -204,7 +204,7 @@ def _line(base: alt.Chart, field: str, pixels: int) -> alt.Chart:
         align="left",
         baseline="top",
         fontSize=alt.expr(f"width / {COLUMNS} < 90 ? 10 : 13"),
-        color="#7A7A7A",
+        style=WORDS,
         limit=alt.expr(f"width / {COLUMNS} - 6"),
         dy=alt.expr(f"{PICTURE_SIDE} + {pixels}"),
     )

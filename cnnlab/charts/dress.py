@@ -74,13 +74,18 @@ INK: dict[str, tuple[str, str]] = {"light": ("#4F5A65", "#10171F"), "dark": ("#A
 """Of labels and of titles, in each theme: Streamlit's own grey is too pale to be read."""
 
 
+WORDS = "words"
+"""The style of words among the marks of a chart, which are to be read in either theme."""
+
+
 def inked(spec: Spec, theme: str) -> Spec:
     """A spec with the words of a theme; the rest of it is shared, not copied."""
     label, title = INK[theme]
     words = {"labelColor": label, "titleColor": title}
     config = spec.get("config", {})
     parts = {part: config.get(part, {}) | words for part in ("axis", "legend", "header")}
-    return spec | {"config": config | parts}
+    style = {"style": {WORDS: {"color": label}}}
+    return spec | {"config": config | parts | style}
 
 
 def packed(frame: pd.DataFrame) -> pa.Table:

@@ -69,10 +69,10 @@ class Answer:
     facts: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def named(self, kind: str) -> dict[str, np.ndarray]:
-        """The arrays of one kind, `maps` or `states`, by layer, in the layers' order."""
+    def named(self, kind: str) -> list[tuple[str, np.ndarray]]:
+        """The arrays of one kind, `maps` or `states`, with the words for their layers, in order."""
         found = [name for name in self.arrays if name.startswith(f"{kind}/")]
-        return {name.split("/", 2)[2]: self.arrays[name] for name in sorted(found)}
+        return [(name.split("/", 2)[2], self.arrays[name]) for name in sorted(found)]
 
 
 # --- as lines -------------------------------------------------------------------------------

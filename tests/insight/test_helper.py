@@ -100,10 +100,18 @@ def test_a_question_that_fails_is_answered_by_a_sentence_and_the_next_one_works(
 NETWORK = Network(run_id="a", spec=spec_of("shapes"), image_shape=(12, 12, 1), classes=3)
 
 
+def test_layers_of_one_name_stay_apart_and_in_order():
+    names = [f"maps/{number:03d}/MaxPooling2D 2x2" for number in (12, 2)]
+    answer = unpacked(packed({}, {name: np.full(1, n) for n, name in enumerate(names)}))
+    assert [int(maps[0]) for _, maps in answer.named("maps")] == [1, 0]
+
+
 def test_arrays_cross_as_they_are_and_nothing_is_unpickled():
     arrays = {"maps/003/Conv2D 4 3x3": np.arange(6, dtype=np.float16).reshape(2, 3)}
     answer = unpacked(packed({"a": 1}, arrays))
     assert answer.facts == {"a": 1}
-    assert answer.named("maps")["Conv2D 4 3x3"].dtype == np.float16
+    ((layer, maps),) = answer.named("maps")
+    assert layer == "Conv2D 4 3x3"
+    assert maps.dtype == np.float16
     with pytest.raises(ValueError, match="allow_pickle"):
         packed({}, {"bad": np.array([object()])})

@@ -34,7 +34,9 @@ def rgb(picture: np.ndarray) -> np.ndarray:
 
 
 def enlarged(picture: np.ndarray, longest: int = SHOWN_PIXELS) -> np.ndarray:
-    """A small picture larger by whole pixels, so that it stays crisp; a large one smaller."""
+    """A small picture larger by whole pixels, so that it stays crisp; a large one smaller; of three
+    channels."""
+    picture = rgb(picture)
     height, width = picture.shape[:2]
     factor = longest // max(height, width)
     if factor >= 1:
@@ -49,7 +51,7 @@ def enlarged(picture: np.ndarray, longest: int = SHOWN_PIXELS) -> np.ndarray:
 def data_url(picture: np.ndarray, longest: int) -> str:
     """A picture, uint8 (height, width, 1 or 3), as an address that holds it."""
     file = io.BytesIO()
-    Image.fromarray(enlarged(rgb(picture), longest)).save(file, "PNG")
+    Image.fromarray(enlarged(picture, longest)).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
@@ -60,7 +62,7 @@ def under_heat(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
         picture: uint8 (height, width, 1 or 3).
         heat: float (rows, columns), not negative, in any size.
     """
-    below = enlarged(rgb(picture))
+    below = enlarged(picture)
     size = below.shape[1], below.shape[0]
     most = float(heat.max())
     shares = Image.fromarray((heat / most if most > 0 else heat).astype(np.float32))

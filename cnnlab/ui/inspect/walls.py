@@ -10,6 +10,7 @@ import streamlit as st
 
 from cnnlab import charts, words
 from cnnlab.analysis.answers import Answers
+from cnnlab.ui.colours import inked
 from cnnlab.ui.inspect import sheets
 from cnnlab.ui.inspect.asking import Subject, pictures
 
@@ -41,7 +42,7 @@ def show(subject: Subject, answers: Answers, places: Sequence[int], key: str) ->
     rows = int(frame["row"].max()) + 1
     st.vega_lite_chart(
         charts.packed(frame),
-        charts.pictures_spec(rows),
+        inked(charts.pictures_spec(rows)),
         key=key,
         alt=_alt(answers, chosen),
         on_select=lambda: _picked(dataset, key),

@@ -137,7 +137,7 @@ def _asked_about(subject: Subject, found: Answer) -> int:
 def _heat(heat: np.ndarray, said: str, seen: Seen, *, gradcam: bool) -> None:
     with st.container(horizontal=True):
         st.image(
-            sheets.enlarged(sheets.rgb(seen.input)),
+            sheets.enlarged(seen.input),
             caption="What it sees",
             width=SHOWN_WIDTH,
             alt="The picture as it is seen.",
@@ -190,13 +190,13 @@ def signal_frame(sequence: np.ndarray) -> pd.DataFrame:
 
 def _inside(found: Answer) -> None:
     """What the layers make of it, one after the other."""
-    for layer, states in found.named("states").items():
+    for layer, states in found.named("states"):
         st.image(
             sheets.states_sheet(states),
             caption=f"{layer}: its hidden state, time from left to right, a row for each unit",
             alt=f"The hidden state of {layer} at each step, as colours.",
         )
-    for layer, maps in found.named("maps").items():
+    for layer, maps in found.named("maps"):
         height, width = maps.shape[1:]
         st.image(
             sheets.maps_sheet(maps),

@@ -295,7 +295,7 @@ def test_ones_own_is_asked_for_in_the_ways_that_fit(
     assert app.get("bidi_component") or app.get("component")
 
 
-def photo(size: tuple[int, int] = (40, 60), form: str = "PNG") -> bytes:
+def photo(size: tuple[int, int] = (400, 600), form: str = "PNG") -> bytes:
     out = io.BytesIO()
     Image.new("RGB", size, (200, 180, 20)).save(out, form)
     return out.getvalue()
