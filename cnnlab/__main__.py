@@ -19,6 +19,7 @@ from cnnlab.commands import output
 from cnnlab.commands.cards import export_runs, import_runs
 from cnnlab.commands.compare import compare
 from cnnlab.commands.history import history_group
+from cnnlab.commands.machines import machines
 from cnnlab.commands.race import race
 from cnnlab.commands.share import share
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, out
@@ -44,6 +45,7 @@ cli.add_command(sweep)
 cli.add_command(share)
 cli.add_command(why)
 cli.add_command(history_group)
+cli.add_command(machines)
 
 
 # --- runs -----------------------------------------------------------------------------------

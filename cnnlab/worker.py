@@ -16,6 +16,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import IO, Any, cast
@@ -58,14 +59,14 @@ def serve(gpu_off: GpuOff) -> None:
     for prepare in (datasets.draw_ahead, training.first_steps):
         if inbox.job.empty():
             _prepare(prepare)
-    job = inbox.job.get()
+    job = inbox.next()
     while answer := _ANSWERS.get(job.get("kind", "train")):
         try:
             answer(job, emit, inbox.stop.is_set)
         except Exception as error:  # the next cell may work
             log.exception("%s of %s failed", job["kind"], job["run_id"])
             emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
-        job = inbox.job.get()
+        job = inbox.next()
     cut = training.Cut(job["cut_seconds"], emit, inbox.stop.is_set)
     try:
         training.train(
@@ -136,13 +137,27 @@ class Inbox:
         self.stop = threading.Event()
         threading.Thread(target=self._listen, name="cnnlab-stdin", daemon=True).start()
 
+    def next(self) -> Order:
+        """The next order, once it comes."""
+        job = self.job.get()
+        if key := job.get("stands_for"):  # the data were sent to this machine
+            datasets.stand_in(job["spec"]["dataset"], key)
+        return job
+
     def _listen(self) -> None:
         for line in sys.stdin:
             if line.strip() == "stop":
                 self.stop.set()
             else:
-                self.job.put(json.loads(line))
+                self.job.put(_with_own_clock(json.loads(line)))
         os._exit(1)  # the lab is gone
+
+
+def _with_own_clock(order: Order) -> Order:
+    """An order from another machine says how long ago the run was launched: clocks differ."""
+    if "launched_ago" in order:
+        order["launched_at"] = time.monotonic() - order["launched_ago"]
+    return order
 
 
 if __name__ == "__main__":

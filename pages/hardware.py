@@ -4,11 +4,13 @@ import streamlit as st
 
 from cnnlab.ui import top
 from cnnlab.ui.hardware import calibration as calibration_view
+from cnnlab.ui.hardware import cluster as cluster_view
 from cnnlab.ui.hardware import machine as hardware_view
 
 top.require_app()
 
 hardware_view.machine()
+cluster_view.show()
 st.header("Calibration", anchor=False)
 calibration_view.show()
 st.header("Three ways to switch a GPU off", anchor=False)

@@ -10,8 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History, SweepRecord
 from cnnlab.runner import Lab, LiveRun, RaceSnapshot, Snapshot
+from cnnlab.runner.process import Process
+from cnnlab.runner.station import Station
 from cnnlab.runner.sweep_job import SweepSnapshot
-from cnnlab.spec import ExperimentSpec, RacePlan, SweepStatus
+from cnnlab.runner.workers import Workers
+from cnnlab.spec import HERE, ExperimentSpec, GpuOff, RacePlan, SweepStatus
 from cnnlab.sweep import CellRun, cells
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -36,8 +39,9 @@ class QuietLab(Lab):
         self.races_ended: list[str] = []
         super().__init__(History(), {})
 
-    def _warm(self) -> None:
-        """Start no worker."""
+    def _open(self, machine: str) -> Station:
+        """One that starts no worker."""
+        return Station(machine, Workers(no_worker, self._changed), self._floor, ahead=False)
 
     def add(self, run_id: str, spec: ExperimentSpec) -> LiveRun:
         """A run that is being trained; events are applied to what this returns."""
@@ -68,8 +72,11 @@ class QuietLab(Lab):
     def stop_race(self, race_id: str) -> None:
         self.races_ended.append(race_id)
 
-    def queued(self) -> tuple[str, ...]:
+    def queued(self, machine: str | None = None) -> tuple[str, ...]:
         return tuple(self.waiting)
+
+    def training(self) -> dict[str, str]:
+        return {HERE: self.current} if self.current else {}
 
     def running(self) -> str | None:
         return self.current
@@ -84,8 +91,13 @@ class QuietLab(Lab):
     def stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
 
-    def resume(self, run_id: str) -> None:
+    def resume(self, run_id: str, machine: str | None = None) -> None:
         self.resumed.append(run_id)
+
+
+def no_worker(gpu_off: GpuOff) -> Process:
+    """In a quiet lab none is asked for."""
+    raise AssertionError(gpu_off)
 
 
 def own_history() -> History:

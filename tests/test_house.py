@@ -37,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "runner": {"spec", "sweep", "race", "checkpoints", "learned"},
     "history": {"spec"},
     "insight": {"spec", "models", "learned"},
+    "cluster": {"spec", "version", "checkpoints", "datasets", "devices", "runner"},
     "analysis": {"spec", "words", "models"},
     "charts": {"spec", "words", "analysis"},
     "report": {"spec", "words", "analysis", "charts", "published"},
@@ -211,15 +212,16 @@ GATES |= {PACKAGE / "ui" / "run" / "gate.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
-LOOKING |= {"open_for", "failed", "trained_elsewhere", "accuracies"}
+LOOKING |= {"open_for", "failed", "trained_elsewhere", "accuracies", "training"}
 LOOKING |= {"find", "tally", "own_data", "whole_runs", "sweeps_brought_in"}
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
 DEEDS["drafts"] = {"put_aside", "read", "keep", "discard", "tidy"}
+DEEDS["cluster"] = {"start"}
 DEEDS["runner"] = {"probe", "Errands", "Lab", "Worker"}
 DEEDS["learned"] = {"Writer", "bring_back", "discard", "pack", "set_aside", "tidy", "unpack"}
 DEEDS["learned"] |= {"write_settings"}
-OPENERS = {"_open_errands", "_open_history", "_open_lab"}
+OPENERS = {"_elsewhere", "_open_errands", "_open_history", "_open_lab"}
 """They make what the rest acts upon, and are told of no wish of a browser."""
 
 

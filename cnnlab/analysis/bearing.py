@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnlab.analysis.differing import facts_of, flatten
 from cnnlab.analysis.grades import Bearing, Thing
-from cnnlab.spec import ExperimentSpec, RunCard
+from cnnlab.spec import HERE, ExperimentSpec, RunCard
 
 Difference = tuple[str, Any, Any]
 """A field by its dotted name, and what it is in one run and in the other."""
@@ -18,9 +18,10 @@ Difference = tuple[str, Any, Any]
 # What decides no epoch's duration: how many there are, and where learning starts.
 DECIDES_NO_SPEED = frozenset({"epochs", "seed", "learning_rate", "split"})
 # What is told by what was found instead: the device used, the epochs done, the threads there were.
-FOUND_INSTEAD = frozenset({"device", "gpu_off", "threads", "epochs"})
+FOUND_INSTEAD = frozenset({"device", "machine", "gpu_off", "threads", "epochs"})
 # What bears on speed, of the facts kept about a run's process and machine.
 MACHINE = (
+    "host",
     "cpu",
     "cpu_physical_cores",
     "cpu_governor",
@@ -37,6 +38,12 @@ MACHINE = (
     "accelerator_driver",
     "accelerator_power_limit_w",
     "openmp_wait",
+)
+# What another host brings along, and is told by its name alone.
+OF_THE_HOST = frozenset(
+    f"environment.{name}"
+    for name in MACHINE
+    if name not in ("host", "cnnlab", "python", "torch", "keras", "numpy")
 )
 # What of it bears on accuracy too: it may compute other numbers.
 COMPUTES = frozenset({"environment.torch", "environment.keras", "environment.cnnlab"})
@@ -114,6 +121,8 @@ def _found_facts(card: RunCard) -> dict[str, Any]:
         "arithmetic": arithmetic(card),
         **{f"environment.{name}": environment.get(name) for name in (*HANDLING, *MACHINE)},
     }
+    if environment:  # the published runs say nothing of theirs
+        facts["environment.host"] = card.machine.name if card.machine else HERE
     if card.device:
         kind = card.device.used.partition(":")[0]
         facts["device"] = "CPU" if kind == "cpu" else card.device.name
@@ -239,6 +248,8 @@ def _follows(name: str, names: frozenset[str]) -> bool:
     if name == "model.parameters":
         layers = any(other.startswith("model.") for other in names - {name})
         return layers or not names.isdisjoint(WORK)
+    if name in OF_THE_HOST:
+        return "environment.host" in names
     if name.startswith("dataset."):
         other_data = "dataset" in names or ("dataset.name" in names and name != "dataset.name")
         other_part = name in SIZES and not names.isdisjoint(("train_limit", "validation_split"))

@@ -59,6 +59,7 @@ def estimate(
         device: as it is used, e.g. `cpu` or `cuda:0`.
         runs: the history; what was measured elsewhere is left out.
     """
+    runs = [run for run in runs if run.spec.machine == spec.machine]
     return _by_cells(spec, layers, images, device, runs) or _by_runs(
         spec, layers, images, device, runs
     )

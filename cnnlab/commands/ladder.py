@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from rich.table import Table
 
 from cnnlab import analysis, ladder, words
-from cnnlab.commands.driving import POLL_SECONDS, train_all
+from cnnlab.commands.driving import POLL_SECONDS, open_lab, train_all
 from cnnlab.commands.shared import open_to_time, stop_on_signal
-from cnnlab.devices import Hardware, worker_environment
+from cnnlab.devices import Hardware
 from cnnlab.runner import Lab
-from cnnlab.spec import ExperimentSpec, GpuOff, LabError, RunCard
+from cnnlab.spec import ExperimentSpec, LabError, RunCard
 
 HELLO_SECONDS = 120.0
 SESSION = "ladder"
@@ -27,15 +27,10 @@ def climb(cards: Sequence[RunCard]) -> list[RunCard]:
     """
     if len(cards) not in (0, 2):
         raise LabError("A ladder leads from one run to another: name two, or none for the example.")
-    with open_to_time() as history, stop_on_signal() as stop:
-        ways: tuple[GpuOff, ...] = get_args(GpuOff)
-        lab = Lab(history, {way: worker_environment(way) for way in ways})
-        try:
-            specs = ladder.between(*cards) if cards else _example(lab, stop)
-            named = list(zip(ladder.names(specs), specs, strict=True))
-            return train_all(lab, history, named, SESSION, stop)
-        finally:
-            lab.close()
+    with open_to_time() as history, stop_on_signal() as stop, open_lab(history) as lab:
+        specs = ladder.between(*cards) if cards else _example(lab, stop)
+        named = list(zip(ladder.names(specs), specs, strict=True))
+        return train_all(lab, history, named, SESSION, stop)
 
 
 def _example(lab: Lab, stop: threading.Event) -> list[ExperimentSpec]:

@@ -63,6 +63,7 @@ OPTIONS = (
     click.option("--optimizer", type=click.Choice(get_args(Optimizer)), help="Rule of the steps."),
     click.option("--learning-rate", type=float, help="How far each step goes."),
     click.option("--device", help="auto, cpu, cuda, cuda:1, mps …"),
+    click.option("--machine", help="here, or one that `machines list` names."),
     click.option("--gpu-off", type=click.Choice(get_args(GpuOff)), help="How to leave it."),
     click.option("--engine", type=click.Choice(get_args(Engine)), help="stock: as published."),
     click.option("--precision", type=click.Choice(get_args(Precision)), help="Keras policy."),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import click
 from rich.progress import Progress
 
-from cnnlab import datasets, words
+from cnnlab import cluster, datasets, words
+from cnnlab.commands.driving import open_lab
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
     INTERRUPTED,
@@ -18,7 +19,7 @@ from cnnlab.commands.shared import (
     open_to_time,
     stop_on_signal,
 )
-from cnnlab.devices import Hardware, worker_environment
+from cnnlab.devices import Hardware
 from cnnlab.history import History
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.race import (
@@ -39,9 +40,9 @@ from cnnlab.race import (
 )
 from cnnlab.runner import Lab, RaceSnapshot
 from cnnlab.spec import (
+    HERE,
     MOST_ROUNDS,
     ExperimentSpec,
-    GpuOff,
     LabError,
     Lane,
     RacePlan,
@@ -96,7 +97,8 @@ def race(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Race any two to four specs on this machine, or one against a recorded run."""
+    """Race any two to four specs, on this machine or on several at once, or one against a
+    recorded run."""
     spec = make_spec(**options)
     if sum(map(bool, (way, own, against))) > 1:
         raise LabError("--way, --lane and --against each say who races; give one of them.")
@@ -104,10 +106,8 @@ def race(
         raise LabError("A race chooses the devices itself; leave out --device and --gpu-off.")
     with open_to_time() as history, stop_on_signal() as stop:
         opponent = opponent_named(against, history.card) if against else None
-        ways: tuple[GpuOff, ...] = get_args(GpuOff)
-        lab = Lab(history, {way: worker_environment(way) for way in ways})
-        try:
-            here = _here(lab, stop)
+        with open_lab(history) as lab:
+            here = _here(lab, stop, spec.machine, way)
             plan = RacePlan(
                 lanes=_lanes(spec, way, own, opponent, here, history),
                 leg_seconds=None if repeats else LEG_SECONDS,
@@ -116,8 +116,6 @@ def race(
             )
             race_id = lab.submit_race(plan, name=datasets.run_name(spec, "Race"), session=session)
             seconds = _follow(lab, race_id, stop)
-        finally:
-            lab.close()
         cards = [history.card(run.run_id, steps=False) for run in _runs(history, race_id)]
     result = judge(cards, opponent)
     if as_json:
@@ -128,8 +126,18 @@ def race(
     return _exit_code(cards, stop.is_set())
 
 
-def _here(lab: Lab, stop: threading.Event) -> Here:
-    """What there is to race on, once the first worker has looked."""
+def _here(lab: Lab, stop: threading.Event, machine: str, way: str | None) -> Here:
+    """What there is to race on: on a machine of the cluster, or, once a worker has looked, here.
+
+    Raises:
+        LabError: there is no such machine, or it can take no run.
+    """
+    machines = tuple(x.name for x in cluster.look() if not x.problem) if way == "machines" else ()
+    if machine != HERE:
+        facts = cluster.one_called(machine)
+        if facts.problem or facts.hardware is None:
+            raise LabError(facts.problem or f"{machine} could not tell what it has; try again.")
+        return _on(facts.hardware, machines)
     waited = 0.0
     while (found := lab.hardware()) is None:
         if stop.wait(POLL_SECONDS):
@@ -137,9 +145,12 @@ def _here(lab: Lab, stop: threading.Event) -> Here:
         waited += POLL_SECONDS
         if waited > HELLO_SECONDS:
             raise LabError("The training process did not start; the log above says why.")
-    hardware = Hardware.model_validate(found)
+    return _on(Hardware.model_validate(found), machines)
+
+
+def _on(hardware: Hardware, machines: tuple[str, ...]) -> Here:
     keys = tuple(card.key for card in hardware.accelerators)
-    return Here(keys, max(int(hardware.cpu.usable_cores), 1))
+    return Here(keys, max(int(hardware.cpu.usable_cores), 1), machines)
 
 
 def _lanes(
@@ -213,6 +224,7 @@ def _document(
             {
                 "title": lane.title,
                 "device": _used(lane.cards),
+                "machine": _machine(lane.cards),
                 "runs": [card.run_id for card in lane.cards],
             }
             for lane in lanes(cards)
@@ -227,6 +239,12 @@ def _document(
 def _used(cards: Sequence[RunCard]) -> str | None:
     """The device of a lane; null where no run of it came so far."""
     return next((card.device.used for card in cards if card.device), None)
+
+
+def _machine(cards: Sequence[RunCard]) -> str | None:
+    """Where a lane was driven, as `--machine` names it; null where no run of it came so far."""
+    begun = (card for card in cards if card.device)
+    return next((card.machine.name if card.machine else HERE for card in begun), None)
 
 
 def _opponent(opponent: Opponent) -> dict[str, Any]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, get_args
+from typing import Any
 from uuid import uuid4
 
 from rich.progress import Progress
 
 from cnnlab.analysis.seeds import over_seeds
+from cnnlab.commands.driving import open_lab
 from cnnlab.commands.shared import err
-from cnnlab.devices import worker_environment
 from cnnlab.history import History, RunSummary
-from cnnlab.runner import Lab
-from cnnlab.spec import ExperimentSpec, GpuOff, Status, repeats_of
+from cnnlab.spec import ExperimentSpec, Status, repeats_of
 
 POLL_SECONDS = 0.2
 
@@ -28,23 +27,18 @@ def repeat(
 ) -> list[RunSummary]:
     """Train a spec with as many seeds, one after the other; what became of each run begun."""
     group_id = uuid4().hex[:12]
-    ways: tuple[GpuOff, ...] = get_args(GpuOff)
-    lab = Lab(history, {way: worker_environment(way) for way in ways})
-    try:
-        with Progress(console=err) as bar:
-            for each, part in repeats_of(spec, repeats, group_id, name):
+    with open_lab(history) as lab, Progress(console=err) as bar:
+        for each, part in repeats_of(spec, repeats, group_id, name):
+            if stop.is_set():
+                break
+            run_id = lab.submit(each, name=name, session=session, part=part)
+            task = bar.add_task(f"Seed {each.seed}", total=each.epochs)
+            while not lab.wait_idle(POLL_SECONDS):
+                if live := lab.live(run_id):
+                    bar.update(task, completed=len(live.epochs))
                 if stop.is_set():
-                    break
-                run_id = lab.submit(each, name=name, session=session, part=part)
-                task = bar.add_task(f"Seed {each.seed}", total=each.epochs)
-                while not lab.wait_idle(POLL_SECONDS):
-                    if live := lab.live(run_id):
-                        bar.update(task, completed=len(live.epochs))
-                    if stop.is_set():
-                        lab.stop(run_id)
-                bar.update(task, completed=each.epochs)
-    finally:
-        lab.close()
+                    lab.stop(run_id)
+            bar.update(task, completed=each.epochs)
     return history.summaries(group_id=group_id)[::-1]
 
 

@@ -8,8 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +20,9 @@ from cnnlab import datasets, devices, models, words
 from cnnlab import sweep as sweeps
 from cnnlab.analysis import cost
 from cnnlab.commands import trained_sweep
+from cnnlab.commands.cells import document, show
+from cnnlab.commands.driving import POLL_SECONDS, open_lab
+from cnnlab.commands.machines import devices_on
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
     INTERRUPTED,
@@ -34,6 +36,7 @@ from cnnlab.commands.shared import (
 )
 from cnnlab.history import History, SweepRecord
 from cnnlab.spec import (
+    HERE,
     Event,
     ExperimentSpec,
     LabError,
@@ -42,7 +45,7 @@ from cnnlab.spec import (
     SweepPlan,
     SweepStatus,
 )
-from cnnlab.sweep import CellResult, KeptTurn, Measured, Schedule, Turn
+from cnnlab.sweep import KeptTurn, Measured, Schedule, Turn
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,12 @@ BUDGET_SECONDS = 60.0
     metavar="EPOCHS",
     help="Train each variant so long and keep its accuracy; an axis may then be any field.",
 )
+@click.option(
+    "--machines",
+    "spread_over",
+    metavar="A,B",
+    help="With --train: equal machines of the cluster, that the variants are spread over.",
+)
 @click.option("--resume", "resumed", help="Go on with this sweep; its finished cells stay.")
 @click.option("--list", "listed", is_flag=True, help="Show the sweeps that the history keeps.")
 @click.option("--name", help="What to call the sweep.")
@@ -75,6 +84,7 @@ def sweep(
     named: str | None,
     budget: float | None,
     epochs_kept: int | None,
+    spread_over: str | None,
     resumed: str | None,
     listed: bool,
     name: str | None,
@@ -97,7 +107,11 @@ def sweep(
     if epochs_kept:
         if named or budget or name:
             raise LabError("--train takes no --devices, --budget or --name; use --axis device=….")
-        return trained_sweep.run(make_spec(**options), axes, epochs_kept, session, as_json)
+        machines = [name.strip() for name in (spread_over or "").split(",") if name.strip()]
+        spec = make_spec(**options)
+        return trained_sweep.run(spec, axes, epochs_kept, session, as_json, machines)
+    if spread_over:
+        raise LabError("--machines spreads what --train trains; a timed sweep takes one --machine.")
     plan = _plan(axes, named, BUDGET_SECONDS if budget is None else budget, options)
     sweeps.check_budget(plan, len(sweeps.cells(plan, _check)))
     with open_to_time() as history:
@@ -126,7 +140,9 @@ def _plan(
     wanted = [name.strip() for name in named.split(",")] if named else ["cpu"]
     draft = sweeps.plan(spec, parsed, tuple(wanted), budget)
     sweeps.cells(draft)  # what is wrong with the grid is said before torch is loaded
-    if named:
+    if spec.machine != HERE:
+        here = devices_on(spec.machine, wanted if named else None)
+    elif named:
         here = tuple(devices.resolve(device, "none") for device in wanted)
     else:
         here = ("cpu", *(card.key for card in devices.describe().accelerators[:1]))
@@ -152,6 +168,8 @@ def _resume(history: History, sweep_id: str, budget: float | None) -> SweepRecor
 
 def _run(history: History, record: SweepRecord, as_json: bool) -> int:
     """Do what is left of a sweep; the exit code."""
+    if record.plan.spec.machine != HERE:
+        return _run_elsewhere(history, record, as_json)
     grid = sweeps.cells(record.plan)
     before = history.summaries(sweep_id=record.sweep_id)
     schedule = sweeps.schedule_after(grid, before)
@@ -160,18 +178,37 @@ def _run(history: History, record: SweepRecord, as_json: bool) -> int:
         came_to_end = _measure_all(history, record, schedule, progress, stop)
     status, error = sweeps.outcome(schedule) if came_to_end else (SweepStatus.STOPPED, None)
     history.sweeps.mark(record.sweep_id, status, error)
-    runs = history.summaries(sweep_id=record.sweep_id)
-    found = sweeps.results(grid, runs)
-    record = history.sweeps.get(record.sweep_id)
+    code = _tell(history, record.sweep_id, as_json)
+    return code if came_to_end else INTERRUPTED
+
+
+def _run_elsewhere(history: History, record: SweepRecord, as_json: bool) -> int:
+    """Let a machine of the cluster do what is left of a sweep; the exit code."""
+    before = history.summaries(sweep_id=record.sweep_id)
+    with stop_on_signal() as stop:
+        with open_lab(history) as lab, err.status("") as said:
+            lab.submit_sweep(record, before)
+            while not lab.wait_idle(POLL_SECONDS):
+                for now in lab.sweeps():
+                    said.update(f"{now.done} of {now.total} cells on {record.plan.spec.machine}")
+                if stop.is_set():
+                    lab.end_sweep(record.sweep_id, SweepStatus.STOPPED)
+        code = _tell(history, record.sweep_id, as_json)
+        return INTERRUPTED if stop.is_set() else code
+
+
+def _tell(history: History, sweep_id: str, as_json: bool) -> int:
+    """Say what a sweep came to; the exit code."""
+    record = history.sweeps.get(sweep_id)
+    runs = history.summaries(sweep_id=sweep_id)
+    found = sweeps.results(sweeps.cells(record.plan), runs)
     if as_json:
         emit_json(document(record, found, cost.fit_all(cost.samples(runs))))
     else:
-        _print(record, found)
-    if error:
-        err.print(f"Error: {error}", markup=False, soft_wrap=True)
-    if not came_to_end:
-        return INTERRUPTED
-    return 0 if status is SweepStatus.FINISHED else 1
+        show(record, found)
+    if record.error:
+        err.print(f"Error: {record.error}", markup=False, soft_wrap=True)
+    return 0 if record.status is SweepStatus.FINISHED else 1
 
 
 def _measure_all(
@@ -285,82 +322,7 @@ class SweepProgress:
         )
 
 
-# --- what it came to ------------------------------------------------------------------------
-
-
-def document(
-    record: SweepRecord,
-    found: Sequence[CellResult],
-    fitted: Mapping[cost.Setting, cost.CostModel],
-) -> dict[str, Any]:
-    """What `sweep --json` prints."""
-    return {
-        "schema": "cnnlab.sweep/1",
-        "sweep_id": record.sweep_id,
-        "name": record.name,
-        "status": record.status,
-        "error": record.error,
-        "created_at": record.created_at,
-        "plan": record.plan.model_dump(mode="json"),
-        "seconds": record.seconds,
-        "cells": [_cell(result) for result in found],
-        "cost_models": [_model(setting, model) for setting, model in fitted.items()],
-        "gains": sweeps.gains(found),
-        "verdict": sweeps.verdict(found),
-    }
-
-
-def _model(setting: cost.Setting, model: cost.CostModel) -> dict[str, Any]:
-    """Coefficients in ms: of a step, a kernel call, a FLOP, a byte."""
-    return {
-        **asdict(setting),
-        "ms_per": dict(zip(cost.FEATURES, model.coefficients, strict=True)),
-        "cells": model.cells,
-        "held_out_error": model.error,
-    }
-
-
-def _cell(result: CellResult) -> dict[str, Any]:
-    figure, model = result.figure, result.model
-    return {
-        "cell": result.cell.number,
-        "values": result.cell.values,
-        "device": result.cell.device,
-        "step_ms_median": figure.step_ms,
-        "images_per_second": result.images_per_second,
-        "us_per_image": result.us_per_image,
-        "noisy": figure.noisy,
-        "measurements": len(figure.measured),
-        "run_id": result.run_id,
-        "runs": result.run_ids,
-        "parameters": model and model.parameters,
-        "flops_per_image": model and model.flops_per_image,
-        "error": result.error,
-    }
-
-
-def _print(record: SweepRecord, found: Sequence[CellResult]) -> None:
-    axes = [axis.name for axis in record.plan.axes]
-    table = Table(*axes, "device", "ms/step", "images/s", "parameters", "")
-    for result in found:
-        table.add_row(
-            *(str(result.cell.values[axis]) for axis in axes),
-            result.cell.device,
-            words.number(result.figure.step_ms),
-            words.number(result.images_per_second),
-            words.count(result.model.parameters if result.model else None),
-            result.error or ("noisy" if result.figure.noisy else ""),
-        )
-    out.print(table)
-    if said := sweeps.verdict(found):
-        click.echo(said)
-    for device, each in sweeps.gains(found).items():
-        told = (
-            f"{choice} {words.number(gain)} (against {sweeps.CHOICES[choice].against})"
-            for choice, gain in each.items()
-        )
-        click.echo(f"Times as fast on {device}: {', '.join(told)}.")
-    click.echo(f"{record.sweep_id} {record.status} after {words.duration(record.seconds)}.")
+# --- what there is ---------------------------------------------------------------------------
 
 
 def _list(as_json: bool) -> int:

@@ -7,6 +7,8 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -14,6 +16,7 @@ import click
 from cnnlab import checkpoints, datasets, devices, learned, words
 from cnnlab.analysis.seeds import over_seeds
 from cnnlab.checkpoints import Checkpoint
+from cnnlab.commands.driving import follow, open_lab
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.repeats import all_finished, document, repeat
 from cnnlab.commands.shared import (
@@ -26,7 +29,9 @@ from cnnlab.commands.shared import (
 from cnnlab.commands.why import take_profile
 from cnnlab.history import History
 from cnnlab.progress import TrainingProgress
+from cnnlab.runner import Lab
 from cnnlab.spec import (
+    HERE,
     MOST_ROUNDS,
     Event,
     ExperimentSpec,
@@ -99,12 +104,18 @@ def train(
     **options: Any,
 ) -> int:
     """Train one model and keep the run in the history."""
-    if resume and (name or any(value not in (None, ()) for value in options.values())):
-        raise LabError("--resume goes on with a run as it is; leave the other options out.")
+    elsewhere = options["machine"]
+    others = [value for key, value in options.items() if key != "machine"]
+    if resume and (name or any(value not in (None, ()) for value in others)):
+        raise LabError(
+            "--resume goes on with a run as it is; leave the other options out, but for --machine."
+        )
     if repeats > 1 and (resume or profile):
         raise LabError("--repeats trains anew with each seed; leave --resume and --profile out.")
     with open_to_time() as history, stop_on_signal() as stop:
         checkpoint = None
+        if resume and elsewhere not in (None, HERE):
+            return _elsewhere(history, partial(_resumed, resume, elsewhere), as_json, stop)
         if resume:
             keeper, checkpoint = _reopen(history, resume)
         else:
@@ -112,6 +123,11 @@ def train(
             datasets.info(spec.dataset)  # one that is not there is refused before a bar is drawn
             if repeats > 1:
                 return _repeated(history, spec, name, session, repeats, as_json, stop)
+            if spec.machine != HERE:
+                if profile:
+                    raise LabError("--profile is for a run here; ask afterwards on its page.")
+                begin = partial(_submitted, spec, name or datasets.run_name(spec), session)
+                return _elsewhere(history, begin, as_json, stop)
             keeper = Keeper(history, spec, name or datasets.run_name(spec), session)
         code = _train(keeper, stop, checkpoint)
         checkpoints.tidy(history)
@@ -125,6 +141,39 @@ def train(
             else:
                 click.echo(sentence(card))
     return code
+
+
+def _submitted(spec: ExperimentSpec, name: str, session: str, lab: Lab) -> str:
+    return lab.submit(spec, name=name, session=session)
+
+
+def _resumed(run_id: str, machine: str, lab: Lab) -> str:
+    lab.resume(run_id, machine)
+    return run_id
+
+
+def _elsewhere(
+    history: History, begin: Callable[[Lab], str], as_json: bool, stop: threading.Event
+) -> int:
+    """Let a machine of the cluster do it; the exit code.
+
+    Args:
+        begin: queues the run in a lab, and gives its id.
+    """
+    with open_lab(history) as lab:
+        run_id = begin(lab)
+        card = history.card(run_id, steps=False)
+        follow(lab, {card.run_id: card.name}, {card.run_id: card.spec.epochs}, stop)
+    card = history.card(card.run_id)
+    if as_json:
+        emit_json(card.model_dump(mode="json", by_alias=True))
+    else:
+        click.echo(sentence(card))
+    if card.error:
+        err.print(f"Error: {card.error}", markup=False, soft_wrap=True)
+    if stop.is_set():
+        return INTERRUPTED
+    return 0 if card.status is Status.FINISHED else 1
 
 
 def _repeated(
@@ -199,6 +248,7 @@ def _train(keeper: Keeper, stop: threading.Event, resume: Checkpoint | None) -> 
 def sentence(card: RunCard) -> str:
     """How a run went, in a sentence."""
     where = card.device.name if card.device else card.spec.device
+    where += f" ({card.machine.name})" if card.machine else ""
     if not card.epochs:
         return f"{card.run_id} {card.status} on {where} before its first epoch ended."
     last = card.epochs[-1]

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 from uuid import uuid4
 
 from rich.markup import escape
 from rich.table import Table
 
-from cnnlab import analysis, datasets, words
-from cnnlab.commands.driving import train_all
+from cnnlab import analysis, cluster, datasets, words
+from cnnlab.commands.driving import open_lab, train_all
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_to_time, out, stop_on_signal
-from cnnlab.devices import worker_environment
-from cnnlab.runner import Lab
-from cnnlab.spec import ExperimentSpec, GpuOff, RunCard, Status, change
+from cnnlab.spec import ExperimentSpec, LabError, RunCard, Status, change
 from cnnlab.sweep.variants import Variant, parts, variants
 
 
-def run(spec: ExperimentSpec, axes: Sequence[str], epochs: int, session: str, as_json: bool) -> int:
-    """Train every variant; the exit code."""
+def run(
+    spec: ExperimentSpec,
+    axes: Sequence[str],
+    epochs: int,
+    session: str,
+    as_json: bool,
+    machines: Sequence[str] = (),
+) -> int:
+    """Train every variant; the exit code.
+
+    Args:
+        machines: equal ones, that the variants are spread over; none: where the spec says.
+
+    Raises:
+        LabError: the variants cannot work, or the machines differ.
+    """
     found = variants(change(spec, epochs=epochs), axes)
-    with open_to_time() as history, stop_on_signal() as stop:
-        ways: tuple[GpuOff, ...] = get_args(GpuOff)
-        lab = Lab(history, {way: worker_environment(way) for way in ways})
-        try:
-            named = [(datasets.run_name(variant.spec), variant.spec) for variant in found]
-            whole = list(parts(len(found), uuid4().hex[:12], datasets.run_name(spec, "Sweep")))
-            cards = train_all(lab, history, named, session, stop, whole)
-        finally:
-            lab.close()
+    if machines:
+        check_equal(machines)
+    with open_to_time() as history, stop_on_signal() as stop, open_lab(history) as lab:
+        specs = _spread([variant.spec for variant in found], machines)
+        named = [(datasets.run_name(one), one) for one in specs]
+        whole = list(parts(len(found), uuid4().hex[:12], datasets.run_name(spec, "Sweep")))
+        cards = train_all(lab, history, named, session, stop, whole)
     groups = analysis.repeats(cards, [_without_seed(variant) for variant in found])
     if as_json:
         emit_json(_document(found, cards, groups))
@@ -41,6 +51,32 @@ def run(spec: ExperimentSpec, axes: Sequence[str], epochs: int, session: str, as
     if stop.is_set():
         return INTERRUPTED
     return 0 if all(card.status is Status.FINISHED for card in cards) else 1
+
+
+def check_equal(names: Sequence[str]) -> None:
+    """
+    Raises:
+        LabError: a machine is not there, or they have not the same processor and accelerators, so
+            that their times could not stand in one table.
+    """
+    found = [cluster.one_called(name) for name in names]
+    if lost := next((machine for machine in found if machine.problem), None):
+        raise LabError(str(lost.problem))
+    kinds = {cluster.spoken(machine) for machine in found}
+    if len(kinds) > 1:
+        raise LabError(
+            f"The machines differ ({', '.join(sorted(kinds))}), so their times would not compare: "
+            "name equal ones, or sweep on each."
+        )
+
+
+def _spread(specs: Sequence[ExperimentSpec], machines: Sequence[str]) -> list[ExperimentSpec]:
+    """In turns, so that all machines have as much to do, wherever the larger variants stand."""
+    if not machines:
+        return list(specs)
+    return [
+        change(spec, machine=machines[place % len(machines)]) for place, spec in enumerate(specs)
+    ]
 
 
 def _without_seed(variant: Variant) -> str:

@@ -61,6 +61,11 @@ def _check_ours(history: History, card: RunCard) -> None:
     """Make sure that what would be measured now is this run's step, on this run's machine."""
     if card.dataset is None:
         raise LabError(f"The run {card.run_id} ended before its first step; train it again.")
+    if card.machine is not None:
+        raise LabError(
+            f"The run {card.run_id} was trained on {card.machine.name}, whose time cannot be "
+            "measured from this command: its page in the app asks that machine."
+        )
     if history.origin(card.run_id) is not None:
         raise LabError(
             f"The run {card.run_id} was measured elsewhere and brought no profile; "

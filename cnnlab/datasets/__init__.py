@@ -22,9 +22,11 @@ from cnnlab.datasets.loading import (
     for_spec,
     gallery,
     load,
+    prepared,
     warnings_for,
 )
 from cnnlab.datasets.mixing import warnings_of
+from cnnlab.datasets.names import stand_in
 from cnnlab.datasets.registry import REGISTRY, Dataset, Entry
 from cnnlab.datasets.store import Progress
 from cnnlab.datasets.understanding import sentences
@@ -43,9 +45,11 @@ __all__ = [
     "info",
     "known",
     "load",
+    "prepared",
     "run_name",
     "sentences",
     "source",
+    "stand_in",
     "warnings_for",
     "warnings_of",
 ]

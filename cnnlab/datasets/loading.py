@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -158,6 +159,15 @@ def fetch(name: str, progress: Progress = _silent) -> DatasetInfo:
     """
     load(name, None, progress)
     return info(name)
+
+
+def prepared(name: str) -> Path | None:
+    """The folder in the store that holds a data set; None where it is not prepared.
+
+    Raises:
+        LabError: there is no such data set.
+    """
+    return store.folder_of(names.key_of(name))
 
 
 def gallery(name: str, per_class: int = 8, classes: int = 10) -> list[tuple[str, np.ndarray]]:

@@ -138,6 +138,12 @@ def place(key: str) -> Path:
     return folder() / ".prepared" / key
 
 
+def folder_of(key: str) -> Path | None:
+    """The folder of a prepared data set; None if it is not prepared."""
+    here = place(key)
+    return here if (here / "meta.json").is_file() else None
+
+
 def meta(key: str) -> Meta | None:
     """The facts of a prepared data set; None if it is not prepared.
 

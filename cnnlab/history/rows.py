@@ -31,6 +31,7 @@ from cnnlab.spec import (
     ExperimentSpec,
     Frozen,
     LabError,
+    Machine,
     Memory,
     ModelFacts,
     Part,
@@ -76,6 +77,8 @@ class RunSummary:
     model: ModelFacts | None
     dataset: DatasetFacts | None
     device: DeviceFacts | None
+    machine: Machine | None
+    """Null: on the lab's own computer."""
     environment: dict[str, Any] | None
     steps_per_epoch: int | None
     timing: Timing
@@ -189,6 +192,7 @@ def started_values(event: RunStarted) -> Values:
         "model": event.model.model_dump_json(),
         "dataset": event.dataset.model_dump_json(),
         "device": event.device.model_dump_json(),
+        "machine": _text(event.machine),
         "environment": _environment_text(event.environment),
         "steps_per_epoch": event.steps_per_epoch,
     }
@@ -263,7 +267,7 @@ def progress_values(epochs: Sequence[Epoch], done: int = 0, best: float | None =
 def card_values(card: RunCard) -> Values:
     """The run's row of a whole card, but for its id and origin."""
     named = (
-        *("spec", "model", "dataset", "device"),
+        *("spec", "model", "dataset", "device", "machine"),
         *("timing", "memory", "energy", "disturbances", "test", "profile"),
     )
     plain = ("name", "session", "note", "status", "error", "created_at")
@@ -315,6 +319,7 @@ def _facts(row: RowMapping) -> Values:
             "model": record(ModelFacts, row["model"]),
             "dataset": record(DatasetFacts, row["dataset"]),
             "device": record(DeviceFacts, row["device"]),
+            "machine": record(Machine, row["machine"]),
             "timing": record(Timing, row["timing"]) or Timing(),
             "memory": record(Memory, row["memory"]) or Memory(),
             "energy": record(Energy, row["energy"]) or Energy(),

@@ -101,6 +101,7 @@ runs = Table(
     Column("model", Text),
     Column("dataset", Text),
     Column("device", Text),
+    Column("machine", Text),
     Column("environment", Text),
     Column("steps_per_epoch", Integer),
     Column("timing", Text),

@@ -171,6 +171,8 @@ def _raced(thing: Thing, chosen: frozenset[str]) -> bool:
     """Whether a difference is what was to be raced, or follows from it."""
     if thing.name in chosen or (thing.name.startswith("model") and "model" in chosen):
         return True
+    if thing.name in ("environment.host", "device") and "machine" in chosen:
+        return True
     return thing.name == "threads" and bool(chosen)
 
 

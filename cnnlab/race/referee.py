@@ -50,13 +50,19 @@ class Referee:
         self._waiting: list[Leg] = []
         self._longest_seconds = self._began_seconds = 0.0
 
-    def next(self, spent_seconds: float) -> Leg | None:
-        """The next run; None when the race is over.
+    @property
+    def waiting(self) -> list[Leg]:
+        """What is left of the round that has begun."""
+        return [leg for leg in self._waiting if leg.lane not in self.out]
+
+    def next(self, spent_seconds: float, machine: str | None = None) -> Leg | None:
+        """The next run; None when the race is over, or the round has none left for the machine.
 
         Args:
             spent_seconds: since the race began.
+            machine: whose turn it is, where lanes run on several at once; null: anybody's.
         """
-        self._waiting = [leg for leg in self._waiting if leg.lane not in self.out]
+        self._waiting = self.waiting
         if not self._waiting and self._another(spent_seconds):
             self.turn += 1
             self._began_seconds = spent_seconds
@@ -66,7 +72,11 @@ class Referee:
                 if number not in self.out
             ]
             self._waiting = legs if self.turn % 2 == 0 else legs[::-1]
-        return self._waiting.pop(0) if self._waiting else None
+        theirs = (x for x in self._waiting if machine in (None, x.entry.spec.machine))
+        leg = next(theirs, None)
+        if leg:
+            self._waiting.remove(leg)
+        return leg
 
     def add(self, leg: Leg, timed: Timed | None) -> None:
         """A run is over; without a figure it has failed."""

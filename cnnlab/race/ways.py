@@ -9,6 +9,7 @@ from typing import Any
 
 from cnnlab.analysis import flatten
 from cnnlab.spec import (
+    HERE,
     MOST_LANES,
     PRESETS,
     ExperimentSpec,
@@ -39,6 +40,8 @@ class Here:
     """As `device` names them, the best first."""
     cores: int
     """That a run may use."""
+    machines: tuple[str, ...] = ()
+    """Of the cluster, without the lab's own computer."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ WAYS: dict[str, Way] = {
         "float32 against bfloat16",
         "Half the bytes, and fewer digits.",
         _each("precision", "float32", "mixed_bfloat16"),
+    ),
+    "machines": Way(
+        "Here against the cluster",
+        "The same network on each machine, all at the same time.",
+        lambda spec, here: [
+            change(spec, machine=machine) for machine in (HERE, *here.machines)[:MOST_LANES]
+        ],
+        lambda here: None if here.machines else "This lab has no cluster with a free machine.",
     ),
     "itself": Way(
         "A recipe against itself",
@@ -184,6 +195,8 @@ def _phrase(name: str, value: Any) -> str:
         case "device":
             kind = str(value).partition(":")[0]
             return "CPU" if kind == "cpu" else "GPU" if value in ("cuda:0", "mps") else str(value)
+        case "machine":
+            return "here" if value == HERE else f"on {value}"
         case "engine":
             return f"{value} engine"
         case "precision":

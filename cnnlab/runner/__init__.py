@@ -10,11 +10,12 @@ this package nor anything it imports loads Keras, torch or Streamlit.
 from cnnlab.runner.errands import Errand, Errands
 from cnnlab.runner.lab import Lab
 from cnnlab.runner.live import LiveRun, Snapshot
-from cnnlab.runner.process import Worker, probe
+from cnnlab.runner.process import Elsewhere, Worker, probe
 from cnnlab.runner.race_job import RaceSnapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 
 __all__ = [
+    "Elsewhere",
     "Errand",
     "Errands",
     "Lab",

@@ -13,9 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from cnnlab.runner.process import Worker, events_of, why_it_died
-from cnnlab.runner.turns import alone
+from cnnlab.runner.process import (
+    Elsewhere,
+    Process,
+    Starter,
+    events_of,
+    hello_of,
+    why_it_died,
+)
+from cnnlab.runner.turns import turn_on
 from cnnlab.spec import (
+    HERE,
     ExperimentSpec,
     GpuOff,
     LabError,
@@ -49,6 +57,8 @@ class Errand:
     change: Mapping[str, Any] | None = None
     """The change to try; null where the step is to be taken apart."""
     expected: float | None = None
+    machine: str = HERE
+    """Where the run was trained: that is whose time is asked for."""
 
     def order(self) -> dict[str, Any]:
         """What the training process is told."""
@@ -61,18 +71,24 @@ class Errand:
 class Errands:
     """The errands that wait and the thread that does one after the other."""
 
-    def __init__(self, history: Keeper, environments: Mapping[GpuOff, Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        history: Keeper,
+        environments: Mapping[GpuOff, Mapping[str, str]],
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         """
         Args:
             environments: of a worker for each way to switch the GPU off.
+            elsewhere: how a worker is started on another machine; null: there are none.
         """
-        self._history, self._environments = history, environments
+        self._history, self._starter = history, Starter(environments, elsewhere)
         self._lock = threading.Lock()
         self._queue: queue.Queue[Errand | None] = queue.Queue()
         self._open: list[Errand] = []
         self._failed: dict[str, str] = {}
         self._current: Errand | None = None
-        self._worker: Worker | None = None
+        self._worker: Process | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="cnnlab-errands", daemon=True)
         self._thread.start()
@@ -147,15 +163,16 @@ class Errands:
         if worker is None:
             return
         try:
-            worker.line()  # its hello, which comes when all is imported
-            self._measure(errand, worker)
+            hello_of(worker)
+            with turn_on(errand.machine):
+                self._measure(errand, worker)
         finally:
             with self._lock:
                 self._worker = self._current = None
             worker.kill()
             worker.close()
 
-    def _start(self, errand: Errand) -> Worker | None:
+    def _start(self, errand: Errand) -> Process | None:
         """A process for an errand; none where it was cancelled, or the lab is closing."""
         if not self._wanted(errand):
             return None
@@ -163,11 +180,10 @@ class Errands:
         way = "none" if way == "device" else way
         with self._lock:
             if not self._closing:
-                self._worker, self._current = Worker(way, self._environments[way]), errand
+                self._worker, self._current = self._starter(errand.machine, way), errand
             return self._worker
 
-    @alone
-    def _measure(self, errand: Errand, worker: Worker) -> None:
+    def _measure(self, errand: Errand, worker: Process) -> None:
         """Order it, wait for the answer and keep it.
 
         Raises:

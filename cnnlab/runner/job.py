@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from cnnlab.runner.live import LiveRun
-from cnnlab.runner.process import Stopping, Worker
+from cnnlab.runner.process import Process, Stopping
 from cnnlab.spec import ExperimentSpec
 
 
@@ -22,7 +22,7 @@ class Job:
     """End it after so many seconds of training; null: train it to its end."""
     keep: bool = False
     """Keep what it learns: not of runs that are only timed."""
-    worker: Worker | None = None
+    worker: Process | None = None
     stop_requested: bool = False
     stopping: Stopping = field(default_factory=Stopping)
 

@@ -8,10 +8,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from cnnlab.spec import EVENT, Event, GpuOff, LabError
+from cnnlab.spec import EVENT, HERE, Event, GpuOff, LabError
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ STOP_PATIENCE_SECONDS = 10.0
 class Process(Protocol):
     """What is asked of a worker process; `Worker` is one."""
 
+    @property
+    def gpu_off(self) -> GpuOff: ...
     @property
     def alive(self) -> bool: ...
     def send(self, line: str) -> None: ...
@@ -36,10 +38,22 @@ class Worker:
 
     COMMAND: ClassVar[tuple[str, ...]] = (sys.executable, "-m", "cnnlab.worker")
 
-    def __init__(self, gpu_off: GpuOff, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        gpu_off: GpuOff,
+        environment: Mapping[str, str],
+        command: Sequence[str] | None = None,
+        end: Callable[[subprocess.Popen[str]], None] = subprocess.Popen.kill,
+    ) -> None:
+        """
+        Args:
+            command: what is started instead of `COMMAND`, and speaks as it does.
+            end: how it is ended at once.
+        """
         self.gpu_off = gpu_off
+        self._end = end
         self._process = subprocess.Popen(
-            [*self.COMMAND, gpu_off],
+            [*(command or self.COMMAND), gpu_off],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -73,7 +87,8 @@ class Worker:
         return self._stdout.readline()
 
     def kill(self) -> None:
-        self._process.kill()
+        """End it at once."""
+        self._end(self._process)
 
     def close(self, patience_seconds: float = 5.0) -> int:
         """Let it end, or make it; the exit code, negative for a signal."""
@@ -88,6 +103,61 @@ class Worker:
             code = self._process.wait()
         self._stdout.close()
         return code
+
+
+Elsewhere = Callable[[str, GpuOff], Process]
+"""Starts a training process on the machine of that name, with a way to switch its GPU off."""
+
+
+class Starter:
+    """Starts training processes: here, or on another machine where there is one."""
+
+    def __init__(
+        self, environments: Mapping[GpuOff, Mapping[str, str]], elsewhere: Elsewhere | None
+    ) -> None:
+        """
+        Args:
+            environments: environment variables of a worker for each way to switch the GPU off.
+            elsewhere: null: there are no other machines.
+        """
+        self._environments, self.elsewhere = environments, elsewhere
+
+    def check(self, machine: str) -> None:
+        """
+        Raises:
+            LabError: this lab cannot know the machine.
+        """
+        if machine != HERE and self.elsewhere is None:
+            raise LabError(
+                f"This lab knows no machine {machine}: name its cluster in CNNLAB_CLUSTER, or "
+                "choose the machine here."
+            )
+
+    def __call__(self, machine: str, gpu_off: GpuOff) -> Process:
+        """A training process that will say hello.
+
+        Raises:
+            LabError: as `check`.
+        """
+        self.check(machine)
+        if machine == HERE or self.elsewhere is None:
+            return Worker(gpu_off, self._environments[gpu_off])
+        return self.elsewhere(machine, gpu_off)
+
+
+def hello_of(worker: Process) -> dict[str, Any] | None:
+    """What a worker says of its machine once all is imported; None where it died before.
+
+    Raises:
+        LabError: the machine has no worker to give, and why.
+    """
+    line = worker.line()
+    if not line:
+        return None
+    hello: dict[str, Any] = json.loads(line)
+    if hello["kind"] == "refused":
+        raise LabError(hello["error"])
+    return hello
 
 
 class Stopping:

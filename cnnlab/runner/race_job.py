@@ -1,6 +1,8 @@
 """A race under way in the lab: it hands out one run after the other, and is told what came of it.
 
-The lab's thread calls `leg` and `add`; pages ask for a snapshot or a stop from their own threads.
+Lanes on different machines run at the same time: a round begins when the last one is over on all.
+The threads of its machines call `calls`, `leg` and `add`; pages ask for a snapshot or a stop from
+their own.
 """
 
 from __future__ import annotations
@@ -53,8 +55,9 @@ class RaceJob:
         self._referee = Referee(plan)
         self._began_at: float | None = None
         self._run_ids: list[str] = []
-        self._current: Leg | None = None
-        self._stopped = False
+        self._current: dict[str, Leg] = {}
+        self._stopped = self._over = False
+        self.machines = tuple(dict.fromkeys(lane.spec.machine for lane in plan.lanes))
 
     @property
     def begun(self) -> bool:
@@ -80,17 +83,45 @@ class RaceJob:
         with self._lock:
             self._stopped = True
 
-    def leg(self) -> Job | None:
-        """The next run, entered in the history; None when the race is over.
+    def begin(self) -> None:
+        """All of its machines are free: it begins now."""
+        with self._lock:
+            self._began_at = self._began_at or time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        """No run of it is left to do, or to wait for."""
+        with self._lock:
+            return self._over
+
+    def calls(self, machine: str) -> bool:
+        """Whether a machine is to ask for a leg: there is one for it, or nobody knows the next."""
+        with self._lock:
+            if self._over or machine in self._current:
+                return False
+            if self._round_is_over:
+                return not self._current
+            return any(leg.entry.spec.machine == machine for leg in self._referee.waiting)
+
+    @property
+    def _round_is_over(self) -> bool:
+        return self._stopped or not self._referee.waiting
+
+    def leg(self, machine: str) -> Job | None:
+        """The next run on a machine, entered in the history; None where there is none for it now,
+        or the race is over.
 
         Raises:
             LabError: the history cannot be written.
         """
         with self._lock:
-            self._began_at = self._began_at or time.monotonic()
-            self._current = leg = None if self._stopped else self._referee.next(self._seconds())
-            if leg is None:
+            if self._round_is_over and self._current:
                 return None
+            leg = None if self._stopped else self._referee.next(self._seconds(), machine)
+            if leg is None:
+                self._over = self._round_is_over and not self._current
+                return None
+            self._over = True  # unless the history takes it
             cut_seconds = self._plan.leg_seconds
             run_id = self._history.create(
                 leg.entry.spec,
@@ -98,6 +129,8 @@ class RaceJob:
                 session=self._session,
                 part=leg.part(self.race_id, self._name, cut_seconds),
             )
+            self._over = False
+            self._current[machine] = leg
             self._run_ids.append(run_id)
         live = LiveRun(run_id, leg.entry.spec)
         return Job(run_id, leg.entry.spec, live, cut_seconds=cut_seconds)
@@ -105,8 +138,7 @@ class RaceJob:
     def add(self, job: Job) -> None:
         """A run of it is over."""
         with self._lock:
-            leg, run = self._current, job.live.snapshot()
-            assert leg
+            leg, run = self._current.pop(job.spec.machine), job.live.snapshot()
             if run.ended and run.ended.status is Status.STOPPED:
                 self._stopped = True  # whoever stops one run of a race wants it to end
             finished = run.ended and run.ended.status is Status.FINISHED

@@ -1,33 +1,30 @@
-"""The worker process that the lab keeps ready: started early, so that no run waits for imports."""
+"""The worker process that is kept ready on a machine, so that no run waits for imports."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from cnnlab.runner.process import Worker
+from cnnlab.runner.process import Process, hello_of
 from cnnlab.spec import GpuOff
 
 log = logging.getLogger(__name__)
 
 
 class Workers:
-    """Starts workers, one at a time, and keeps what the first one found here."""
+    """Starts workers, one at a time, and keeps what the first one found on its machine."""
 
-    def __init__(
-        self, environments: Mapping[GpuOff, Mapping[str, str]], changed: threading.Condition
-    ) -> None:
+    def __init__(self, start: Callable[[GpuOff], Process], changed: threading.Condition) -> None:
         """
         Args:
-            environments: environment variables of a worker for each way to switch the GPU off.
+            start: makes a worker with a way to switch the GPU off.
             changed: the lab's, which guards what is kept here as well.
         """
-        self._environments, self._changed = environments, changed
+        self._start_one, self._changed = start, changed
         self._closing = False
-        self.current: Worker | None = None
+        self.current: Process | None = None
         self.hardware: dict[str, Any] | None = None
 
     def close(self) -> None:
@@ -48,8 +45,12 @@ class Workers:
             log.exception("no worker could be started ahead")
             self.drop()
 
-    def worker_for(self, gpu_off: GpuOff) -> Worker | None:
-        """One that has said hello; None where the lab closes."""
+    def worker_for(self, gpu_off: GpuOff) -> Process | None:
+        """One that has said hello; None where the lab closes.
+
+        Raises:
+            LabError: the machine has none to give, and why.
+        """
         # Naming the device in the call needs no special process; the other two ways do.
         wanted: GpuOff = "none" if gpu_off == "device" else gpu_off
         worker = self.current
@@ -61,7 +62,7 @@ class Workers:
             self._greet(worker)
         return worker
 
-    def give_away(self) -> Worker | None:
+    def give_away(self) -> Process | None:
         """One whose end is another's to see to: a sweep keeps it for all its cells."""
         worker = self.worker_for("none")
         self.let_go()
@@ -79,17 +80,18 @@ class Workers:
         if worker:
             worker.close()
 
-    def _start(self, gpu_off: GpuOff) -> Worker | None:
+    def _start(self, gpu_off: GpuOff) -> Process | None:
         with self._changed:
             if self._closing:
                 return None
-            self.current = Worker(gpu_off, self._environments[gpu_off])
+            self.current = self._start_one(gpu_off)
             return self.current
 
-    def _greet(self, worker: Worker) -> None:
-        line = worker.line()
-        if line:
-            with self._changed:
-                # The first hello: a worker whose GPU is switched off would not see it.
-                self.hardware = self.hardware or json.loads(line)["hardware"]
-                self._changed.notify_all()
+    def _greet(self, worker: Process) -> None:
+        hello = hello_of(worker)
+        if hello is None:
+            return
+        with self._changed:
+            # The first hello: a worker whose GPU is switched off would not see it.
+            self.hardware = self.hardware or hello["hardware"]
+            self._changed.notify_all()

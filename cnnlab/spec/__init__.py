@@ -32,6 +32,7 @@ from cnnlab.spec.events import (
     Exam,
     GalleryChosen,
     Kind,
+    Machine,
     Memory,
     ModelFacts,
     PhaseChanged,
@@ -46,6 +47,7 @@ from cnnlab.spec.events import (
     warmup_steps,
 )
 from cnnlab.spec.experiment import (
+    HERE,
     Activation,
     Block,
     CnnModel,
@@ -105,6 +107,7 @@ __all__ = [
     "DEFAULT_PRESET",
     "EVENT",
     "FRESH",
+    "HERE",
     "MOST_LANES",
     "MOST_ROUNDS",
     "PRESETS",
@@ -141,6 +144,7 @@ __all__ = [
     "Lane",
     "LayerTime",
     "LeftOut",
+    "Machine",
     "Memory",
     "ModelFacts",
     "ModelSpec",

@@ -14,6 +14,7 @@ from cnnlab.spec.events import (
     Energy,
     Epoch,
     Exam,
+    Machine,
     Memory,
     ModelFacts,
     Status,
@@ -57,6 +58,8 @@ class RunCard(Frozen):
     model: ModelFacts | None = None
     dataset: DatasetFacts | None = None
     device: DeviceFacts | None = None
+    machine: Machine | None = None
+    """Where it was trained, or went on after it broke off; null: on the lab's own computer."""
     environment: dict[str, Any] = Field(default_factory=dict)
     timing: Timing = Timing()
     memory: Memory = Memory()

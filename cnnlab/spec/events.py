@@ -87,6 +87,14 @@ class DeviceFacts(Frozen):
     gpu_off: GpuOff = "none"
 
 
+class Machine(Frozen):
+    """The node of a cluster on which a run was trained."""
+
+    name: str
+    node: str
+    """Ray's id of it, another one after each start of the node."""
+
+
 class Timing(Frozen):
     """Seconds by phase and milliseconds by step; null where it could not be measured."""
 
@@ -235,14 +243,15 @@ class RunStarted(Frozen):
     device: DeviceFacts
     environment: dict[str, Any]
     steps_per_epoch: int
+    machine: Machine | None = None
+    """Null on the lab's own computer."""
 
 
 class PhaseChanged(Frozen):
-    """What the worker is doing, for the page: one of loading, building, training, validating,
-    testing."""
+    """What the worker is doing, for the page; it waits while another lab has its machine."""
 
     kind: Literal["phase"] = "phase"
-    phase: Literal["loading", "building", "training", "validating", "testing"]
+    phase: Literal["waiting", "loading", "building", "training", "validating", "testing"]
     done: float | None = None
     """Share of the phase that is done, 0 to 1, where it is known."""
 

@@ -85,6 +85,9 @@ Tf32 = Literal["default", "on", "off"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 Split = Literal["last", "stratified"]
 GpuOff = Literal["none", "device", "environment", "override"]
+HERE = "here"
+"""The machine that the lab itself runs on."""
+MachineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|(cuda|mps|xpu)(:\d{1,2})?)$")]
 
 
@@ -110,6 +113,8 @@ class ExperimentSpec(Frozen):
     engine: Engine = "fast"
     compile: bool = False
     device: Device = "auto"
+    machine: MachineName = HERE
+    """Whose device: the lab's own computer, or a node of its cluster."""
     gpu_off: GpuOff = "none"
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
@@ -144,6 +149,8 @@ def _describe(error: Mapping[str, Any]) -> Problem:
             allowed = f"it should have at {most} {bound} items"
         case "model_type" | "model_attributes_type" | "tuple_type":
             allowed = "it should be a JSON " + ("list" if "tuple" in error["type"] else "object")
+        case "string_pattern_mismatch" if field == "machine":
+            allowed = "it must be here, or a machine that `python -m cnnlab machines list` names"
         case "string_pattern_mismatch" if field.split(".")[0] in ("device", "devices"):
             allowed = "it must be auto, cpu, cuda, cuda:N, mps or xpu"
         case _:

@@ -36,6 +36,7 @@ LABELS: dict[str, str] = {
     "engine": "Engine",
     "compile": "torch.compile",
     "device": "Device",
+    "machine": "Where",
     "threads": "CPU threads",
     "gpu_off": "Switch the GPU off by",
     # Found, not asked for.
@@ -55,6 +56,7 @@ LABELS: dict[str, str] = {
     "arithmetic": "Arithmetic",
     # Of the machine and the software.
     "environment.threads": "CPU threads used",
+    "environment.host": "Machine",
     "environment.cpu": "CPU",
     "environment.cpu_physical_cores": "CPU cores",
     "environment.cpu_logical_cores": "Logical CPU cores",

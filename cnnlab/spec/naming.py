@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from cnnlab.spec.experiment import ExperimentSpec
+from cnnlab.spec.experiment import HERE, ExperimentSpec
 from cnnlab.spec.labels import choice
 from cnnlab.spec.presets import DEFAULT_PRESET, FRESH, PRESETS
 
@@ -132,6 +132,7 @@ _WORDS: dict[str, Callable[[Raw], str]] = {
     "engine": lambda raw: str(raw["engine"]),
     "compile": lambda raw: "compiled" if raw["compile"] else "not compiled",
     "device": _device,
+    "machine": lambda raw: f"on {raw['machine']}" if raw["machine"] != HERE else "here",
     "gpu_off": lambda raw: "GPU off" if raw["gpu_off"] != "none" else "GPU on",
     "threads": _threads,
     "seed": lambda raw: f"seed {raw['seed']}",

@@ -42,6 +42,7 @@ from cnnlab.spec import (
     RunStarted,
     Status,
     Timing,
+    change,
 )
 from cnnlab.training.callback import Bookmark, Emit, LabCallback, Save, Stop, Stopped
 from cnnlab.training.keeping import Keeper, Validation
@@ -133,7 +134,7 @@ def on(device: str) -> Iterator[None]:
 
 def _check_same(checkpoint: Checkpoint, spec: ExperimentSpec, facts: DatasetFacts) -> None:
     """Make sure that a checkpoint is of this run and its pictures."""
-    if checkpoint.facts.spec != spec:
+    if change(checkpoint.facts.spec, machine=spec.machine) != spec:
         raise LabError("The run's checkpoint belongs to another run; train this one again.")
     if _told_apart(checkpoint.facts.dataset) != _told_apart(facts):
         raise LabError(

@@ -10,24 +10,23 @@ from __future__ import annotations
 import atexit
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
 
 import streamlit as st
 
-from cnnlab import checkpoints, datasets, ladder, learned
-from cnnlab.devices import NO_COMPILER, Accelerator, Hardware, compiler, worker_environment
-from cnnlab.devices.cpu import cpu_name as read_cpu_name
+from cnnlab import checkpoints, cluster, datasets, ladder, learned
+from cnnlab.devices import Hardware, worker_environment
 from cnnlab.history import History
 from cnnlab.history.rows import checked_session
 from cnnlab.models import Layer
 from cnnlab.models import check as check_layers
 from cnnlab.report.cards import imported_from, read
-from cnnlab.runner import Errands, Lab, probe
+from cnnlab.runner import Elsewhere, Errands, Lab, probe
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import (
+    HERE,
     ExperimentSpec,
     GpuOff,
     LabError,
@@ -39,6 +38,7 @@ from cnnlab.spec import (
     quoted,
     repeats_of,
 )
+from cnnlab.ui import machines
 from cnnlab.ui.held import Held
 from cnnlab.ui.rights import presenters_only
 
@@ -59,9 +59,15 @@ history = Held(_open_history, lambda opened: opened.close())
 """The history; the runs begun here live and die with this process. A `LabError` where it fails."""
 
 
+def _elsewhere() -> Elsewhere | None:
+    """How a worker is started on a machine of the cluster; None without one."""
+    return cluster.start if machines.address() else None
+
+
 def _open_lab() -> Lab:
     ways: tuple[GpuOff, ...] = get_args(GpuOff)
-    opened = Lab(history(), {way: worker_environment(way) for way in ways})
+    environments = {way: worker_environment(way) for way in ways}
+    opened = Lab(history(), environments, _elsewhere())
     atexit.register(opened.close)
     return opened
 
@@ -72,7 +78,8 @@ lab = Held(_open_lab, lambda opened: opened.close())
 
 def _open_errands() -> Errands:
     ways: tuple[GpuOff, ...] = get_args(GpuOff)
-    opened = Errands(history(), {way: worker_environment(way) for way in ways})
+    environments = {way: worker_environment(way) for way in ways}
+    opened = Errands(history(), environments, _elsewhere())
     atexit.register(opened.close)
     return opened
 
@@ -84,12 +91,15 @@ errands = Held(_open_errands, lambda opened: opened.close())
 def let_go() -> None:
     """Close all; whoever asks next opens them anew."""
     errands.let_go()
+    machines.outlook.let_go()
     lab.let_go()
     history.let_go()
 
 
-def hardware() -> Hardware | None:
-    """What there is to train on; None until the first worker has looked."""
+def hardware(machine: str = HERE) -> Hardware | None:
+    """What there is to train on; None until the first worker has looked, or the cluster told."""
+    if machine != HERE:
+        return machines.hardware_of(machine)
     found = lab().hardware()
     return None if found is None else Hardware.model_validate(found)
 
@@ -171,13 +181,19 @@ def climb(specs: Sequence[ExperimentSpec]) -> list[str]:
 
 
 @presenters_only
-def resume(run_id: str) -> None:
-    """Let a run that broke off go on after its last epoch.
+def look_again() -> None:
+    """Ask the cluster what it has."""
+    machines.outlook().look()
+
+
+@presenters_only
+def resume(run_id: str, machine: str | None = None) -> None:
+    """Let a run that broke off go on after its last epoch, where it was or on another machine.
 
     Raises:
         LabError: as all of the gate; it cannot be resumed, or the queue is full.
     """
-    lab().resume(run_id)
+    lab().resume(run_id, machine)
 
 
 def can_resume(card: RunCard) -> bool:
@@ -258,7 +274,7 @@ def check(spec: ExperimentSpec) -> list[Layer]:
     Raises:
         LabError: it cannot work here; a `SpecError` names every bad field.
     """
-    problems = _device_problems(spec)
+    problems = machines.problems(spec, hardware(spec.machine))
     if not _is_listed(spec.dataset):
         allowed = "a page offers only the data sets listed; use others from the command line first"
         problems.append(Problem(field="dataset", value=quoted(spec.dataset), allowed=allowed))
@@ -300,53 +316,20 @@ def dataset_labels() -> dict[str, str]:
     return {name: label if often[label] == 1 else name for name, label in labels.items()}
 
 
-def devices_here() -> list[str]:
-    """What `device` may be here: auto, cpu, and each accelerator once it is known."""
-    found = hardware()
-    cards = found.accelerators if found else ()
-    return ["auto", "cpu", *(card.key for card in cards)]
+def devices_here(machine: str = HERE) -> list[str]:
+    """What `device` may be on a machine: auto, cpu, and each accelerator once it is known."""
+    return machines.devices_of(hardware(machine))
 
 
-def device_labels() -> dict[str, str]:
+def device_labels(machine: str = HERE) -> dict[str, str]:
     """`devices_here`, each under its real name.
 
     A label never changes: a browser names its choice by it.
     """
-    found = hardware()
-    cards = found.accelerators if found else ()
-    return {
-        "auto": "Automatic",
-        "cpu": f"CPU: {_cpu_name()}",
-        **{card.key: f"GPU: {card.name}" + _ordinal(card, cards) for card in cards},
-    }
-
-
-@cache
-def _cpu_name() -> str:
-    """Read once: some systems start a program to tell it."""
-    return read_cpu_name()
-
-
-def _ordinal(card: Accelerator, cards: Sequence[Accelerator]) -> str:
-    """Tells cards of one name apart."""
-    return f" ({card.key})" if [other.name for other in cards].count(card.name) > 1 else ""
-
-
-def _device_problems(spec: ExperimentSpec) -> list[Problem]:
-    problems = []
-    whole = spec.device if spec.device in ("auto", "cpu") or ":" in spec.device else None
-    wanted = whole or f"{spec.device}:0"
-    # Before the first worker has looked, the worker that trains is left to refuse.
-    here = {*devices_here(), *(key.partition(":")[0] for key in devices_here())}
-    if hardware() is not None and not {spec.device, wanted} & here:
-        allowed = f"only {', '.join(devices_here())} are here"
-        problems.append(Problem(field="device", value=quoted(spec.device), allowed=allowed))
-    if spec.compile and compiler() is None:
-        problems.append(Problem(field="compile", value="on", allowed=NO_COMPILER))
-    if spec.gpu_off != "none" and spec.device not in ("auto", "cpu"):
-        allowed = f"it switches off the device, {spec.device}; choose none, or the device auto"
-        problems.append(Problem(field="gpu_off", value=quoted(spec.gpu_off), allowed=allowed))
-    return problems
+    found = hardware(machine)
+    if machine == HERE:
+        return machines.device_labels_of(found, machines.cpu_here())
+    return machines.device_labels_of(found, found.cpu.name if found else machine)
 
 
 def sweeps_under_way() -> tuple[SweepSnapshot, ...]:

@@ -171,7 +171,12 @@ FIELDS: tuple[Field, ...] = (
         "training",
         folded=True,
     ),
-    Field("device", "Where it trains; auto takes the GPU if there is one.", "device"),
+    Field(
+        "machine",
+        "The machine that trains it: the lab's own computer, or one of its cluster.",
+        "device",
+    ),
+    Field("device", "What it trains on; auto takes the GPU if there is one.", "device"),
     Field(
         "threads",
         "Threads that one operation may use. Left empty, the fast engine takes one for a step so "

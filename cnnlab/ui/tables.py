@@ -67,14 +67,16 @@ def asked_and_used(card: RunCard) -> str:
     if card.device is None:
         return f"Asked for {asked}{off}; none was used" + ("" if card.status.over else " yet")
     used = "the CPU" if card.device.used == "cpu" else card.device.used
-    return f"Asked for {asked}{off}; used {used}, {card.device.name}"
+    there = f", on {card.machine.name}" if card.machine else ""
+    return f"Asked for {asked}{off}; used {used}, {card.device.name}{there}"
 
 
 def outcome(card: RunCard) -> str:
     """How a run that is over went, in one sentence."""
     began = {Status.FINISHED: "Finished", Status.STOPPED: "Stopped", Status.FAILED: "Failed"}
     words_ = began.get(card.status, "Interrupted")
-    where = f" on {card.device.name}" if card.device else ""
+    there = f" ({card.machine.name})" if card.machine else ""
+    where = f" on {card.device.name}{there}" if card.device else ""
     if not card.epochs:
         lost = "" if card.status is Status.FINISHED else ", so there is nothing to resume"
         return f"{words_}{where} before its first epoch ended{lost}."
@@ -181,6 +183,7 @@ COLUMNS = (
     "batch_size",
     "engine",
     "device",
+    "machine",
     "fit_seconds",
     "step_ms_median",
     "disturbed",
@@ -212,6 +215,7 @@ def runs_table(runs: Sequence[RunSummary], timezone: str | None) -> pd.DataFrame
         device_text(used, name if isinstance(name, str) else None)
         for used, name in zip(frame["device"], frame["device_name"], strict=True)
     ]
+    frame["machine"] = [run.machine.name if run.machine else None for run in runs]
     frame["network"] = [network_name(run.spec.model) for run in runs]
     frame["disturbed"] = ["≈" if _disturbed(run) else "" for run in runs]
     frame["state"] = frame["status"]
@@ -275,6 +279,7 @@ def column_config() -> dict[str, ColumnConfig]:
             "≈", width=36, help="≈: something took its time, or it was trained in parts."
         ),
         "device": text("Machine"),
+        "machine": text("Where", help="The machine that trained it; empty: the lab's own."),
         "network": text("Network"),
         "dataset": text("Data set"),
         "parameters": number("Parameters", format="localized", width="small"),

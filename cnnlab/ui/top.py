@@ -14,7 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from cnnlab import datasets
 from cnnlab.runner import Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
-from cnnlab.spec import LabError
+from cnnlab.spec import HERE, LabError
 from cnnlab.sweep import CALIBRATION
 from cnnlab.ui import lab, link, live, rights, tables
 
@@ -39,7 +39,9 @@ class _Work:
     """What the lab is at. With each change of it the whole page is drawn, once."""
 
     run: str | None
-    """The run that is being trained."""
+    """The run that is being trained; of several, the one on the lab's own computer."""
+    others: tuple[str, ...]
+    """Those that other machines train at the same time."""
     elsewhere: str | None
     """The run that another process trains, such as the command line."""
     sweep: str | None
@@ -57,13 +59,19 @@ def _work() -> _Work:
     show what it came to by then, so it counts as over.
     """
     at = lab.lab()
-    running, measured = at.running(), at.sweeps()
-    run = at.live(running) if running else None
-    trains = running if not (run and run.ended) else None
+    running, measured = tuple(at.training().values()), at.sweeps()
+    going = [*filter(_goes_on, running)]
+    trains, others = next(iter(going), None), going[1:]
     other = trained_elsewhere() if trains is None else None
     sweep = measured[0].sweep_id if measured and not running else None
     pending = bool(running or measured or at.queued() or other)
-    return _Work(trains, other and other[0], sweep, pending, lab.hardware() is not None)
+    known = lab.hardware() is not None
+    return _Work(trains, tuple(others), other and other[0], sweep, pending, known)
+
+
+def _goes_on(run_id: str) -> bool:
+    run = lab.lab().live(run_id)
+    return not (run and run.ended)
 
 
 @st.cache_data(ttl=ELSEWHERE_SECONDS, show_spinner=False)
@@ -132,7 +140,8 @@ def _indicator(work: _Work) -> None:
         _begun_meanwhile(work, now)
         st.rerun()  # the whole page, once: others of its parts tell of it too
     if work.run:
-        _training(work.run)
+        for run_id in (work.run, *work.others):
+            _training(run_id)
         return
     if work.elsewhere and (other := trained_elsewhere()):
         _link_to(other[0], f"Training {tables.plain(other[1])}")
@@ -148,7 +157,13 @@ def _training(run_id: str) -> None:
     run = lab.lab().live(run_id)
     epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run else ""
     name = tables.plain(datasets.run_name(run.spec)) if run else run_id
-    _link_to(run_id, f"Training {name}{epochs}")
+    on = f" on {_where(run)}" if run and _where(run) != HERE else ""
+    _link_to(run_id, f"Training {name}{on}{epochs}")
+
+
+def _where(run: Snapshot) -> str:
+    started = run.started
+    return started.machine.name if started and started.machine else run.spec.machine
 
 
 def _link_to(run_id: str, label: str) -> None:

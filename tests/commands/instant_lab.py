@@ -10,7 +10,7 @@ from tests.example_runs import CARD, CPU, add_run
 class InstantLab:
     """A lab whose runs are over as soon as they are queued: the fast engine takes half as long."""
 
-    def __init__(self, history: History, environments: object) -> None:
+    def __init__(self, history: History, environments: object, elsewhere: object) -> None:
         self.history = history
 
     def submit(

@@ -224,7 +224,7 @@ def test_runs_that_did_other_work_have_no_ratio_and_say_why(cnnlab, ids):
 
 
 def test_a_ladder_trains_what_lies_between_and_its_factors_multiply(cnnlab, home, monkeypatch):
-    monkeypatch.setattr("cnnlab.commands.ladder.Lab", InstantLab)
+    monkeypatch.setattr("cnnlab.commands.driving.Lab", InstantLab)
     typed = change(PRESETS["tiny"].spec, engine="stock")
     ends = [
         add_run(History(), name="typed", spec=typed, step_ms=20.0),

@@ -13,7 +13,7 @@ from tests.commands.instant_lab import InstantLab
 
 @pytest.fixture(autouse=True)
 def instant(home, monkeypatch):
-    monkeypatch.setattr("cnnlab.commands.trained_sweep.Lab", InstantLab)
+    monkeypatch.setattr("cnnlab.commands.driving.Lab", InstantLab)
 
 
 def sweep(monkeypatch, capsys, *arguments):

@@ -15,7 +15,7 @@ import pytest
 
 from cnnlab.history import History
 from cnnlab.runner import Lab
-from cnnlab.runner import workers as runner
+from cnnlab.runner import process as runner
 from cnnlab.spec import (
     PRESETS,
     Event,

@@ -17,7 +17,7 @@ from sqlalchemy.pool import Pool
 from cnnlab import checkpoints, sweep
 from cnnlab.history import History, database
 from cnnlab.runner import Lab, watcher
-from cnnlab.runner import workers as runner
+from cnnlab.runner import process as runner
 from cnnlab.spec import (
     LabError,
     Status,

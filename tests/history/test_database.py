@@ -189,7 +189,9 @@ def test_the_migrations_make_the_tables_the_program_uses(history, url):
     engine.dispose()
 
 
-@pytest.mark.parametrize("form", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"])
+@pytest.mark.parametrize(
+    "form", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
+)
 def test_a_history_of_an_earlier_form_is_still_read(file, form):
     file.parent.mkdir()
     shutil.copy(Path(__file__).parents[1] / "assets" / f"history_{form}.db", file)

@@ -17,7 +17,7 @@ from cnnlab.insight import Foresee, Insight, Look, Network
 from cnnlab.insight import __main__ as process
 from cnnlab.insight.questions import packed, unpacked
 from cnnlab.runner import turns
-from cnnlab.spec import LabError
+from cnnlab.spec import HERE, LabError
 from tests.kept_runs import NAMES, add_kept_run, marks, spec_of
 
 
@@ -64,16 +64,16 @@ def test_a_process_of_its_own_answers_at_the_lowest_rank_and_again_after_it_was_
 
 def test_nothing_is_asked_while_something_is_timed(network: Network):
     insight = Insight({}, turns.between)
-    with turns.MACHINE, pytest.raises(LabError, match="is being timed"):
+    with turns.turn_on(HERE), pytest.raises(LabError, match="is being timed"):
         ask(insight, network)
     assert not [c for c in psutil.Process().children() if "cnnlab.insight" in c.cmdline()]
 
 
 def test_what_is_timed_begins_only_when_the_answer_is_there():
     with turns.between():
-        assert not turns.MACHINE.acquire(blocking=False)
-    assert turns.MACHINE.acquire(blocking=False)
-    turns.MACHINE.release()
+        assert not turns.turn_on(HERE).acquire(blocking=False)
+    assert turns.turn_on(HERE).acquire(blocking=False)
+    turns.turn_on(HERE).release()
 
 
 def test_a_process_that_nobody_asks_ends_by_itself():

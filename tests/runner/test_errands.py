@@ -9,9 +9,9 @@ import pytest
 
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
-from cnnlab.runner import Errand, Errands, errands
-from cnnlab.runner.turns import MACHINE
-from cnnlab.spec import PRESETS, LabError, Profiled, RunEnded, Status, Tried, change
+from cnnlab.runner import Errand, Errands, errands, process
+from cnnlab.runner.turns import turn_on
+from cnnlab.spec import HERE, PRESETS, LabError, Profiled, RunEnded, Status, Tried, change
 from tests.example_profiles import DENSE, TRIAL
 from tests.example_runs import add_run
 
@@ -25,7 +25,7 @@ class MadeUpWorker:
     made: ClassVar = []
 
     def __init__(self, gpu_off, environment):
-        self.gpu_off, self.orders, self.lines = gpu_off, [], ["hello\n"]
+        self.gpu_off, self.orders, self.lines = gpu_off, [], ['{"kind": "hello"}\n']
         self.made.append(self)
 
     def line(self):
@@ -52,7 +52,7 @@ def history():
 @pytest.fixture
 def workers(monkeypatch):
     """The processes that were started."""
-    monkeypatch.setattr(errands, "Worker", MadeUpWorker)
+    monkeypatch.setattr(process, "Worker", MadeUpWorker)
     monkeypatch.setattr(MadeUpWorker, "made", [])
     return MadeUpWorker.made
 
@@ -96,7 +96,7 @@ def test_a_trial_is_ordered_with_its_change_and_kept(lab, history, workers):
 def test_an_errand_waits_while_something_is_timed(lab, history, workers):
     run_id = add_run(history)
     errand = Errand(run_id, SPEC, "Taking a step apart")
-    with MACHINE:
+    with turn_on(HERE):
         lab.ask(errand)
         lab.ask(errand)
         until(lambda: workers and not workers[0].lines)
@@ -139,7 +139,7 @@ def test_an_errand_that_fails_says_why_and_the_next_goes_on(
 def test_an_errand_that_waits_can_be_cancelled_and_asked_for_again(lab, history, workers):
     run_id, other = add_run(history), add_run(history)
     errand = Errand(run_id, SPEC, "Taking a step apart")
-    with MACHINE:
+    with turn_on(HERE):
         lab.ask(errand)
         lab.ask(Errand(other, SPEC, "Taking a step apart"))
         until(lambda: workers and not workers[0].lines)
@@ -184,7 +184,7 @@ def test_an_errand_under_way_can_be_cancelled_which_is_no_failure(
 
 def test_cancelling_leaves_the_errands_of_other_runs(lab, history, workers):
     run_id, other = add_run(history), add_run(history)
-    with MACHINE:
+    with turn_on(HERE):
         lab.ask(Errand(run_id, SPEC, "Taking a step apart"))
         lab.cancel(other)
         assert lab.open_for(run_id)
@@ -194,7 +194,7 @@ def test_cancelling_leaves_the_errands_of_other_runs(lab, history, workers):
 
 def test_too_many_errands_are_refused(lab, history, monkeypatch):
     monkeypatch.setattr(errands, "MOST_WAITING", 2)
-    with MACHINE:
+    with turn_on(HERE):
         for number in range(2):
             lab.ask(Errand(f"run{number}", SPEC, "Taking a step apart"))
         with pytest.raises(LabError, match="2 measurements are waiting"):
@@ -203,7 +203,7 @@ def test_too_many_errands_are_refused(lab, history, monkeypatch):
 
 def test_a_closed_lab_forgets_what_waits(history, workers):
     lab = Errands(history, {"none": {}})
-    with MACHINE:
+    with turn_on(HERE):
         lab.ask(Errand("run", SPEC, "Taking a step apart"))
         closing = threading.Thread(target=lab.close)
         closing.start()

@@ -80,6 +80,14 @@ def test_every_way_to_say_no_pooling_is_the_same_spec(empty: object) -> None:
     assert parse_spec(data).model.blocks[0].pool == 0
 
 
+@pytest.mark.parametrize("name", ["", "../etc", "a b", "-x", "x" * 64])
+def test_a_machine_is_named_by_a_plain_word(name: str) -> None:
+    with pytest.raises(SpecError, match=r"machine is .*`python -m cnnlab machines list` names"):
+        change(PRESETS["tiny"].spec, machine=name)
+    assert change(PRESETS["tiny"].spec, machine="gpu-box.example.org").machine
+    assert PRESETS["tiny"].spec.machine == "here"
+
+
 def test_a_change_is_validated() -> None:
     with pytest.raises(SpecError, match="batch_size is 0"):
         change(PRESETS["tiny"].spec, batch_size=0)

@@ -10,9 +10,9 @@ import streamlit as st
 
 from cnnlab import sweep, words
 from cnnlab.history import RunSummary
-from cnnlab.spec import PRESETS, Axis, ExperimentSpec, LabError, Status
+from cnnlab.spec import HERE, PRESETS, Axis, ExperimentSpec, LabError, Status
 from cnnlab.sweep import AXES
-from cnnlab.ui import lab, prepared, rights, tables
+from cnnlab.ui import lab, machines, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
 
 KEY, OFFER = "sweep.", "sweep.offer"
@@ -77,12 +77,13 @@ class Filled:
     spec: ExperimentSpec
     axes: tuple[Axis, ...]
     devices: tuple[str, ...]
+    machines: tuple[str, ...]
     budget_seconds: float
     cells: int
 
 
-def show() -> str | None:
-    """Draw the form; the id of the sweep that was started just now."""
+def show() -> list[str]:
+    """Draw the form; the ids of the sweeps that were started just now, one for each machine."""
     _begin()
     st.pills(
         "Begin with",
@@ -96,6 +97,8 @@ def show() -> str | None:
     spec = choose_base(f"{KEY}base")
     for number, label in enumerate(("Along", "And along")):
         _show_axis(number, label)
+    if machines.address():
+        _show_machines()
     _show_devices()
     return _show_start(spec)
 
@@ -166,12 +169,32 @@ def _show_axis(number: int, label: str) -> None:
         )
 
 
+def _show_machines() -> None:
+    labels = machines.labels()
+    st.multiselect(
+        "Where",
+        list(labels),
+        default=[HERE],
+        format_func=labels.__getitem__,
+        key=f"{KEY}machines",
+        help="Each measures the same grid at the same time; their maps stand side by side.",
+    )
+
+
+def _machines() -> tuple[str, ...]:
+    return tuple(st.session_state.get(f"{KEY}machines", ()) if machines.address() else (HERE,))
+
+
 def _show_devices() -> None:
-    labels = lab.device_labels()
+    labels = {
+        device: label
+        for machine in reversed(_machines() or (HERE,))
+        for device, label in lab.device_labels(machine).items()
+    }
     left, right = st.columns([3, 2], wrap=False)
     left.multiselect(
         "Devices",
-        lab.devices_here()[1:],
+        [device for device in labels if device != "auto"],
         format_func=labels.__getitem__,
         key=f"{KEY}devices",
     )
@@ -203,13 +226,15 @@ def _filled(spec: ExperimentSpec) -> Filled:
     devices: Sequence[str] = state[f"{KEY}devices"]
     if not devices:
         raise LabError("A sweep needs a device; choose one.")
+    if not _machines():
+        raise LabError("A sweep needs a machine; choose one.")
     plan = sweep.plan(spec, axes, devices, float(state[f"{KEY}budget"]))
     cells = len(sweep.cells(plan))
     sweep.check_budget(plan, cells)
-    return Filled(spec, axes, tuple(devices), plan.budget_seconds, cells)
+    return Filled(spec, axes, tuple(devices), _machines(), plan.budget_seconds, cells)
 
 
-def _show_start(spec: ExperimentSpec) -> str | None:
+def _show_start(spec: ExperimentSpec) -> list[str]:
     try:
         filled, wrong = _filled(spec), ""
     except LabError as error:
@@ -223,13 +248,15 @@ def _show_start(spec: ExperimentSpec) -> str | None:
     )
     if filled is None:
         st.error(tables.plain(wrong), icon=":material/error:")
-        return None
+        return []
     cells = "1 cell" if filled.cells == 1 else f"{words.count(filled.cells)} cells"
     st.caption(f"{cells} in {words.duration(filled.budget_seconds)}.")
     if not pressed or not prepared.shape_known(filled.spec.dataset):
-        return None
+        return []
     try:
-        return sweeps.begin(filled.spec, filled.axes, filled.devices, filled.budget_seconds)
+        return sweeps.begin_on(
+            filled.machines, filled.spec, filled.axes, filled.devices, filled.budget_seconds
+        )
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
-    return None
+    return []

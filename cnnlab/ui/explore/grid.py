@@ -11,7 +11,7 @@ from statistics import mean
 from cnnlab import datasets, sweep
 from cnnlab.analysis import Grid, Point, Side, device_kind
 from cnnlab.history import RunSummary, SweepRecord
-from cnnlab.spec import ExperimentSpec, Status, Value
+from cnnlab.spec import HERE, ExperimentSpec, Status, Value
 from cnnlab.sweep import AXES, Cell, CellResult
 from cnnlab.ui import lab
 
@@ -28,8 +28,14 @@ class Sweep:
     """Where its cells were brought in from; null: they were measured here."""
 
     @property
+    def machine(self) -> str | None:
+        """The machine of the cluster that measures it; null: another one."""
+        machine = self.kept.plan.spec.machine if self.kept else HERE
+        return None if machine == HERE else machine
+
+    @property
     def title(self) -> str:
-        return f"{self.name}, {self.origin}" if self.origin else self.name
+        return ", ".join(filter(None, (self.name, self.origin, self.machine)))
 
 
 def known() -> dict[str, Sweep]:
@@ -164,7 +170,8 @@ def _device_names(cells: Sequence[Cell], runs: Sequence[RunSummary]) -> dict[str
     """What each device is called; two of one name are told apart by what was asked for."""
     asked = dict.fromkeys(cell.device for cell in cells)
     found = {run.spec.device: run.device.name for run in runs if run.device}
-    here = {key: label.partition(": ")[2] for key, label in lab.device_labels().items()}
+    machine = cells[0].spec.machine if cells else HERE
+    here = {key: label.partition(": ")[2] for key, label in lab.device_labels(machine).items()}
     names = {device: found.get(device) or here.get(device) or device for device in asked}
     often = Counter(names.values())
     return {

@@ -9,7 +9,7 @@ from uuid import uuid4
 from cnnlab import datasets, sweep
 from cnnlab.devices import compiler
 from cnnlab.history import SweepRecord
-from cnnlab.spec import Axis, ExperimentSpec, LabError, SweepStatus, change
+from cnnlab.spec import HERE, Axis, ExperimentSpec, LabError, SweepStatus, change
 from cnnlab.sweep import CellResult
 from cnnlab.sweep.variants import parts, variants
 from cnnlab.ui.lab import check, devices_here, history, lab, session_name
@@ -31,8 +31,10 @@ def begin(
             too small, or the history cannot be written.
     """
     plan = sweep.plan(spec, axes, devices, budget_seconds)
-    if missing := [device for device in devices if device not in devices_here()[1:]]:
-        raise LabError(f"There is no {missing[0]} here; choose {', '.join(devices_here()[1:])}.")
+    there = devices_here(spec.machine)[1:]
+    if missing := [device for device in devices if device not in there]:
+        where = "here" if spec.machine == HERE else f"on {spec.machine}"
+        raise LabError(f"There is no {missing[0]} {where}; choose {', '.join(there)}.")
     sweep.check_budget(plan, len(sweep.cells(plan, check)))
     title = name or datasets.run_name(spec, "Sweep")
     sweep_id = history().sweeps.create(plan, name=title, session=session_name())
@@ -76,6 +78,29 @@ def stop_training(run_ids: Sequence[str]) -> None:
     """Stop the variant that trains, and withdraw those that wait, the last first."""
     for run_id in reversed(run_ids):
         lab().stop(run_id)
+
+
+@presenters_only
+def begin_on(
+    machines: Sequence[str],
+    spec: ExperimentSpec,
+    axes: Sequence[Axis],
+    devices: Sequence[str],
+    budget_seconds: float,
+) -> list[str]:
+    """Check a sweep and queue it on each of several machines, which measure at the same time; each
+    on those of the devices that it has. The ids.
+
+    Raises:
+        LabError: as `begin`; a machine has none of the devices.
+    """
+    begun = []
+    for machine in machines:
+        there = [device for device in devices if device in devices_here(machine)[1:]]
+        if not there:
+            raise LabError(f"{machine} has none of {', '.join(devices)}; choose another device.")
+        begun.append(begin(change(spec, machine=machine), axes, there, budget_seconds))
+    return begun
 
 
 @presenters_only

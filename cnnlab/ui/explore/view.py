@@ -48,7 +48,7 @@ def show() -> None:
     with st.expander("A new sweep", icon=":material/add:", expanded=not known):
         started = explore_form.show()
     if started:
-        st.query_params[SWEEP] = started
+        st.query_params.from_dict(dict(zip((SWEEP, AGAINST), started, strict=False)))
         st.rerun()
     if chosen:
         going = chosen.kept is not None and not chosen.kept.status.over
@@ -115,7 +115,7 @@ def _sweep(shown: Sweep, beside: Sweep | None) -> None:
     try:
         found = explore_grid.cells_of(shown)
         if beside:
-            name = beside.origin or beside.sweep_id
+            name = beside.origin or beside.machine or beside.sweep_id
             found = explore_grid.beside(found, explore_grid.cells_of(beside), name)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")

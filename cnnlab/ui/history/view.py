@@ -149,6 +149,7 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
     ]
     st.session_state[TICKS] = ticked
     left_out = {"session"} if within != "all" else set()
+    left_out |= {"machine"} if shown["machine"].isna().all() else set()
     left_out |= {"origin"} if shown["origin"].isna().all() else set()
     left_out |= {"dataset"} if shown["dataset"].nunique() == 1 else set()
     columns = [name for name in tables.COLUMNS if name not in left_out - {"dataset"}]

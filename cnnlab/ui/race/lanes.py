@@ -33,8 +33,10 @@ def _lane(lane: Runs) -> None:
     st.subheader(tables.plain(lane.title), anchor=False)
     if lane.cards:
         card = lane.cards[0]
-        name = card.device.name if card.device else lab.device_labels().get(card.spec.device)
-        st.caption(tables.plain(name or card.spec.device))
+        labels = lab.device_labels(card.spec.machine)
+        name = card.device.name if card.device else labels.get(card.spec.device)
+        there = f", on {card.machine.name}" if card.machine else ""
+        st.caption(tables.plain(f"{name or card.spec.device}{there}"))
     whole = _whole(lane.cards)
     with st.container(horizontal=True):
         st.metric(*_pace(lane))

@@ -21,7 +21,7 @@ from cnnlab.spec import (
     Status,
     change,
 )
-from cnnlab.ui import lab, link, rights, tables
+from cnnlab.ui import lab, link, machines, rights, tables
 from cnnlab.ui.compare import networks
 from cnnlab.ui.race import lanes as race_lanes
 from cnnlab.ui.race import own
@@ -69,7 +69,7 @@ def _here() -> Here | None:
     if found is None:
         return None
     keys = tuple(card.key for card in found.accelerators)
-    return Here(keys, max(int(found.cpu.usable_cores), 1))
+    return Here(keys, max(int(found.cpu.usable_cores), 1), tuple(machines.names()[1:]))
 
 
 def _choose_way(here: Here) -> str:
@@ -109,7 +109,8 @@ def _show_lanes(entered: Sequence[Lane], against: str) -> None:
     for column, lane in zip(columns, entered, strict=False):
         with column, st.container(border=True, height="stretch"):
             st.subheader(tables.plain(lane.title), anchor=False)
-            st.caption(tables.plain(lab.device_labels().get(lane.spec.device, lane.spec.device)))
+            labels = lab.device_labels(lane.spec.machine)
+            st.caption(tables.plain(labels.get(lane.spec.device, lane.spec.device)))
     if against:
         with columns[-1], st.container(border=True, height="stretch"):
             race_lanes.recorded(race.opponent_named(against, card_of))

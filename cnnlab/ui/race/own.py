@@ -9,6 +9,7 @@ import streamlit as st
 from cnnlab import race
 from cnnlab.race import Here
 from cnnlab.spec import (
+    HERE,
     MOST_LANES,
     PRESETS,
     Engine,
@@ -22,6 +23,7 @@ from cnnlab.spec import (
 from cnnlab.ui import lab
 
 FIELDS = ("network", "batch_size", "precision", "threads", "engine", "optimizer", "device")
+MACHINE = "machine"
 BATCHES = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -33,7 +35,7 @@ def lanes(spec: ExperimentSpec, here: Here) -> tuple[Lane, ...]:
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         field = st.selectbox(
-            "They differ in", FIELDS, format_func=_name, key="race-field", width=200
+            "They differ in", _fields(here), format_func=_name, key="race-field", width=200
         )
         known = _values(field, here)
         chosen = st.multiselect(
@@ -48,6 +50,10 @@ def lanes(spec: ExperimentSpec, here: Here) -> tuple[Lane, ...]:
         st.caption("A race has two lanes at least: choose another one.")
         return ()
     return race.titled([_changed(spec, field, value) for value in chosen])
+
+
+def _fields(here: Here) -> tuple[str, ...]:
+    return (*FIELDS, MACHINE) if here.machines else FIELDS
 
 
 def _name(field: str) -> str:
@@ -65,6 +71,8 @@ def _values(field: str, here: Here) -> list[Any]:
             return sorted({1, here.cores, *(2**n for n in range(1, 8) if 2**n < here.cores)})
         case "device":
             return ["cpu", *here.accelerators]
+        case "machine":
+            return [HERE, *here.machines]
     return list(get_args({"precision": Precision, "engine": Engine}.get(field, Optimizer)))
 
 

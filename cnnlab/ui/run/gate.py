@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnlab.analysis import cures, diagnosis
 from cnnlab.runner import Errand
-from cnnlab.spec import LabError, RunCard
+from cnnlab.spec import HERE, LabError, RunCard
 from cnnlab.ui import lab
 from cnnlab.ui.rights import presenters_only
 
@@ -22,7 +22,7 @@ def take_apart(run_id: str) -> None:
     card = lab.history().card(run_id, steps=False)
     if not can_take_apart(card):
         raise LabError("Only a run that was measured here can be taken apart; train it again.")
-    lab.errands().ask(Errand(card.run_id, card.spec, "Taking a step apart"))
+    lab.errands().ask(Errand(card.run_id, card.spec, "Taking a step apart", machine=_where(card)))
 
 
 def can_take_apart(card: RunCard) -> bool:
@@ -44,7 +44,13 @@ def try_cure(run_id: str, fields: Mapping[str, Any]) -> None:
     if cure is None or not can_take_apart(card):
         raise LabError("The lab does not propose this for the run; reload the page.")
     what = f"Trying {cure.title}"
-    lab.errands().ask(Errand(card.run_id, card.spec, what, cure.change, cure.expected))
+    about = (card.run_id, card.spec, what, cure.change, cure.expected)
+    lab.errands().ask(Errand(*about, machine=_where(card)))
+
+
+def _where(card: RunCard) -> str:
+    """The machine whose time is asked for: the run's."""
+    return card.machine.name if card.machine else HERE
 
 
 @presenters_only

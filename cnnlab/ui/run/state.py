@@ -15,7 +15,7 @@ from cnnlab.analysis import DeviceKind, Series
 from cnnlab.analysis.series import LIVE_POINTS, POINTS
 from cnnlab.history import RunSummary
 from cnnlab.runner import LiveRun, Snapshot
-from cnnlab.spec import Epoch, RunCard, Status
+from cnnlab.spec import HERE, Epoch, RunCard, Status
 from cnnlab.ui import tables
 from cnnlab.ui.lab import history, lab
 
@@ -64,10 +64,12 @@ def read(card: RunCard) -> RunState:
 
 def runs_ahead(run_id: str) -> int | None:
     """How many runs come before a waiting one; None where it waits in no queue of this lab."""
-    waiting = lab().queued()
+    live = lab().live(run_id)
+    machine = live.spec.machine if live else HERE
+    waiting = lab().queued(machine)
     if run_id not in waiting:
         return None
-    return waiting.index(run_id) + (lab().running() is not None)
+    return waiting.index(run_id) + (machine in lab().training())
 
 
 def kept_series(card: RunCard) -> Series:
@@ -88,7 +90,9 @@ def _from_lab(card: RunCard, live: Snapshot) -> RunState:
     started = live.started
     facts: dict[str, Any] = {"epochs": live.epochs}
     if started:
-        facts |= {name: getattr(started, name) for name in ("model", "dataset", "device")}
+        facts |= {
+            name: getattr(started, name) for name in ("model", "dataset", "device", "machine")
+        }
     if live.run_id not in lab().queued():
         facts["status"] = Status.RUNNING
     series = _live_series(live)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnlab import analysis, words
-from cnnlab.spec import LabError, RunCard, Status
-from cnnlab.ui import live, rights, tables
+from cnnlab.spec import HERE, LabError, RunCard, Status
+from cnnlab.ui import live, machines, rights, tables
 from cnnlab.ui.lab import can_resume, history, resume, stop
 from cnnlab.ui.run import afterwards, anatomy, baseline, charts, details, figures, gallery
 from cnnlab.ui.run.baseline import Baseline
@@ -16,6 +16,7 @@ from cnnlab.ui.top import BEGUN
 HURRIED_SECONDS = 0.25
 PHASES = {
     "starting": "Starting the training process",
+    "waiting": "Waiting for the machine, where another lab has something timed",
     "loading": "Loading the data",
     "building": "Building the network",
 }
@@ -53,7 +54,8 @@ def _pace(state: RunState) -> float | None:
 
 def _cpu_is_timed(state: RunState) -> bool:
     """Whether the lab's own pages may take cores from the run that they show."""
-    return state.ours and state.card.status is Status.RUNNING and state.kind == "cpu"
+    here = state.card.machine is None and state.card.spec.machine == HERE
+    return here and state.ours and state.card.status is Status.RUNNING and state.kind == "cpu"
 
 
 def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
@@ -161,6 +163,7 @@ def _stop(run_id: str) -> None:
 
 def _resume_button(card: RunCard) -> None:
     run_id = card.run_id
+    where = _where_to_go_on(card) if machines.address() else None
     pressed = st.button(
         "Resume",
         key=f"resume-{run_id}",
@@ -169,10 +172,24 @@ def _resume_button(card: RunCard) -> None:
             help=f"Go on after epoch {len(card.epochs)}, as if it had never broken off."
         ),
     )
-    if pressed and rights.attempt(resume, run_id):
+    if pressed and rights.attempt(resume, run_id, where):
         st.session_state.pop(f"stopping-{run_id}", None)
         st.session_state[BEGUN] = run_id
         st.rerun()  # the whole page: the fragment holds the card of a run that is over
+
+
+def _where_to_go_on(card: RunCard) -> str:
+    """The machine that is to go on with a run; first the one that had it, if it can."""
+    labels = machines.labels()
+    had = card.machine.name if card.machine else HERE
+    options = sorted(labels, key=lambda name: name != had)
+    return st.selectbox(
+        "Go on",
+        options,
+        format_func=labels.__getitem__,
+        key=f"resume-on-{card.run_id}",
+        width=260,
+    )
 
 
 def _progress(state: RunState) -> tuple[float, str]:

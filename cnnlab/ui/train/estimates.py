@@ -11,7 +11,7 @@ from cnnlab import datasets
 from cnnlab.analysis import durations
 from cnnlab.devices.cpu import usable_cores
 from cnnlab.models import Layer
-from cnnlab.spec import ExperimentSpec
+from cnnlab.spec import HERE, ExperimentSpec
 from cnnlab.ui import lab, tables
 from cnnlab.ui.earlier import earlier
 
@@ -31,7 +31,7 @@ def say_times(
         more: what else is to be said of a device.
     """
     images = datasets.info(spec.dataset).train_images or 0
-    labels = lab.device_labels()
+    labels = lab.device_labels(spec.machine)
     guesses = {
         device: durations.estimate(spec, layers, images, device, earlier(device))
         for device in devices
@@ -40,7 +40,9 @@ def say_times(
         device: _guessed(guess, runs)
         if guess
         else _between(spec, layers, images, runs)
-        if device == "cpu"
+        if device == "cpu" and spec.machine == HERE
+        else "nothing like it was measured there yet"
+        if spec.machine != HERE
         else "nothing like it was measured here yet"
         for device, guess in guesses.items()
     }
@@ -51,7 +53,7 @@ def say_times(
         for device in guesses
     ]
     st.caption("  \n".join(lines))
-    if None in guesses.values():
+    if None in guesses.values() and spec.machine == HERE:
         st.page_link(
             "pages/hardware.py", label="Calibrate this machine for a guess", icon=":material/speed:"
         )

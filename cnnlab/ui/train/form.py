@@ -22,7 +22,7 @@ LABELS: dict[str, dict[str, str]] = {
 STEPS = {"filters": 16, "kernel": 2, "batch_size": 16, "train_limit": 1000, "sequence_length": 8}
 PLAIN = {
     *("dataset", "family", "cell", "dropout", "batch_norm", "activation", "epochs", "batch_size"),
-    *("optimizer", "learning_rate", "device", "seed"),
+    *("optimizer", "learning_rate", "machine", "device", "seed"),
 }
 SEGMENTED = ("family", "engine", "padding")
 HEADINGS: dict[Section, str] = {

@@ -8,8 +8,9 @@ from typing import Any
 
 from cnnlab import sweep, words
 from cnnlab.devices import NO_COMPILER, compiler
+from cnnlab.spec import HERE
 from cnnlab.sweep import CHOICES, BatchGain
-from cnnlab.ui import lab
+from cnnlab.ui import lab, machines
 from cnnlab.ui.explore import sweeps
 from cnnlab.ui.link import Raw
 
@@ -52,9 +53,11 @@ def offered(raw: Raw) -> Offer:
     Before a calibration everything is offered; after it all but what does not gain. What it tells
     is of its own networks, so nothing is withheld from those of another engine or family.
     """
-    device, cells = sweeps.device_of(raw["device"], raw["gpu_off"]), sweeps.calibrated()
+    here = raw["machine"] == HERE
+    cells = sweeps.calibrated() if here else []
+    device = sweeps.device_of(raw["device"], raw["gpu_off"])
     family = raw["model"]["family"]
-    alike = measured_alike(raw["engine"], family)
+    alike = here and measured_alike(raw["engine"], family)
     found = sweep.gains(cells).get(device, {}) if alike else {}
     fields = sorted({one.field for one in CHOICES.values()})
     notes = {name: _note(name, raw[name], found) for name in fields}
@@ -65,9 +68,14 @@ def offered(raw: Raw) -> Offer:
     batches = sweep.batch_gains(cells).get(device, {}).get(family)
     if batches and raw["engine"] == "fast":
         notes["batch_size"] = said_of_batches(batches)
-    options = {"dataset": lab.dataset_labels(), "device": lab.device_labels()}
+    options = {
+        "dataset": lab.dataset_labels(),
+        "device": lab.device_labels(raw["machine"]),
+        "machine": machines.labels(),
+    }
     useless = {name: _useless(name, found) for name in ("precision", "tf32")}
-    return Offer(options, useless, notes, frozenset(_withheld(found)))
+    alone = set() if machines.address() else {"machine"}
+    return Offer(options, useless, notes, frozenset(_withheld(found, raw["machine"]) | alone))
 
 
 def _useless(name: str, found: Mapping[str, float]) -> set[Any]:
@@ -76,11 +84,11 @@ def _useless(name: str, found: Mapping[str, float]) -> set[Any]:
     return {choice.value for choice in choices if choice.field == name}
 
 
-def _withheld(found: Mapping[str, float]) -> set[str]:
-    """Switches that are known to gain nothing, and those that nothing here can follow."""
+def _withheld(found: Mapping[str, float], machine: str) -> set[str]:
+    """Switches that are known to gain nothing, and those that nothing there can follow."""
     useless = {CHOICES[choice].field for choice, gain in found.items() if not pays(gain)}
-    cards = any(map(CHOICES["TF32"].has, lab.devices_here()))
-    vain = set() if compiler() else {"compile"}
+    cards = any(map(CHOICES["TF32"].has, lab.devices_here(machine)))
+    vain = set() if compiler() or machine != HERE else {"compile"}
     return (useless & {"compile"}) | vain | (set() if cards else {"tf32"})
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
-from cnnlab.spec import ExperimentSpec, LabError
+from cnnlab.spec import HERE, ExperimentSpec, LabError
 from cnnlab.ui import lab, link, live, network, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
 from cnnlab.ui.train import changed, estimates, gains, recipe, start
@@ -36,7 +36,7 @@ def show(filled: Recipe) -> None:
         st.session_state[LAST_GOOD] = filled.layers
         st.subheader(tables.plain(datasets.run_name(filled.spec)), anchor=False)
         start.bar(filled.spec)
-        if lab.lab().running():
+        if filled.spec.machine in lab.lab().training():
             st.caption("Another run is training; this one will wait its turn.")
         estimates.say_data(filled.spec.dataset, "run")
         _show_expected(filled.spec, filled.layers)
@@ -146,13 +146,13 @@ def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
 def _show_expected(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
     """How long it may take on each device, and what is known to make it faster there."""
     alike = gains.measured_alike(spec.engine, spec.model.family)
-    found = sweeps.gains() if alike else {}
+    found = sweeps.gains() if alike and spec.machine == HERE else {}
     faster = {
         device: gains.said(better)
         for device, choices in found.items()
         if (better := {name: gain for name, gain in choices.items() if gains.pays(gain)})
     }
-    estimates.say_times(spec, layers, lab.devices_here()[1:], more=faster)
+    estimates.say_times(spec, layers, lab.devices_here(spec.machine)[1:], more=faster)
 
 
 def _show_table(layers: Sequence[Layer]) -> None:
@@ -186,11 +186,12 @@ def _queue() -> None:
         run = lab.lab().live(run_id)
         name = tables.plain(datasets.run_name(run.spec)) if run else run_id
         here = ", shown above" if run_id == st.query_params.get("run") else ""
+        on = f", for {run.spec.machine}" if run and run.spec.machine != HERE else ""
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):
                 st.page_link(
                     "pages/train.py",
-                    label=f"{place}. {name}{here}",
+                    label=f"{place}. {name}{on}{here}",
                     query_params={"run": run_id},
                 )
             st.button(

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab import datasets, models
 from cnnlab.analysis import durations
-from cnnlab.runner import workers as runner
+from cnnlab.runner import process as runner
 from cnnlab.spec import (
     PRESETS,
     LabError,

@@ -1,0 +1,100 @@
+"""The nodes of a cluster on this computer, and the processes that labs have started on them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray.cluster_utils
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTED_SECONDS = 60.0
+QUIETLY = {"include_dashboard": False, "num_cpus": 1}
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Nodes:
+    """A head and two more nodes, each with a client server at the head."""
+
+    def __init__(self, home: Path, names: tuple[str, ...] = ("one", "two")) -> None:
+        self.home, port = home, free_port()
+        self._environment = {"CNNLAB_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        before = dict(os.environ)
+        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", **self._environment}
+        try:
+            head = {"node_name": "head", "ray_client_server_port": port, **QUIETLY}
+            self._cluster = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+            self.nodes = {"head": self._cluster.head_node}
+            for name in names:
+                self.add(name)
+        finally:
+            os.environ.clear()
+            os.environ |= before
+        self.address = f"ray://127.0.0.1:{port}"
+        self.inner_address: str = self._cluster.address
+        until(lambda: _answers(port), STARTED_SECONDS)
+
+    def add(self, name: str) -> None:
+        """One more machine."""
+        node = self._cluster.add_node(node_name=name, num_cpus=1, env_vars=self._environment)
+        self.nodes[name] = node
+
+    def kill(self, name: str) -> None:
+        """End a machine hard: its raylet, and with it whatever it started."""
+        self._cluster.remove_node(self.nodes.pop(name), allow_graceful=False)
+
+    def kill_processes_of(self, name: str) -> None:
+        """End what Ray runs on a machine, and leave it in the list."""
+        self.nodes[name].kill_all_processes(check_alive=False, allow_graceful=False)
+
+    def home_of(self, name: str) -> Path:
+        return self.home / "cluster" / name
+
+    def close(self) -> None:
+        self._cluster.shutdown()
+
+    def workers(self, name: str) -> list[psutil.Process]:
+        """The training processes on a machine."""
+        return [
+            process
+            for process in psutil.process_iter()
+            if _variable(process, "CNNLAB_HOME") == str(self.home_of(name))
+            and "cnnlab.worker" in _command(process)
+        ]
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _variable(process: psutil.Process, name: str) -> str | None:
+    try:
+        return process.environ().get(name)
+    except (psutil.Error, OSError):
+        return None
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
+    """Wait for something to come to pass."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came to pass"
+        time.sleep(0.05)
