@@ -9,11 +9,10 @@ from cnnlab.ui.lab import history
 
 top.require_app()
 
-runs = history().summaries()
-chosen = compare_choice.choose(runs)
+chosen = compare_choice.choose()
 if chosen:
     compare_view.show(chosen)
 else:
-    compare_view.empty(any_runs=bool(runs))
-compare_speed.pairs_of_history(runs)
+    compare_view.empty(any_runs=bool(history().summaries(limit=1)))
+compare_speed.pairs_of_history()
 compare_files.bring_in()

@@ -5,7 +5,7 @@ import streamlit as st
 from cnnlab.ui import keeping, top
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.compare import speed as compare_speed
-from cnnlab.ui.history import board, groups
+from cnnlab.ui.history import board, choice, groups
 from cnnlab.ui.history import view as history_view
 from cnnlab.ui.run import view as run_view
 
@@ -13,16 +13,16 @@ top.require_app()
 
 with st.container(horizontal=True, vertical_alignment="center"):
     scores = history_view.board_asked()
-    runs, scope = ([], "all") if scores else history_view.choose()
-if scores:
+    chosen = None if scores else choice.choose()
+if chosen is None:
     board.show()
 else:
     history_view.undo_bar()
     opened = history_view.opened()
-    if runs:
-        history_view.table(runs, opened, scope)
+    if chosen.total:
+        history_view.table(chosen, opened)
     else:
-        history_view.empty(scope)
+        history_view.empty(chosen.within)
     if opened:
         st.divider()
         history_view.toolbar(opened)

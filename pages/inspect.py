@@ -9,7 +9,7 @@ from cnnlab.ui.lab import history
 
 top.require_app()
 
-runs = history().summaries()
+runs = history().summaries(cells=False, limit=choice.MOST_LOOKED_AT)
 left, right = st.columns([3, 2], gap="large")
 with left:
     chosen = choice.choose(runs)

@@ -11,8 +11,9 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.history import RunSummary
+from cnnlab.spec import LabError
 from cnnlab.ui import tables
-from cnnlab.ui.lab import session_name
+from cnnlab.ui.lab import history, session_name
 
 RUNS, ADD, FIND = "runs", "compare.add", "compare.find"
 BASE, HIDE = "base", "hide"  # in the address: what the others are held against, what is not drawn
@@ -27,40 +28,37 @@ def asked() -> list[str]:
     return list(dict.fromkeys(part.strip() for part in parts if part.strip()))[:MOST_RUNS]
 
 
-def resolve(ids: Sequence[str], runs: Sequence[RunSummary]) -> tuple[list[RunSummary], list[str]]:
+def resolve(ids: Sequence[str]) -> tuple[list[RunSummary], list[str]]:
     """The runs that ids, whole or shortened, stand for, and the ids that stand for none."""
-    by_id = {run.run_id: run for run in runs}
-    found: dict[str, RunSummary] = {}
-    missing = []
-    for run_id in ids:
-        fitting = [by_id[run_id]] if run_id in by_id else _shortened(run_id, runs)
-        if len(fitting) == 1:
-            found[fitting[0].run_id] = fitting[0]
-        else:
-            missing.append(run_id)
-    return list(found.values()), missing
+    whole = {run.run_id: run for run in history().summaries(run_ids=ids)}
+    meant = {run_id: whole.get(run_id) or _shortened(run_id) for run_id in ids}
+    found = {run.run_id: run for run in meant.values() if run}
+    return list(found.values()), [run_id for run_id, run in meant.items() if run is None]
 
 
-def _shortened(run_id: str, runs: Sequence[RunSummary]) -> list[RunSummary]:
-    return [run for run in runs if run.run_id.startswith(run_id)]
+def _shortened(run_id: str) -> RunSummary | None:
+    """The run that the first characters of an id stand for; None where they fit not just one."""
+    try:
+        return history().summaries(run_ids=[history().find(run_id)])[0]
+    except LabError:
+        return None
 
 
-def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
+def choose() -> list[RunSummary]:
     """Let the reader choose among the runs; what the URL names is chosen."""
-    found, missing = resolve(asked(), runs)
+    found, missing = resolve(asked())
     if missing:
         _say_missing(missing, rest=bool(found))
-    if not runs:
-        return []
-    _add(runs, [run.run_id for run in found])
+    if found or history().summaries(limit=1):
+        _add([run.run_id for run in found])
     return found
 
 
-def _add(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
+def _add(chosen: Sequence[str]) -> None:
     """A list to add a run from, and the ways to add many."""
     # A cell of a sweep is found by search and by link: its neighbours would bury all others here.
-    alone = [run for run in runs if not run.sweep and run.run_id not in chosen]
-    offered = {run.run_id: run for run in alone[:MOST_OFFERED]}
+    newest = history().summaries(cells=False, limit=MOST_OFFERED)
+    offered = {run.run_id: run for run in newest if run.run_id not in chosen}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.selectbox(
             "Add a run",
@@ -74,7 +72,7 @@ def _add(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
             label_visibility="collapsed",
             width=360,
         )
-        _shortcuts(runs, chosen)
+        _shortcuts(chosen)
 
 
 def _say_missing(missing: Sequence[str], rest: bool) -> None:
@@ -121,41 +119,42 @@ def link(run_ids: Sequence[str], label: str) -> None:
     )
 
 
-def _shortcuts(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
+def _shortcuts(chosen: Sequence[str]) -> None:
     with st.popover("Add by search", icon=":material/search:"):
-        _search(runs, chosen)
-    here = [run.run_id for run in runs if run.session == session_name() and not run.sweep]
+        _search(chosen)
+    here = history().tally(session_name()).alone
     st.button(
-        f"All of this session ({words.count(len(here))})",
+        f"All of this session ({words.count(here)})",
         icon=":material/folder_open:",
         disabled=not here,
-        on_click=put,
-        args=(here,),
+        on_click=_put_session,
     )
     if chosen:
         st.button("Clear", icon=":material/close:", on_click=put, args=([],))
 
 
-def _search(runs: Sequence[RunSummary], chosen: Sequence[str]) -> None:
+def _put_session() -> None:
+    runs = history().summaries(session=session_name(), cells=False, limit=MOST_RUNS)
+    put([run.run_id for run in runs])
+
+
+def _search(chosen: Sequence[str]) -> None:
     text = st.text_input(
         "Find", key=FIND, placeholder="Name, network, data, device, session, note, id"
     )
     if not text.strip():
         st.caption("Every run that holds all of the words can be added at once.")
         return
-    frame = tables.runs_table(runs, st.context.timezone)
-    fitting = [
-        run_id for run_id in tables.chosen(frame, text, [], []).index if run_id not in chosen
-    ]
-    count = words.count(len(fitting))
+    found = history().summaries(words=text, limit=MOST_RUNS)
+    fitting = [run for run in found if run.run_id not in chosen]
     if not fitting:
         st.caption("No further run fits.")
         return
-    names = tables.chosen(frame, text, [], [])["name"].loc[fitting[:5]]
-    st.caption(tables.plain(", ".join(names)) + (" …" if len(fitting) > 5 else ""))
+    names = ", ".join(run.name for run in fitting[:5])
+    st.caption(tables.plain(names) + (" …" if len(fitting) > 5 else ""))
     st.button(
-        f"Add {count} {'run' if len(fitting) == 1 else 'runs'}",
+        f"Add {words.count(len(fitting))} {'run' if len(fitting) == 1 else 'runs'}",
         type="primary",
         on_click=put,
-        args=([*chosen, *fitting],),
+        args=([*chosen, *(run.run_id for run in fitting)],),
     )

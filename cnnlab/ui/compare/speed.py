@@ -10,13 +10,13 @@ import streamlit as st
 
 from cnnlab import analysis, learned, words
 from cnnlab.analysis import Grade, Pairing
-from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, RunCard, network_name
 from cnnlab.ui import tables
 from cnnlab.ui.lab import history
 from cnnlab.ui.run.state import cards_of
 
 MOST_UNFOLDED, MOST_RUNS_SAID = 8, 30
+MOST_PAIRED = 1000
 
 
 def verdict(cards: Sequence[RunCard], names: Sequence[str]) -> None:
@@ -151,10 +151,10 @@ def _pair_row(pairing: Pairing) -> dict[str, str | int]:
     }
 
 
-def pairs_of_history(runs: Sequence[RunSummary]) -> None:
-    """Every spec that the history knows on both kinds of device; computed when it is opened."""
-    by_id = {run.run_id: run for run in runs}
-    wanted = analysis.worth_pairing(runs)
+def pairs_of_history() -> None:
+    """Every spec that ran on both kinds of device of late; computed when it is opened."""
+    by_id = {run.run_id: run for run in history().summaries(limit=MOST_PAIRED)}
+    wanted = analysis.worth_pairing(by_id.values())
     if not wanted:
         return
     folded = st.expander(
@@ -168,5 +168,6 @@ def pairs_of_history(runs: Sequence[RunSummary]) -> None:
             _pairs_table(analysis.pairings(cards_of([by_id[run_id] for run_id in wanted])))
             st.caption(
                 "Seconds of an epoch on the CPU over those on the accelerator: the median of the "
-                "pairs of runs that differ in least beside the device, of the newest 20 on each."
+                "pairs of runs that differ in least beside the device, of the newest 20 on each. "
+                f"The newest {words.count(MOST_PAIRED)} runs are looked through."
             )

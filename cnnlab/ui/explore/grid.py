@@ -15,6 +15,9 @@ from cnnlab.spec import HERE, ExperimentSpec, Status, Value
 from cnnlab.sweep import AXES, Cell, CellResult
 from cnnlab.ui import lab
 
+MOST_RUNS = 1000
+"""The newest so many finished runs are looked through for ones that trained a cell's recipe."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -90,8 +93,8 @@ def cells_of(shown: Sweep) -> Cells:
 def with_accuracy(own: Cells) -> Cells:
     """Cells with the accuracy that runs of the history came to which trained their recipes."""
     trained: dict[ExperimentSpec, list[RunSummary]] = defaultdict(list)
-    for run in lab.history().summaries():
-        if run.status is Status.FINISHED and run.sweep is None and _known(run.last_val_accuracy):
+    for run in lab.history().summaries(statuses=[Status.FINISHED], cells=False, limit=MOST_RUNS):
+        if _known(run.last_val_accuracy):
             trained[_learnt(run.spec)].append(run)
     points = []
     for point in own.grid.points:

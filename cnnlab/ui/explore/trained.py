@@ -20,6 +20,8 @@ from cnnlab.ui.run.state import cards_of
 
 SWEEP = "sweep"
 REFRESH_SECONDS = 3.0
+MOST_RUNS = 1000
+"""The newest so many runs of sweeps that train are known by them."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Trained:
 def known() -> dict[str, Trained]:
     """All of them by id, newest first."""
     found: dict[str, list[RunSummary]] = {}
-    for run in lab.history().summaries():
-        if run.part and run.part.kind == "sweep":
+    for run in lab.history().summaries(part_kind="sweep", limit=MOST_RUNS):
+        if run.part:
             found.setdefault(run.part.group_id, []).append(run)
     return {group_id: _of(group_id, runs) for group_id, runs in found.items()}
 

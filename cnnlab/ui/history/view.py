@@ -7,34 +7,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from cnnlab import charts, words
-from cnnlab.history import RunSummary
+from cnnlab.history import LOW_IS_BETTER, RunSummary, Tally
 from cnnlab.spec import LabError, Status
 from cnnlab.ui import keeping, lab, rights, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.history import groups
+from cnnlab.ui.history.choice import MOST_LISTED, ORDERS, Choice, Scope
 from cnnlab.ui.lab import history, session_name
 
-Scope = Literal["session", "all"]
 RUN, DELETED = "run", "history.deleted"
 BOARD, PART, TICKS = "board", "history.part", "history.ticks"
 MOST_OPEN = 50
 MOST_ROWS = 10  # more than these scroll
 MOST_IN_CELL = 30  # points of a line in a cell
-# A column, and whether a low value is the better one: a click on a heading puts that on top which
-# the browser thinks is first, mostly the worst.
-ORDERS: dict[str, tuple[str, bool]] = {
-    "Newest": ("created_at", False),
-    "Accuracy": ("best_val_accuracy", False),
-    "Step time": ("step_ms_median", True),
-    "Training time": ("fit_seconds", True),
-    "Parameters": ("parameters", True),
-}
 
 
 # --- which runs -----------------------------------------------------------------------------
@@ -92,30 +82,6 @@ def look_into(run_id: str) -> None:
     st.query_params.from_dict({RUN: run_id})
 
 
-def choose() -> tuple[list[RunSummary], Scope]:
-    """Let the reader choose which runs are shown: of other sessions too, cells of sweeps too."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        within = _scope()
-        found = history().summaries(session=None if within == "all" else session_name())
-        cells = any(run.sweep for run in found)
-        if cells and st.toggle("Show cells of sweeps", key="history.cells"):
-            return found, within
-    return [run for run in found if not run.sweep], within
-
-
-def _scope() -> Scope:
-    found = st.segmented_control(
-        "Show",
-        options=["session", "all"],
-        default="session",
-        required=True,
-        format_func={"session": "This session", "all": "All sessions"}.__getitem__,
-        key="history.scope",
-        label_visibility="collapsed",
-    )
-    return "all" if found == "all" else "session"
-
-
 def empty(within: Scope) -> None:
     """Say what will appear here, and offer what makes it appear."""
     where = "" if within == "all" else f" in the session “{tables.plain(session_name())}”"
@@ -132,12 +98,14 @@ def empty(within: Scope) -> None:
 # --- the table ------------------------------------------------------------------------------
 
 
-def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) -> None:
+def table(choice: Choice, open_now: Sequence[str]) -> None:
     """The runs with a filter above; a click opens one row, ticks open several."""
-    rows, behind = groups.gathered(runs)
-    shown = _filtered(tables.runs_table(rows, st.context.timezone))
-    column, rising = ORDERS[st.session_state["history.order"]]
-    shown = shown.sort_values(column, ascending=rising, na_position="last", kind="stable")
+    rows, behind = groups.gathered(choice.runs)
+    shown = _filtered(tables.runs_table(rows, st.context.timezone), choice.tally)
+    column = ORDERS[st.session_state["history.order"]]
+    shown = shown.sort_values(
+        column, ascending=column in LOW_IS_BETTER, na_position="last", kind="stable"
+    )
     if shown.empty:
         st.info("No run fits the filter; loosen it to see more.", icon=":material/filter_alt_off:")
         return
@@ -148,7 +116,7 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
         row for row, run_id in enumerate(ids) if set(behind.get(run_id, [run_id])) & set(open_now)
     ]
     st.session_state[TICKS] = ticked
-    left_out = {"session"} if within != "all" else set()
+    left_out = {"session"} if choice.within != "all" else set()
     left_out |= {"machine"} if shown["machine"].isna().all() else set()
     left_out |= {"origin"} if shown["origin"].isna().all() else set()
     left_out |= {"dataset"} if shown["dataset"].nunique() == 1 else set()
@@ -166,6 +134,11 @@ def table(runs: Sequence[RunSummary], open_now: Sequence[str], within: Scope) ->
         selection_default={"selection": {"rows": ticked}},
         alt="The runs, a row each, with their settings, speed and accuracy.",
     )
+    if choice.narrowed:
+        st.caption(
+            f"The table holds the first {words.count(MOST_LISTED)} runs in this order at most, of "
+            f"{words.count(choice.total)}; find, status and device look through all of them."
+        )
     if not open_now:
         st.caption(
             "Click a run to look into it; tick several to compare them. A race, or repeats over "
@@ -207,7 +180,7 @@ def _ticked(key: str, runs: Sequence[Sequence[str]]) -> None:
     _open([run_id for row in (ticks if ticking else clicked or ticks) for run_id in runs[row]])
 
 
-def _filtered(frame: pd.DataFrame) -> pd.DataFrame:
+def _filtered(frame: pd.DataFrame, tally: Tally) -> pd.DataFrame:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Find",
@@ -217,14 +190,14 @@ def _filtered(frame: pd.DataFrame) -> pd.DataFrame:
         )
         states = st.pills(
             "Status",
-            options=[status.value for status in Status if status.value in set(frame["state"])],
+            options=[status.value for status in Status if status in tally.statuses],
             format_func=lambda state: tables.status_text(Status(state)),
             selection_mode="multi",
             key="history.states",
         )
         kinds = st.pills(
             "Device",
-            options=[kind for kind in tables.KINDS.values() if kind in set(frame["kind"])],
+            options=[name for kind, name in tables.KINDS.items() if kind in tally.kinds],
             selection_mode="multi",
             key="history.kinds",
         )

@@ -17,13 +17,17 @@ from cnnlab.ui.inspect.asking import Subject, kept
 
 EPOCH, SLIDER, CHIPS = "epoch", "inspect.epoch", "inspect.runs"
 MOST = 2
-MOST_OFFERED = 200
+MOST_OFFERED, MOST_LOOKED_AT = 200, 1000
 """Of the newest runs."""
 
 
 def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    """Let the reader choose one run or two; the newest that kept something, where none is named."""
-    named, missing = resolve(asked(), runs)
+    """Let the reader choose one run or two; the newest that kept something, where none is named.
+
+    Args:
+        runs: those to choose from, the newest first; a link may name any other.
+    """
+    named, missing = resolve(asked())
     if missing:
         names = tables.plain(", ".join(run_id[:40] for run_id in missing[:5]))
         st.warning(f"The history does not know {names}.", icon=":material/search_off:")
