@@ -250,7 +250,7 @@ def chosen(
         keep &= frame["state"].isin(states)
     if kinds:
         keep &= frame["kind"].isin(kinds)
-    if text.strip():
+    if text.strip() and not frame.empty:
         fields = ["name", "device", "network", "dataset", "session", "note", "state"]
         whole = (frame[fields].agg(" ".join, axis=1) + " " + frame.index).str.casefold()
         for word in text.casefold().split():

@@ -7,6 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
+from cnnlab import words
 from cnnlab.history import Kind, Order, RunSummary, Tally, Which
 from cnnlab.ui import tables
 from cnnlab.ui.lab import history, session_name
@@ -45,6 +46,14 @@ class Choice:
     def narrowed(self) -> bool:
         """They are too many to be listed all."""
         return self.total > MOST_LISTED
+
+    @property
+    def what_is_left_out(self) -> str:
+        """What a reader of the table is to know where they are."""
+        return (
+            f"The table holds the first {words.count(MOST_LISTED)} runs in this order at most, of "
+            f"{words.count(self.total)}; find, status and device look through all of them."
+        )
 
 
 def choose() -> Choice:

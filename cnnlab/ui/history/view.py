@@ -17,7 +17,7 @@ from cnnlab.spec import LabError, Status
 from cnnlab.ui import keeping, lab, rights, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.history import groups
-from cnnlab.ui.history.choice import MOST_LISTED, ORDERS, Choice, Scope
+from cnnlab.ui.history.choice import ORDERS, Choice, Scope
 from cnnlab.ui.lab import history, session_name
 
 RUN, DELETED = "run", "history.deleted"
@@ -135,10 +135,7 @@ def table(choice: Choice, open_now: Sequence[str]) -> None:
         alt="The runs, a row each, with their settings, speed and accuracy.",
     )
     if choice.narrowed:
-        st.caption(
-            f"The table holds the first {words.count(MOST_LISTED)} runs in this order at most, of "
-            f"{words.count(choice.total)}; find, status and device look through all of them."
-        )
+        st.caption(choice.what_is_left_out)
     if not open_now:
         st.caption(
             "Click a run to look into it; tick several to compare them. A race, or repeats over "
