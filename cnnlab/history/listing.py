@@ -117,6 +117,11 @@ def _holds(word: str) -> _Condition:
 _KIND: ColumnElement[str] = case((runs.c.used.startswith("cpu"), "cpu"), else_="accelerator")
 
 
+def _kind(used: str | None) -> Kind:
+    """As `_KIND`, of one run."""
+    return "cpu" if (used or "").startswith("cpu") else "accelerator"
+
+
 # --- how many, and which names there are ----------------------------------------------------
 
 
@@ -133,7 +138,7 @@ class Tally:
 
 def tally(connection: Connection, session: str | None) -> Tally:
     """Count the runs of one session, or all."""
-    columns = (runs.c.status, _KIND.label("kind"), runs.c.sweep_id.is_not(None).label("cell"))
+    columns = (runs.c.status, runs.c.used, runs.c.sweep_id.is_not(None).label("cell"))
     query = select(*columns, func.count().label("runs")).where(KEPT).group_by(*columns)
     if session is not None:
         query = query.where(runs.c.session == session)
@@ -146,7 +151,7 @@ def tally(connection: Connection, session: str | None) -> Tally:
         count(False),
         count(True),
         frozenset(Status(row.status) for row in found),
-        frozenset(row.kind for row in found),
+        frozenset(_kind(row.used) for row in found),
     )
 
 
