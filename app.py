@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from cnnlab.spec import LabError
-from cnnlab.ui import live, tables, top
+from cnnlab.ui import following, live, tables, top
 
 PAGES = (
     ("train", "Train", ":material/model_training:"),
@@ -19,7 +19,10 @@ PAGES = (
     ("inspect", "Inspect", ":material/visibility:"),
     ("data", "Data", ":material/photo_library:"),
     ("hardware", "Hardware", ":material/memory:"),
+    ("present", "Present", ":material/present_to_all:"),
 )
+HIDDEN = ("present",)
+"""Not in the navigation: a button and a key lead there."""
 
 st.set_page_config(
     page_title="CNN Lab",
@@ -31,7 +34,13 @@ st.set_page_config(
 st.logo(str(top.NAME))
 page = st.navigation(
     [
-        st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "train")
+        st.Page(
+            f"pages/{name}.py",
+            title=title,
+            icon=icon,
+            default=name == "train",
+            visibility="hidden" if name in HIDDEN else "visible",
+        )
         for name, title, icon in PAGES
         if Path(__file__).with_name("pages").joinpath(f"{name}.py").exists()
     ],
@@ -39,9 +48,11 @@ page = st.navigation(
 )
 with live.drawing():
     try:
+        following.arrive(page.url_path)
         top.heading(page.title)
         top.bar()
         page.run()
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
+    following.settle()
     top.settle()

@@ -159,6 +159,10 @@ class Visitor:
         """The state of a text field, or of a box that takes one."""
         return WidgetState(id=self.widget(key).id, string_value=value)
 
+    def number(self, key: str, value: float) -> WidgetState:
+        """The state of a field for a number."""
+        return WidgetState(id=self.widget(key).id, double_value=value)
+
     def upload(self, key: str, name: str, data: bytes) -> WidgetState:
         """Upload a file as the browser does; the state of its uploader."""
         place = f"{self.url}/_stcore/upload_file/{self.session_id}/file-{len(self.sent)}"

@@ -9,10 +9,12 @@ import hmac
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from threading import Lock
 from time import monotonic, time
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -160,3 +162,21 @@ def host_names() -> list[str]:
     name = socket.gethostname().lower()
     names = [name, f"{name.partition('.')[0]}.local"]
     return list(dict.fromkeys([*found, *names]))
+
+
+def visitors_address(seen: str, allowed: Sequence[str], port: int, path: str = "") -> str:
+    """Under which visitors reach the app: `http://192.168.1.5:8501`.
+
+    Args:
+        seen: the address that the presenter's own browser shows.
+        allowed: the names that the server answers, the ones that were asked for first.
+        port: the server's.
+        path: below which the app lies, behind a proxy.
+    """
+    here = urlsplit(seen)
+    below = f"/{path.strip('/')}" if path.strip("/") else ""
+    if here.scheme in ("http", "https") and here.hostname and not is_local(here.hostname):
+        return f"{here.scheme}://{here.netloc}{below}"
+    scheme = here.scheme if here.scheme in ("http", "https") else "http"
+    reached = [host for host in (*allowed, *host_names()) if not is_local(host)]
+    return f"{scheme}://{reached[0]}:{port}{below}"

@@ -18,6 +18,7 @@ from cnnlab.charts.answers import (
     pictures_spec,
     reliability_spec,
 )
+from cnnlab.charts.bets import bets_spec
 from cnnlab.charts.colours import (
     ACCELERATOR,
     CPU,
@@ -33,6 +34,7 @@ from cnnlab.charts.descriptions import ALT_TEXT, alt_text
 from cnnlab.charts.dress import (
     AXIS_TITLES,
     BEFORE,
+    INK,
     KEEP_ZOOM,
     SOURCE,
     TALLEST,
@@ -75,6 +77,7 @@ __all__ = [
     "COLUMNS",
     "CPU",
     "IDENTITIES",
+    "INK",
     "KEEP_ZOOM",
     "MEASURES",
     "MOST_FEATURES",
@@ -93,6 +96,7 @@ __all__ = [
     "Theme",
     "alt_text",
     "bars_spec",
+    "bets_spec",
     "by_class_spec",
     "cells_spec",
     "comparison_spec",

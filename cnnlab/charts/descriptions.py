@@ -25,6 +25,9 @@ ALT_TEXT = {
     "with the gap between them shaded.",
     "race_pairs": "Points for how many times as fast each lane was in each pair, with a bar "
     "for the spread of them all, and a band within which nobody is ahead.",
+    "bets": "Dots for what everybody bet, how many times as fast, stacked where they are close; "
+    "the nearest are named, and a line shows where the race landed. The sentence beside it has "
+    "both.",
     "front": "Points for the validation accuracy of each run over the time it took, those that "
     "nothing beats in both joined by a line.",
     "parallel": "Parallel coordinates: an axis for each thing that varies, then training time and "

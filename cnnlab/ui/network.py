@@ -12,7 +12,7 @@ import pandas as pd
 from cnnlab import charts, words
 from cnnlab.models import Layer
 
-HEIGHT = 260  # pixels
+HEIGHT, LETTERS = 260, 12  # pixels
 # Of a place under a block: below the first its shape would run into the next one's, below the
 # second its title would, at the usual size of letters.
 SHAPE_FITS, TITLE_FITS = 78, 52  # pixels
@@ -97,13 +97,16 @@ def _title(layer: Layer, last: bool) -> str:
     return short.get(layer.kind, layer.kind)
 
 
-def chart(layers: Sequence[Layer]) -> charts.Spec:
+def chart(layers: Sequence[Layer], letters: int = LETTERS) -> charts.Spec:
     """The drawing without its data; hovering over a block names its layer, shape and figures.
 
     It depends on nothing but the kinds of layers, so another network is only another frame.
+
+    Args:
+        letters: pixels, of the words under the blocks.
     """
     present = {_GROUPS[layer.kind] for layer in drawn(layers)}
-    return _chart(tuple(name for name in COLOURS if name in present))
+    return _chart(tuple(name for name in COLOURS if name in present), letters)
 
 
 def timed_frame(layers: Sequence[Layer], ms: Sequence[float], most_ms: float) -> pd.DataFrame:
@@ -136,12 +139,12 @@ def timed_chart() -> charts.Spec:
 
 
 @lru_cache(maxsize=32)
-def _chart(present: tuple[str, ...]) -> charts.Spec:
+def _chart(present: tuple[str, ...], letters: int) -> charts.Spec:
     scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
-    return _drawing(alt.Color("group:N", scale=scale, legend=alt.Legend(title=None)), [])
+    return _drawing(alt.Color("group:N", scale=scale, legend=alt.Legend(title=None)), [], letters)
 
 
-def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip]) -> charts.Spec:
+def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip], letters: int = LETTERS) -> charts.Spec:
     base = alt.Chart(charts.SOURCE)
     whole = alt.Scale(domain=[0, 1], nice=False)
     blocks = base.mark_rect(cornerRadius=3).encode(
@@ -158,27 +161,28 @@ def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip]) -> charts.Spec:
             *more,
         ],
     )
-    drawing = alt.layer(_labels(base), blocks).resolve_scale(x="independent")
+    drawing = alt.layer(_labels(base, letters), blocks).resolve_scale(x="independent")
     drawing = drawing.properties(height=HEIGHT, view=alt.ViewBackground(stroke=None))
     # As SVG its words are text that the page's style sheet can colour for either theme.
     return charts.spec_of(drawing) | {"usermeta": {"embedOptions": {"renderer": "svg"}}}
 
 
-def _labels(base: alt.Chart) -> alt.Chart:
+def _labels(base: alt.Chart, letters: int) -> alt.Chart:
     """The words under the blocks, as an axis.
 
     On a narrow screen it leaves out the shapes, so that every block keeps its name; where these
     would still run into each other, every second one.
     """
     words_of = "slice(split(datum.value, '|'), 1)"
+    grown = letters / LETTERS
     axis = alt.Axis(
         title=None,
         orient="bottom",
         domain=False,
         ticks=False,
         labelAngle=0,
-        labelExpr=f"{_PLACE} < {SHAPE_FITS} ? split({words_of}[0], ' ') : {words_of}",
-        labelFontSize=alt.expr(f"{_PLACE} < {TITLE_FITS} ? 10 : 12"),
+        labelExpr=f"{_PLACE} < {SHAPE_FITS * grown:g} ? split({words_of}[0], ' ') : {words_of}",
+        labelFontSize=alt.expr(f"{_PLACE} < {TITLE_FITS * grown:g} ? {letters - 2} : {letters}"),
         labelOverlap="parity",
         labelFlush=False,
     )

@@ -6,7 +6,6 @@ That pages disable a visitor's buttons is a courtesy, for a browser may send wha
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -16,7 +15,7 @@ import streamlit as st
 
 from cnnlab.sharing import TICKET_SECONDS, Door, Tries, given_passphrase, is_local, new_passphrase
 from cnnlab.spec import LabError
-from cnnlab.ui import tables
+from cnnlab.ui import cookies, tables
 from cnnlab.ui.held import Held
 
 KEY, TRIES, REFUSED, WORD = "rights.key", "rights.tries", "rights.refused", "rights.passphrase"
@@ -155,26 +154,16 @@ def show() -> None:
                 st.caption("The account that is signed in is not on the list of presenters.")
 
 
-def _cookie_name() -> str:
-    """Browsers do not keep the cookies of two ports of one host apart."""
-    return f"cnnlab_presenter_{st.get_option('server.port')}"
-
-
 def _cookie() -> str:
-    """The ticket that this browser came with; it cannot be read by a page of another host."""
-    return str(st.context.cookies.get(_cookie_name(), ""))
+    """The ticket that this browser came with."""
+    return cookies.read("presenter")
 
 
 def _remember() -> None:
     """Leave the ticket with the browser, so that a reload keeps it signed in; or take it away."""
     ticket = st.session_state.get(TICKET)
-    if ticket is None:
-        return
-    lasts = f"{TICKET_SECONDS:.0f}" if ticket else "0"
-    kept = f"{_cookie_name()}={ticket}; Path=/; SameSite=Strict; Max-Age={lasts}"
-    secure = 'location.protocol === "https:" ? "; Secure" : ""'
-    script = f"<script>document.cookie = {json.dumps(kept)} + ({secure});</script>"
-    st.html(script, unsafe_allow_javascript=True)
+    if ticket is not None:
+        cookies.leave("presenter", ticket, TICKET_SECONDS)
 
 
 def _sign_in() -> None:

@@ -16,9 +16,10 @@ from cnnlab.runner import Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import HERE, LabError
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import lab, link, live, rights, tables
+from cnnlab.ui import audience, following, lab, link, live, lobby, rights, tables
 
 TRAIN, EXPLORE, HARDWARE = "pages/train.py", "pages/explore.py", "pages/hardware.py"
+PRESENT = "present"
 REFRESH_SECONDS = 3.7
 """Slow beside a run's own page: every refresh lets a browser go through all that it shows.
 
@@ -50,6 +51,8 @@ class _Work:
     """Something is under way or waits, so this will change by itself."""
     known: bool
     """The devices have been looked for."""
+    room: tuple[int, ...] = ()
+    """What changed in a shared lab's room, see `audience.changes`."""
 
 
 def _work() -> _Work:
@@ -65,8 +68,8 @@ def _work() -> _Work:
     other = trained_elsewhere() if trains is None else None
     sweep = measured[0].sweep_id if measured and not running else None
     pending = bool(running or measured or at.queued() or other)
-    known = lab.hardware() is not None
-    return _Work(trains, tuple(others), other and other[0], sweep, pending, known)
+    known, room = lab.hardware() is not None, audience.changes()
+    return _Work(trains, tuple(others), other and other[0], sweep, pending, known, room)
 
 
 def _goes_on(run_id: str) -> bool:
@@ -98,9 +101,12 @@ def bar() -> None:
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="top"
     ):
+        following.chip()
         live.every(pace, _indicator, work)
         _session()
+        lobby.show()
         rights.show()
+        _present()
 
 
 def settle() -> None:
@@ -134,7 +140,21 @@ def require_app() -> None:
         st.rerun()
 
 
+def _present() -> None:
+    """The way to the page for a room; what is compared here is compared there."""
+    if following.page() == PRESENT:
+        return
+    pressed = st.button(
+        "Present", key="present", icon=":material/present_to_all:", type="tertiary", shortcut="p"
+    )
+    if pressed:
+        carried = {name: text for name, text in st.query_params.items() if name == "runs"}
+        st.switch_page(f"pages/{PRESENT}.py", query_params=carried)
+
+
 def _indicator(work: _Work) -> None:
+    following.look()
+    lobby.watching()
     now = _work()
     if now != work:
         _begun_meanwhile(work, now)
@@ -190,6 +210,7 @@ def follow() -> None:
         return
     untouched = st.query_params.to_dict() in ({}, {"preset": link.DEFAULT_PRESET})
     if untouched or not rights.may_act():
+        following.moves_by_itself()
         st.query_params.from_dict({"run": begun})
         st.rerun()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -58,18 +58,24 @@ def read() -> Race:
     Raises:
         LabError: there is none, or the history cannot be read.
     """
-    race_id = st.query_params.get(RACE, "")
+    if race_id := st.query_params.get(RACE, ""):
+        found = of(race_id)
+        return replace(found, opponent=_opponent(found.cards))
+    cards = tuple(card_of(run_id) for run_id in _run_ids())
+    return Race("", cards, _opponent(cards), None)
+
+
+def of(race_id: str) -> Race:
+    """A race as it stands, with nobody beside it.
+
+    Raises:
+        LabError: there is none, or the history cannot be read.
+    """
     underway = next((one for one in lab.lab().races() if one.race_id == race_id), None)
-    cards = _cards(race_id)
+    cards = tuple(cards_of(lab.history().summaries(group_id=race_id)[::-1]))
     if not cards and not underway:
         raise LabError(f"There is no race {race_id[:64]!r} here; start another one.")
-    return Race(race_id, cards, _opponent(cards), underway)
-
-
-def _cards(race_id: str) -> tuple[RunCard, ...]:
-    if race_id:
-        return tuple(cards_of(lab.history().summaries(group_id=race_id)[::-1]))
-    return tuple(card_of(run_id) for run_id in _run_ids())
+    return Race(race_id, cards, None, underway)
 
 
 def _run_ids() -> list[str]:

@@ -23,8 +23,8 @@ from cnnlab.spec import (
 )
 from cnnlab.ui import lab, link, machines, rights, tables
 from cnnlab.ui.compare import networks
+from cnnlab.ui.race import bets, own
 from cnnlab.ui.race import lanes as race_lanes
-from cnnlab.ui.race import own
 from cnnlab.ui.race.entrants import AGAINST, OF_A_RACE, RACE, card_of
 from cnnlab.ui.train import estimates
 
@@ -37,6 +37,7 @@ MOST_LOOKED_AT = 4 * MOST_RECORDED
 
 def offer() -> None:
     """What is raced, what would run here, and Start."""
+    bets.announced()
     here = _here()
     if here is None:
         st.info("Looking for devices, which takes some seconds.", icon=":material/hourglass_empty:")
@@ -60,6 +61,7 @@ def offer() -> None:
     )
     if ready and plan:
         _start(plan, datasets.run_name(spec, "Race"), against)
+    bets.take(entered)
     if here and not here.accelerators and way != RECORDED:
         _beside()
 

@@ -10,8 +10,8 @@ from cnnlab.runner import RaceSnapshot
 from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import link, live, rights, tables
 from cnnlab.ui.colours import inked
+from cnnlab.ui.race import bets, entrants, lanes
 from cnnlab.ui.race import curves as race_curves
-from cnnlab.ui.race import entrants, lanes
 from cnnlab.ui.race.entrants import RUNS, Race
 from cnnlab.ui.run import details
 
@@ -42,6 +42,7 @@ def _underway() -> None:
     lanes.show(shown)
     if shown.underway and shown.underway.gains:
         _gains(shown.underway)
+    bets.beside(shown)
     st.button(
         "Stop the race",
         key="race-stop",
@@ -88,6 +89,7 @@ def _decided(shown: Race) -> None:
         return  # the verdict comes when the room has seen it
     result = race.judge(shown.cards, shown.opponent)
     _verdict(result, shown)
+    bets.beside(shown)
     lanes.show(shown)
     _pairs(shown)
     race_curves.show(shown)

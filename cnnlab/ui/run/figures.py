@@ -20,7 +20,7 @@ def metrics(state: RunState, baseline: Baseline | None) -> None:
     with st.container(horizontal=True, key="run-metrics", gap="large"):
         accuracy = words.percent(card.epochs[-1].val_accuracy) if card.epochs else words.UNKNOWN
         st.metric("Validation", accuracy, width="content")
-        rate = _rate(state)
+        rate = rate_of(state)
         st.metric(
             f"{rate_title(state).replace(' per second', '/s')}, mean",
             words.number(rate),
@@ -73,7 +73,8 @@ def _step_ms(state: RunState) -> float | None:
     return float(np.median(recent)) if len(recent) else None
 
 
-def _rate(state: RunState) -> float | None:
+def rate_of(state: RunState) -> float | None:
+    """Pictures per second: of the last steps while it trains, of all of them afterwards."""
     if state.card.timing.images_per_second is not None:
         return state.card.timing.images_per_second
     recent = _recent_ms(state)

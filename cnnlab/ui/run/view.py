@@ -126,7 +126,7 @@ def _queued(state: RunState) -> None:
 
 
 def _running(state: RunState) -> None:
-    share, text = _progress(state)
+    share, text = progress(state)
     with st.container(horizontal=True, vertical_alignment="center", key="run-progress"):
         st.progress(share, text)
         if state.ours:
@@ -192,7 +192,7 @@ def _where_to_go_on(card: RunCard) -> str:
     )
 
 
-def _progress(state: RunState) -> tuple[float, str]:
+def progress(state: RunState) -> tuple[float, str]:
     """Share of all epochs that is done, and the phase or the time left in words."""
     card, series, steps = state.card, state.series, state.steps_per_epoch
     if not steps or not len(series):

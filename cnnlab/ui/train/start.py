@@ -9,7 +9,7 @@ import streamlit as st
 from cnnlab import datasets
 from cnnlab.spec import MOST_ROUNDS, ExperimentSpec, LabError, SpecError, label, parse_spec
 from cnnlab.spec.fields import put
-from cnnlab.ui import lab, link, prepared, rights, tables, top
+from cnnlab.ui import lab, link, lobby, prepared, rights, tables, top
 
 NAME, FIELD, VALUES = "run_name", "variants.field", "variants.values"
 MOST_VARIANTS = 12
@@ -40,6 +40,7 @@ def bar(spec: ExperimentSpec) -> None:
             width=110,
             help="Train with so many seeds, one after the other; mean and spread are told then.",
         )
+        lobby.offer(spec)
     if pressed:
         _begin(spec, int(repeats))
 

@@ -1,0 +1,241 @@
+"""What there is to present: each screen gathers its figures, its chart, its network, its verdict.
+
+Of the run or race that is live, else of the latest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from cnnlab import analysis, words
+from cnnlab.history import RunSummary
+from cnnlab.models import Layer, layer_table
+from cnnlab.race import Runs, judge
+from cnnlab.room import Place
+from cnnlab.spec import LabError, RunCard, Status
+from cnnlab.ui import address, audience, tables, top
+from cnnlab.ui.lab import history, lab
+from cnnlab.ui.race import bets, entrants
+from cnnlab.ui.race.entrants import Race
+from cnnlab.ui.room import drawn
+from cnnlab.ui.run import view as run_view
+from cnnlab.ui.run.figures import rate_of, rate_title
+from cnnlab.ui.run.state import RunState, read
+
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One screen: what it says, and how its chart is drawn."""
+
+    title: str
+    verdict: str
+    place: Place
+    """The page on which those who follow see the same."""
+    figures: tuple[tuple[str, str], ...] = ()
+    """Label and value of each."""
+    chart: Callable[[], None] | None = None
+    layers: Sequence[Layer] = ()
+    """Of the network, empty where it is not known."""
+    live: bool = False
+    """It changes by itself."""
+
+
+# --- a run ----------------------------------------------------------------------------------
+
+
+def run() -> Screen:
+    """The run that trains, else the latest one."""
+    card = _live_run() or _latest(lambda status: True)
+    if card is None:
+        verdict = "The first run appears here as it trains: its accuracy, its speed, its network."
+        return Screen("No run yet", verdict, Place(""))
+    state = read(card)
+    if state.card.status.over:
+        return _over(state)
+    done = len(state.card.epochs)
+    accuracy = state.card.epochs[-1].val_accuracy if done else None
+    figures = (
+        ("Validation accuracy", words.percent(accuracy)),
+        (rate_title(state), words.number(rate_of(state))),
+        ("Epoch", f"{min(done + 1, state.card.spec.epochs)} of {state.card.spec.epochs}"),
+    )
+    waits = state.card.status is Status.QUEUED
+    verdict = "It waits for its turn." if waits else run_view.progress(state)[1]
+    return _of_run(state, figures, verdict)
+
+
+def result() -> Screen:
+    """The latest run that is over."""
+    card = _latest(lambda status: status.over)
+    if card is None:
+        verdict = "What a run came to appears here once the first one is over."
+        return Screen("No result yet", verdict, Place(""))
+    return _over(read(card))
+
+
+def _over(state: RunState) -> Screen:
+    best = max((row.val_accuracy for row in state.card.epochs), default=None)
+    figures = (
+        ("Best validation accuracy", words.percent(best)),
+        ("Training", words.duration(state.card.timing.fit_seconds)),
+        (rate_title(state), words.number(rate_of(state))),
+    )
+    failed = state.card.status is Status.FAILED and state.card.error
+    return _of_run(state, figures, failed or tables.outcome(state.card))
+
+
+def _of_run(state: RunState, figures: tuple[tuple[str, str], ...], verdict: str) -> Screen:
+    card = state.card
+    return Screen(
+        title=f"{card.name} · {card.status}",
+        verdict=verdict,
+        place=Place.of("", {"run": card.run_id}),
+        figures=figures,
+        chart=lambda: drawn.accuracy([(state, card.name)]),
+        layers=_layers(card),
+        live=not card.status.over,
+    )
+
+
+def _live_run() -> RunCard | None:
+    other = top.trained_elsewhere()
+    run_id = lab().running() or (other[0] if other else None)
+    return history().card(run_id, steps=False) if run_id else None
+
+
+def _latest(fits: Callable[[Status], bool]) -> RunCard | None:
+    """The newest run of those whose status fits; cells of sweeps are none."""
+    found = (run for run in history().summaries() if not run.sweep and fits(run.status))
+    run = next(found, None)
+    return history().card(run.run_id, steps=False) if run else None
+
+
+def _layers(card: RunCard) -> Sequence[Layer]:
+    if card.dataset is None:
+        return ()
+    return layer_table(card.spec.model, card.dataset.image_shape, card.dataset.classes)
+
+
+# --- a race ---------------------------------------------------------------------------------
+
+
+def race() -> Screen:
+    """The race that is run, else the latest one."""
+    race_id = race_to_show()
+    if race_id is None:
+        verdict = "A race appears here with its lanes, their times and who is ahead."
+        return Screen("No race yet", verdict, Place("race"))
+    shown = entrants.of(race_id)
+    lanes, ratio = shown.lanes, bets.landed(shown)
+    figures = tuple((lane.title, _step(lane)) for lane in lanes[:2])
+    times = words.UNKNOWN if ratio is None else f"{words.number(ratio)}x"
+    book = audience.room().bets.book(race_id)
+    nearest = bets.verdict(book, ratio, over=shown.over) if book else ""
+    return Screen(
+        title=" against ".join(lane.title for lane in lanes),
+        verdict=f"{_stands(shown)} {nearest}".strip(),
+        place=Place.of("race", {"race": race_id}),
+        figures=(*figures, ("Times as fast" + ("" if shown.over else ", so far"), times)),
+        chart=lambda: drawn.race(shown, book, ratio),
+        layers=_layers(shown.cards[0]) if shown.cards else (),
+        live=not shown.over,
+    )
+
+
+def race_to_show() -> str | None:
+    """The race under way, else the newest of the history."""
+    if under_way := lab().races():
+        return under_way[0].race_id
+    parts = (run.part for run in history().summaries() if run.part)
+    return next((part.group_id for part in parts if part.kind == "race"), None)
+
+
+def _step(lane: Runs) -> str:
+    """How long a step of a lane takes."""
+    us = lane.us_per_image
+    if us is None:
+        return words.UNKNOWN
+    return f"{words.duration(lane.cards[0].spec.batch_size * us / 1e6)} a step"
+
+
+def _stands(shown: Race) -> str:
+    if shown.over:
+        return judge(shown.cards, shown.opponent).heading
+    now = shown.underway
+    if now is None or not now.begun:
+        return "The race waits for what runs before it."
+    return f"Round {now.rounds}, {words.duration(round(now.seconds))} so far."
+
+
+# --- two runs -------------------------------------------------------------------------------
+
+
+def comparison() -> Screen:
+    """The two runs that were being compared, else the latest two that finished."""
+    cards = _compared()
+    if len(cards) < 2:
+        verdict = "Two finished runs appear here, the one against the other."
+        return Screen("Nothing to compare yet", verdict, Place("compare"))
+    first, second = cards
+    found = analysis.between(first, second)
+    ratio, gain = found.speed.ratio, found.accuracy.difference
+    names = tables.labels(cards)
+    figures = (
+        ("Times as fast", words.UNKNOWN if ratio is None else f"{words.number(ratio)}x"),
+        ("Accuracy", words.UNKNOWN if gain is None else f"{100 * gain:+.1f} points"),
+        ("Training", words.duration(second.timing.fit_seconds)),
+    )
+    return Screen(
+        title=f"{names[1]} against {names[0]}",
+        verdict=analysis.sentence(first, second, found),
+        place=Place.of("compare", {RUNS: f"{first.run_id},{second.run_id}"}),
+        figures=figures,
+        chart=lambda: drawn.accuracy(list(zip(map(read, cards), names, strict=True))),
+        layers=_layers(second),
+    )
+
+
+def _compared() -> list[RunCard]:
+    """The earlier run first."""
+    asked = [part for part in st.query_params.get(RUNS, "").split(",") if part][:2]
+    if len(asked) < 2:
+        done = [run.run_id for run in history().summaries() if _whole(run)]
+        asked = done[:2][::-1]
+    try:
+        return [history().card(run_id, steps=False) for run_id in asked]
+    except LabError:  # the link names one that was deleted meanwhile
+        return []
+
+
+def _whole(run: RunSummary) -> bool:
+    """Whether it was trained to its end, as a measured cell or a short lap of a race was not."""
+    cut = run.sweep or (run.part and run.part.cut_seconds)
+    return run.status is Status.FINISHED and bool(run.epochs_done) and not cut
+
+
+# --- the audience ---------------------------------------------------------------------------
+
+
+def visitors() -> Screen:
+    """How to come in, and who is here."""
+    here, where = audience.room(), address.address()
+    book = here.bets.book()
+    figures = (
+        ("Visitors", words.count(here.audience.count())),
+        ("Bets", words.count(len(book.bets) if book else 0)),
+        ("Recipes proposed", words.count(len(here.proposals.proposed()))),
+    )
+    latest = run()
+    return Screen(
+        title="Come in: watch, bet, propose",
+        verdict=where,
+        place=latest.place,
+        figures=figures,
+        chart=lambda: drawn.code(where),
+        live=True,
+    )

@@ -1,0 +1,57 @@
+"""Charts for a room: no word under 28 pixels, whatever the chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cnnlab import charts
+from cnnlab.models import layer_table
+from cnnlab.spec import PRESETS
+from cnnlab.ui import network
+from cnnlab.ui.room.letters import LETTERS, SIZES, enlarged
+
+LAYERS = layer_table(PRESETS["deeper"].spec.model, (32, 32, 3), 100)
+DRAWN = {
+    "curve": charts.curve_spec("accuracy", "epoch", "#0072B2"),
+    "overlay": charts.overlay_spec("accuracy", "epoch", (("a", "#0072B2"), ("b", "#D55E00"))),
+    "pairs": charts.pairs_spec("CPU", 1, 0.03),
+    "bets": charts.bets_spec("#000"),
+    "network": network.chart(LAYERS, LETTERS + 2),
+}
+
+
+def sizes(part: Any) -> Iterator[float]:
+    """Every size of letters in a spec."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name in SIZES and isinstance(value, int | float):
+                yield value
+            yield from sizes(value)
+    elif isinstance(part, list):
+        for one in part:
+            yield from sizes(one)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_word_of_a_chart_is_small(name: str) -> None:
+    spec = enlarged(DRAWN[name])
+    found = list(sizes(spec))
+    assert min(found) >= LETTERS
+    assert spec["config"]["axis"]["labelFontSize"] == LETTERS
+    assert spec["config"]["legend"]["titleFontSize"] == LETTERS
+    assert spec["usermeta"]["embedOptions"]["renderer"] == "svg"
+
+
+def test_the_chart_of_the_pages_stays_as_it_was() -> None:
+    before = charts.curve_spec("loss", "step", "#0072B2")
+    enlarged(before)
+    assert min(sizes(before)) < LETTERS
+    assert before["usermeta"]["embedOptions"]["renderer"] == "canvas"
+
+
+def test_the_ink_of_the_theme_is_kept() -> None:
+    spec = enlarged(charts.inked(DRAWN["curve"], "dark"))
+    assert spec["config"]["axis"]["labelColor"] == charts.INK["dark"][0]

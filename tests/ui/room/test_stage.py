@@ -1,0 +1,208 @@
+"""Present: what stands on each screen with no run, with one, with a race on and over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.history import History
+from cnnlab.race import Gain
+from cnnlab.room import Bet, Place
+from cnnlab.runner import RaceSnapshot
+from cnnlab.spec import Lane, Part, RacePlan, Status, change
+from cnnlab.ui import audience, following
+from tests.example_runs import CARD, CPU, TINY, add_run, epoch, started
+from tests.quiet_lab import QuietLab, own_history, page
+from tests.ui import sharing
+from tests.ui.sharing import presenter, visitor
+
+SCREENS = ("run", "result", "race", "comparison")
+
+
+@pytest.fixture(autouse=True)
+def lab(quiet_lab: QuietLab) -> QuietLab:
+    return quiet_lab
+
+
+@pytest.fixture
+def history() -> History:
+    return own_history()
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield from sharing.opened(monkeypatch)
+
+
+def written(app: AppTest) -> str:
+    return "\n".join(item.proto.body for item in app.get("html"))
+
+
+def charts(app: AppTest) -> int:
+    return len(app.get("vega_lite_chart"))
+
+
+def the_race(lab: QuietLab, history: History, ratio: float) -> None:
+    """A race under way, with a first pair."""
+    lanes = tuple(
+        Lane(title=title, spec=change(TINY, engine=title.split()[0]))
+        for title in ("stock engine", "fast engine")
+    )
+    plan = RacePlan(lanes=lanes, leg_seconds=3)
+    gain = Gain(ratio=ratio, low=None, high=None, pairs=1)
+    runs = pair(history)
+    lab.raced.append(RaceSnapshot("r", "Race", plan, True, runs, 2, {1: gain}, 9.0))
+
+
+def pair(history: History) -> tuple[str, ...]:
+    return tuple(
+        add_run(
+            history,
+            step_ms=step_ms,
+            part=Part(kind="race", group_id="r", group="Race", lane=lane, lane_title=title),
+        )
+        for lane, (title, step_ms) in enumerate((("stock engine", 40.0), ("fast engine", 10.0)))
+    )
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_before_anything_was_run_each_screen_says_what_will_stand_there(screen: str) -> None:
+    app = page("present", screen=screen)
+    assert "appear" in written(app)
+    assert charts(app) == 0
+
+
+def test_a_run_that_trains_is_there_with_three_figures_its_chart_and_network(
+    lab: QuietLab, history: History
+) -> None:
+    run_id = history.create(TINY, name="Mine <3", session="today")
+    run = lab.add(run_id, TINY)
+    for event in (started(TINY, CPU), *epoch(1, 12.0)):
+        run.apply(event)
+        history.record(run_id, event)
+    app = page("present")
+    assert "Mine &lt;3 · running" in written(app)
+    assert written(app).count("<dt>") == 3
+    assert "<dd>4 %</dd>" in written(app)
+    assert "<dd>2 of 5</dd>" in written(app)
+    assert "Epoch 2 of 5" in written(app)
+    assert charts(app) == 2
+    assert app.session_state[following.SHOWN] == Place.of("", {"run": run_id})
+
+
+def test_one_run_that_is_over_stands_on_the_first_two_screens(history: History) -> None:
+    run_id = add_run(history, name="Mine", epochs=3)
+    for screen in ("run", "result"):
+        app = page("present", screen=screen)
+        assert "Mine · finished" in written(app)
+        assert "<dd>12 %</dd>" in written(app)
+        assert "validation accuracy 12 % after 3 epochs" in written(app)
+        assert charts(app) == 2
+        assert app.session_state[following.SHOWN] == Place.of("", {"run": run_id})
+
+
+def test_a_run_that_failed_says_why(history: History) -> None:
+    add_run(history, epochs=1, status=Status.FAILED)
+    assert "The data set is gone" in written(page("present", screen="result"))
+
+
+def test_a_race_that_is_on_comes_first_with_lanes_and_ratio(
+    lab: QuietLab, history: History
+) -> None:
+    the_race(lab, history, ratio=3.9)
+    app = page("present")
+    assert "stock engine against fast engine" in written(app)
+    assert "<dt>Times as fast, so far</dt><dd>3.9x</dd>" in written(app)
+    assert "<dd>40 ms a step</dd>" in written(app)
+    assert "Round 2, 9 s so far." in written(app)
+
+
+def test_a_race_that_is_over_has_its_verdict(history: History) -> None:
+    pair(history)
+    app = page("present", screen="race")
+    assert "<dt>Times as fast</dt><dd>4x</dd>" in written(app)
+    assert "Fast engine is 4 times as fast as stock engine" in written(app)
+    assert charts(app) == 2
+
+
+def test_bets_stand_beside_the_race_they_are_on(
+    shared: None, lab: QuietLab, history: History
+) -> None:
+    bets = audience.room().bets
+    bets.open_bets(("stock engine", "fast engine"))
+    bets.place_bet("a", "Ann <3", 3.5)
+    the_race(lab, history, ratio=3.9)
+    app = presenter("present")
+    assert "So far 3.9 times. Nearest: Ann &lt;3 with 3.5." in written(app)
+    assert bets.book("r").all == (Bet("Ann <3", 3.5),)
+
+
+def test_two_runs_are_held_against_each_other(history: History) -> None:
+    first = add_run(history, name="One", device=CPU, step_ms=12.0)
+    second = add_run(history, name="Two", device=CARD, step_ms=3.0)
+    app = page("present", screen="comparison")
+    assert "Two against One" in written(app)
+    assert "<dd>4x</dd>" in written(app)
+    assert "<dd>+0.0 points</dd>" in written(app)
+    assert app.session_state[following.SHOWN].page == "compare"
+    third = add_run(history, name="Three", step_ms=6.0)
+    app = page("present", screen="comparison", runs=f"{first},{third}")
+    assert "Three against One" in written(app)
+    app = page("present", screen="comparison", runs=f"{second},nowhere")
+    assert "Nothing to compare yet" in written(app)
+
+
+def test_keys_step_through_the_screens_and_lead_out_to_the_page(history: History) -> None:
+    run_id = add_run(history)
+    app = page("present")
+    for key, screen in (
+        ("stage-next", "result"),
+        ("stage-n", "race"),
+        ("stage-back", "result"),
+        ("stage-p", "run"),
+        ("stage-p", "comparison"),
+    ):
+        app.button(key=key).click().run()
+        assert app.query_params["screen"] == screen
+    app.button(key="stage-n").click().run()
+    app.button(key="stage-leave").click().run()
+    assert app.session_state[following.PAGE] == ""
+    assert app.query_params["run"] == run_id
+
+
+def test_the_shortcuts_are_arrows_letters_and_escape() -> None:
+    app = page("present")
+    keys = {button.key: button.proto.shortcut for button in app.button if button.proto.shortcut}
+    assert keys == {
+        "stage-back": "left",
+        "stage-next": "right",
+        "stage-p": "p",
+        "stage-n": "n",
+        "stage-leave": "escape",
+    }
+    assert visitor().button(key="present").proto.shortcut == "p"
+
+
+def test_in_a_shared_lab_the_last_screen_is_the_way_in(shared: None) -> None:
+    visitor()
+    app = presenter("present", screen="visitors")
+    assert "<dt>Visitors</dt><dd>1</dd>" in written(app)
+    assert 'alt="QR code of http://' in written(app)
+    assert "data:image/svg+xml" in written(app)
+    assert page("present", screen="run").query_params["screen"] == "run"
+
+
+def test_at_its_own_computer_there_is_nobody_to_let_in() -> None:
+    app = page("present", screen="visitors")
+    assert "QR code" not in written(app)
+    assert "of 4" in app.markdown[0].value
+
+
+def test_those_who_follow_see_the_page_of_what_is_presented(shared: None, history: History) -> None:
+    run_id = add_run(history)
+    presenter("present", screen="result")
+    phone = visitor()
+    assert phone.session_state[following.PAGE] == ""
+    assert phone.query_params["run"] == run_id
