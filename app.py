@@ -21,8 +21,7 @@ PAGES = (
     ("hardware", "Hardware", ":material/memory:"),
     ("present", "Present", ":material/present_to_all:"),
 )
-HIDDEN = ("present",)
-"""Not in the navigation: a button and a key lead there."""
+HIDDEN = ("present",)  # not in the navigation: a button and a key lead there
 
 st.set_page_config(
     page_title="CNN Lab",

@@ -109,10 +109,15 @@ def _live_run() -> RunCard | None:
 
 
 def _latest(fits: Callable[[Status], bool]) -> RunCard | None:
-    """The newest run of those whose status fits; cells of sweeps are none."""
-    found = (run for run in history().summaries() if not run.sweep and fits(run.status))
+    """The newest run of those whose status fits."""
+    found = (run for run in history().summaries() if not _cut(run) and fits(run.status))
     run = next(found, None)
     return history().card(run.run_id, steps=False) if run else None
+
+
+def _cut(run: RunSummary) -> bool:
+    """Whether it was to be short: a measured cell, a lap of a race."""
+    return bool(run.sweep or (run.part and run.part.cut_seconds))
 
 
 def _layers(card: RunCard) -> Sequence[Layer]:
@@ -213,9 +218,8 @@ def _compared() -> list[RunCard]:
 
 
 def _whole(run: RunSummary) -> bool:
-    """Whether it was trained to its end, as a measured cell or a short lap of a race was not."""
-    cut = run.sweep or (run.part and run.part.cut_seconds)
-    return run.status is Status.FINISHED and bool(run.epochs_done) and not cut
+    """Whether it was trained to its end."""
+    return run.status is Status.FINISHED and bool(run.epochs_done) and not _cut(run)
 
 
 # --- the audience ---------------------------------------------------------------------------
