@@ -13,7 +13,7 @@ from cnnlab.room.bets import Bet, nearest
 
 BET, NEAREST, LANDED = "bet", "nearest", "landed"
 DECADE = 12
-"""Columns of dots in a factor of ten: bets within 20 % or so stand on each other."""
+"""Stacks of dots in a factor of ten: bets within 20 % or so stand above each other."""
 MOST_NAMED = 3
 COLUMNS = ("times", "height", "name", "said", "part")
 
@@ -21,8 +21,8 @@ COLUMNS = ("times", "height", "name", "said", "part")
 def dots_frame(bets: Sequence[Bet], landed: float | None) -> pd.DataFrame:
     """A dot for each bet, stacked where they are close; and where the race landed, if it has.
 
-    Columns: times (of a bet, those of its stack), height (counts from 1; 0 for where it landed),
-    name, said (the bet itself), part (`bet`, `nearest` or `landed`).
+    Columns: times, height (counts from 1; 0 for where it landed), name, said (the times in words),
+    part (`bet`, `nearest` or `landed`).
     """
     close = set(nearest(bets, landed)) if landed else set()
     heights: Counter[int] = Counter()
@@ -30,8 +30,8 @@ def dots_frame(bets: Sequence[Bet], landed: float | None) -> pd.DataFrame:
     for bet in sorted(bets, key=lambda bet: bet.times):
         column = round(DECADE * math.log10(bet.times))
         heights[column] += 1
-        place, part = 10 ** (column / DECADE), NEAREST if bet in close else BET
-        rows.append((place, heights[column], bet.name, words.number(bet.times), part))
+        part = NEAREST if bet in close else BET
+        rows.append((bet.times, heights[column], bet.name, words.number(bet.times), part))
     if landed:
         rows.append((landed, 0, "", words.number(landed), LANDED))
     types = {"times": "float64", "height": "int32"}

@@ -22,6 +22,7 @@ from cnnlab.analysis import answers as answering
 from cnnlab.analysis import sureness
 from cnnlab.charts.colours import shape_of
 from cnnlab.race import lanes, pairs_frame
+from cnnlab.room import Bet, dots_frame
 from tests.analysis.pretend import Pretend
 from tests.analysis.twelve_runs import TWELVE, run
 from tests.race.examples import raced
@@ -77,6 +78,7 @@ PICTURES = pd.DataFrame(
 )
 SIGNAL = pd.DataFrame({"step": [1, 2, 3], "value": [0.0, 1.0, 0.5], "feature": 1})
 PULL = pd.DataFrame({"step": [1, 2, 3], "pull": [0.0, 1.0, 0.5]})
+BETS = dots_frame([Bet("Ann", 2.0), Bet("Bob", 2.1), Bet("Cem", 9.0)], 2.0)
 PAIRS = pairs_frame(lanes(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0])))
 
 # Each chart as a page calls it, and the frame that goes with it.
@@ -103,6 +105,7 @@ CHARTS = {
     "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
     "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
     "race_pairs": (lambda: charts.pairs_spec("A", 1, 0.03), PAIRS),
+    "bets": (lambda: charts.bets_spec("#10171F"), BETS),
     "front": (lambda: charts.front_spec((("base", charts.CPU), ("half", charts.CPU))), FRONT),
     "networks": (charts.networks_spec, NETWORKS),
     "parallel": (
@@ -124,7 +127,7 @@ ZOOMED = [
     name
     for name in CHARTS
     if name not in ("ledger", "race_pairs", "waterfall", "rungs", "networks", "front")
-    and name not in ("parallel", *OF_ANSWERS)
+    and name not in ("parallel", "bets", *OF_ANSWERS)
 ]
 every_chart = pytest.mark.parametrize("name", list(CHARTS))
 
