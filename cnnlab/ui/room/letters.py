@@ -9,7 +9,7 @@ from cnnlab.charts import Spec
 LETTERS = 28
 """Pixels of the smallest word on a projector 1920 wide."""
 SIZES = frozenset({"fontSize", "labelFontSize", "titleFontSize"})
-DISTANCES = frozenset({"dx", "dy", "labelLimit"})
+DISTANCES = frozenset({"dx", "dy", "labelLimit", "padding"})
 
 
 def enlarged(spec: Spec) -> Spec:
@@ -21,7 +21,7 @@ def enlarged(spec: Spec) -> Spec:
     text = {"labelFontSize": LETTERS, "titleFontSize": LETTERS}
     config = grown.get("config", {})
     axis, legend = config.get("axis", {}), config.get("legend", {})
-    legend = legend | text | {"labelLimit": 640, "symbolSize": 400}
+    legend = legend | text | {"labelLimit": 640, "symbolSize": 400, "symbolOpacity": 1}
     dress = {"axis": axis | text | {"titlePadding": 12}, "legend": legend}
     return grown | {
         "config": config | dress | {"text": {"fontSize": LETTERS}},

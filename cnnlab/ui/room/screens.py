@@ -209,12 +209,21 @@ def _compared() -> list[RunCard]:
     """The earlier run first."""
     asked = [part for part in st.query_params.get(RUNS, "").split(",") if part][:2]
     if len(asked) < 2:
-        done = [run.run_id for run in history().summaries() if _whole(run)]
-        asked = done[:2][::-1]
+        asked = _latest_two()
     try:
         return [history().card(run_id, steps=False) for run_id in asked]
     except LabError:  # the link names one that was deleted meanwhile
         return []
+
+
+def _latest_two() -> list[str]:
+    """The newest run, and before it the one that ended last of those on the same data, if any."""
+    done = [run for run in history().summaries() if _whole(run)]
+    if len(done) < 2:
+        return []
+    newest, *others = done
+    like = (run for run in others if run.spec.dataset == newest.spec.dataset)
+    return [next(like, others[0]).run_id, newest.run_id]
 
 
 def _whole(run: RunSummary) -> bool:
