@@ -53,6 +53,23 @@ def test_a_click_on_a_mistake_opens_its_way(page: Page, runs: list[str]):
     expect(page.get_by_text("Grad-CAM", exact=True)).to_be_visible(timeout=60_000)
 
 
+def test_a_click_on_a_cell_shows_its_pictures(page: Page, runs: list[str]):
+    page.goto(f"/inspect?runs={runs[0]}")
+    matrix = page.locator(f".st-key-inspect-confusion-{runs[0]} canvas").first
+    expect(matrix).to_be_visible(timeout=60_000)
+    box = matrix.bounding_box()
+    assert box
+    found = page.get_by_text(re.compile(r"^\d+ × \d taken for \d$"))
+    # The cells of three classes: somewhere among them is a mistake.
+    for share in (0.35, 0.6, 0.85):
+        for height in (0.1, 0.35, 0.6):
+            matrix.click(position={"x": box["width"] * share, "y": box["height"] * height})
+            page.wait_for_timeout(700)
+            if found.count():
+                return
+    expect(found).to_be_visible()
+
+
 def test_a_drawing_is_answered(page: Page, runs: list[str]):
     page.goto(f"/inspect?runs={','.join(runs)}")
     page.get_by_role("radio", name="Your own").click()

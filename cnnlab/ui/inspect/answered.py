@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -127,10 +128,18 @@ def _confusion(subject: Subject, answers: Answers, way: str, *, several: bool) -
         f"{words.count(wrong)} of {words.count(len(answers))} are mistaken. Rows are what they "
         "are, columns what it says. Click a coloured cell to see its pictures."
     )
-    clicked = event["selection"].get(charts.CELL, [])
-    cell = (int(clicked[0]["truth"]), int(clicked[0]["said"])) if clicked else None
+    cell = _clicked(event["selection"].get(charts.CELL, []), shown)
     if cell := cell or _frequent(subject, answers, matrix):
         _cell(subject, answers, *cell)
+
+
+def _clicked(points: Sequence[Any], shown: Sequence[int]) -> tuple[int, int] | None:
+    """The cell that was clicked; a browser may send anything, and only what is shown counts."""
+    for point in points:
+        truth, said = point.get("truth"), point.get("said")
+        if truth in shown and said in shown:
+            return int(truth), int(said)
+    return None
 
 
 def _frequent(subject: Subject, answers: Answers, matrix: np.ndarray) -> tuple[int, int] | None:

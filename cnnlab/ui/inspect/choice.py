@@ -16,6 +16,8 @@ from cnnlab.ui.compare.choice import RUNS, asked, resolve
 from cnnlab.ui.inspect.asking import Subject, kept
 
 EPOCH, SLIDER, CHIPS = "epoch", "inspect.epoch", "inspect.runs"
+MOST_DIGITS = 9
+"""Of an epoch in a link."""
 MOST = 2
 MOST_OFFERED, MOST_LOOKED_AT = 200, 1000
 """Of the newest runs."""
@@ -78,7 +80,8 @@ def epoch(looked_into: Sequence[Subject]) -> int:
     """The epoch that all of the page is about: a slider where there are several to choose from."""
     frames = sorted({frame for subject in looked_into for frame in subject.kept.frames})
     linked = st.query_params.get(EPOCH, "")
-    wanted = int(linked) if linked.isascii() and linked.isdecimal() else frames[-1]
+    is_number = linked.isascii() and linked.isdecimal() and len(linked) <= MOST_DIGITS
+    wanted = int(linked) if is_number else frames[-1]
     at = min(frames, key=lambda frame: (abs(frame - wanted), frame))
     if len(frames) == 1:
         return at

@@ -45,7 +45,7 @@ def show(subject: Subject, answers: Answers, places: Sequence[int], key: str) ->
         inked(charts.pictures_spec(rows)),
         key=key,
         alt=_alt(answers, chosen),
-        on_select=lambda: _picked(dataset, key),
+        on_select=lambda: _picked(dataset, key, frame["picture"].tolist()),
         selection_mode=charts.PICTURE,
     )
 
@@ -97,10 +97,12 @@ def _as_buttons(dataset: str, answers: Answers, chosen: np.ndarray, key: str) ->
             )
 
 
-def _picked(dataset: str, key: str) -> None:
+def _picked(dataset: str, key: str, shown: list[int]) -> None:
+    """Open what was clicked; a browser may send anything, and only what is shown counts."""
     points = st.session_state[key]["selection"].get(charts.PICTURE, [])
-    if points:
-        open_way(dataset, int(points[0]["picture"]))
+    numbers = [point.get("picture") for point in points]
+    if numbers and numbers[0] in shown:
+        open_way(dataset, int(numbers[0]))
 
 
 def open_way(dataset: str, number: int) -> None:

@@ -15,7 +15,7 @@ from cnnlab.insight import Answer, Foresee, Question
 from cnnlab.sharing import PASSPHRASE
 from cnnlab.spec import CnnModel, DenseModel, LabError, RnnModel
 from cnnlab.ui import rights
-from cnnlab.ui.inspect import asking, walls
+from cnnlab.ui.inspect import answered, asking, walls
 from tests.example_runs import TINY, add_run
 from tests.kept_runs import NAMES, SMALL_CNN, add_kept_run, marks, wandering
 from tests.quiet_lab import QuietLab, figures, own_history, page, said
@@ -157,7 +157,14 @@ def test_an_epoch_that_a_link_makes_up_is_the_nearest_that_there_is(
 ):
     add_kept_run(history, dataset)
     assert page("inspect", epoch="99").select_slider[0].value == 3
-    assert page("inspect", epoch="x1").select_slider[0].value == 3
+    for odd in ("x1", "9" * 5000, "-1"):
+        assert page("inspect", epoch=odd).select_slider[0].value == 3
+
+
+def test_only_what_is_shown_can_be_clicked():
+    assert answered._clicked([{"truth": 1, "said": 0}], [0, 1]) == (1, 0)
+    for made_up in ({"truth": 7, "said": 0}, {"truth": [1], "said": None}, {}):
+        assert answered._clicked([made_up], [0, 1]) is None
 
 
 def test_a_pictures_way_shows_bars_heat_maps_and_filters(
