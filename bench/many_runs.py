@@ -19,10 +19,9 @@ from sqlalchemy import String, Table, create_engine, func, insert, literal, sele
 
 from bench.history import card
 from bench.measure import Arm, paired, save
-from bench.opening import opened
+from bench.opening import no_worker, opened
 from cnnlab.history import History
 from cnnlab.history.tables import epochs, runs
-from cnnlab.runner import Lab
 from cnnlab.ui import lab
 from cnnlab.ui.history.choice import MOST_LISTED
 from tests.postgres_server import server
@@ -81,7 +80,7 @@ def visits() -> Iterator[tuple[Arm, Arm]]:
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory())
         stack.enter_context(patch.dict(os.environ, {"CNNLAB_HOME": home}))
-        stack.enter_context(patch.object(Lab, "_warm", lambda self: None))
+        stack.enter_context(no_worker())
         running = stack.enter_context(server())
         stack.callback(lab.let_go)  # before the server ends
         addresses = running.new(), f"sqlite:///{home}/many.db"

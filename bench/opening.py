@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from unittest.mock import patch
 
@@ -14,12 +14,17 @@ from streamlit.testing.v1 import AppTest
 
 from bench.measure import ROOT
 from cnnlab.history import History
-from cnnlab.runner import Lab
+from cnnlab.runner.station import Station
 from cnnlab.spec import RunCard
 from cnnlab.ui import lab
 
 Around = Callable[[Callable[[], object]], None]
 """Runs the page's script that it is given, and times it."""
+
+
+def no_worker() -> AbstractContextManager[object]:
+    """Meanwhile no lab starts a training process before there is a run for it."""
+    return patch.object(Station, "_warm", lambda self: None)
 
 
 @contextmanager
@@ -28,7 +33,7 @@ def lab_with(cards: list[RunCard]) -> Iterator[list[str]]:
     with (
         tempfile.TemporaryDirectory() as home,
         patch.dict(os.environ, {"CNNLAB_HOME": home}),
-        patch.object(Lab, "_warm", lambda self: None),
+        no_worker(),
     ):
         history = History()
         run_ids = history.add_cards(cards, origin="example")

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from cnnlab import datasets
+from cnnlab import datasets, words
 from cnnlab.runner import Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import HERE, LabError
@@ -20,6 +20,7 @@ from cnnlab.ui import audience, following, lab, link, live, lobby, rights, table
 
 TRAIN, EXPLORE, HARDWARE = "pages/train.py", "pages/explore.py", "pages/hardware.py"
 PRESENT = "present"
+HISTORY = "pages/history.py"
 REFRESH_SECONDS = 3.7
 """Slow beside a run's own page: every refresh lets a browser go through all that it shows.
 
@@ -29,6 +30,8 @@ LOOKING_SECONDS = 1.3
 """While the devices are being looked for, which decides what can be begun."""
 ELSEWHERE_SECONDS = 0.9
 """How long a look at what other processes train is good for."""
+MOST_NAMED = 3
+"""Of the runs that train at the same time; the history has all."""
 THROUGH_APP, PAGE = "through_app", "page"
 BEGUN, MEANWHILE = "begun", "begun_meanwhile"
 """In the session of a browser: the run that it began last, and one that began without it."""
@@ -160,8 +163,12 @@ def _indicator(work: _Work) -> None:
         _begun_meanwhile(work, now)
         st.rerun()  # the whole page, once: others of its parts tell of it too
     if work.run:
-        for run_id in (work.run, *work.others):
+        run_ids = (work.run, *work.others)
+        for run_id in run_ids[:MOST_NAMED]:
             _training(run_id)
+        if more := run_ids[MOST_NAMED:]:
+            label = f"and {words.count(len(more))} more"
+            st.page_link(HISTORY, label=label, icon=":material/more_horiz:")
         return
     if work.elsewhere and (other := trained_elsewhere()):
         _link_to(other[0], f"Training {tables.plain(other[1])}")

@@ -69,6 +69,20 @@ def test_a_run_that_has_ended_is_over_before_its_process_is(quiet_lab: QuietLab)
     assert chip() is None
 
 
+def test_of_very_many_runs_a_few_are_named_and_the_history_has_the_rest(
+    quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(200):
+        quiet_lab.add(f"r{number}", TINY)
+    training = {f"node{number}": f"r{number}" for number in range(200)}
+    monkeypatch.setattr(QuietLab, "training", lambda self: training)
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not app.exception
+    labels = [item.proto.label for item in app.get("page_link")]
+    assert sum(label.startswith("Training Tiny") for label in labels) == 3
+    assert "and 197 more" in labels
+
+
 def test_a_run_of_another_process_is_named_while_that_lives(quiet_lab: QuietLab) -> None:
     top.trained_elsewhere.clear()  # of the test before
     child = subprocess.Popen(["sleep", "60"])
