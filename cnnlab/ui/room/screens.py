@@ -26,6 +26,8 @@ from cnnlab.ui.run.figures import rate_of, rate_title
 from cnnlab.ui.run.state import RunState, read
 
 RUNS = "runs"
+MOST_LOOKED_AT = 500
+"""Of the newest runs: what is shown to a room is no older."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ def _live_run() -> RunCard | None:
 
 def _latest(fits: Callable[[Status], bool]) -> RunCard | None:
     """The newest run of those whose status fits."""
-    found = (run for run in history().summaries() if not _cut(run) and fits(run.status))
-    run = next(found, None)
+    newest = history().summaries(cells=False, limit=MOST_LOOKED_AT)
+    run = next((run for run in newest if not _cut(run) and fits(run.status)), None)
     return history().card(run.run_id, steps=False) if run else None
 
 
@@ -156,8 +158,8 @@ def race_to_show() -> str | None:
     """The race under way, else the newest of the history."""
     if under_way := lab().races():
         return under_way[0].race_id
-    parts = (run.part for run in history().summaries() if run.part)
-    return next((part.group_id for part in parts if part.kind == "race"), None)
+    newest = history().summaries(part_kind="race", limit=1)
+    return next((run.part.group_id for run in newest if run.part), None)
 
 
 def _step(lane: Runs) -> str:
@@ -218,17 +220,12 @@ def _compared() -> list[RunCard]:
 
 def _latest_two() -> list[str]:
     """The newest run, and before it the one that ended last of those on the same data, if any."""
-    done = [run for run in history().summaries() if _whole(run)]
+    done = history().summaries(whole=True, limit=MOST_LOOKED_AT)
     if len(done) < 2:
         return []
     newest, *others = done
     like = (run for run in others if run.spec.dataset == newest.spec.dataset)
     return [next(like, others[0]).run_id, newest.run_id]
-
-
-def _whole(run: RunSummary) -> bool:
-    """Whether it was trained to its end."""
-    return run.status is Status.FINISHED and bool(run.epochs_done) and not _cut(run)
 
 
 # --- the audience ---------------------------------------------------------------------------
