@@ -131,7 +131,6 @@ def train(
             keeper = Keeper(history, spec, name or datasets.run_name(spec), session)
         code = _train(keeper, stop, checkpoint)
         checkpoints.tidy(history)
-        learned.tidy(history)
         if keeper.run_id and profile and code == 0 and not stop.is_set():
             take_profile(history, keeper.run_id, keeper.spec, stop)
         if keeper.run_id:
@@ -140,6 +139,7 @@ def train(
                 emit_json(card.model_dump(mode="json", by_alias=True))
             else:
                 click.echo(sentence(card))
+        learned.tidy(history)  # last: a limit that cannot be read takes nobody's card
     return code
 
 
