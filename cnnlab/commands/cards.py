@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 
-from cnnlab import datasets, learned
+from cnnlab import datasets, learned, takeaway
 from cnnlab.commands.shared import emit_json, err, open_history
 from cnnlab.report.cards import imported_from, read_file, to_json
 from cnnlab.report.markdown import markdown
@@ -72,6 +73,13 @@ def _notebook(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
     return {output: notebook(card, facts, data_file.name), **_data(card, data_file)}
 
 
+def _model(form: takeaway.Form, cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
+    card, facts = _single(cards, "A model file")
+    class_names = learned.open_run(card.run_id).facts.class_names
+    with err.status(f"Making the {form} file, and asking it what the network answers"):
+        return {output: takeaway.make(takeaway.about(card, facts, class_names), form)}
+
+
 def _single(cards: Sequence[RunCard], what: str) -> tuple[RunCard, DatasetFacts]:
     """The only run, and the data that it read.
 
@@ -112,6 +120,7 @@ FORMATS: dict[str, Callable[[Sequence[RunCard], Path, Origins], Files]] = {
     "markdown": _markdown,
     "script": _script,
     "notebook": _notebook,
+    **{form: partial(_model, form) for form in takeaway.SUFFIXES},
 }
 
 
@@ -194,7 +203,8 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
     the runs have learnt: weights over the epochs, answers. csv holds the epochs, and NAME-steps.csv
     the steps. html is a report that needs no network; markdown one with drawings beside it. script
     and notebook train one run again with Keras alone, from NAME-data.npz unless Keras has its data
-    set.
+    set. keras, onnx, torch and safetensors hold the network that one run learnt, in float32; each
+    file is opened again and must answer as the network does before it is handed over.
     """
     with open_history() as history:
         cards = [history.card(run_id) for run_id in run_ids]
