@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "checkpoints": {"spec"},
     "learned": {"spec"},
     "models": {"spec"},
+    "takeaway": {"spec", "models", "learned"},
     "devices": {"spec", "version"},
     "engines": {"spec", "models", "devices"},
     "training": {
@@ -225,6 +226,7 @@ FOLLOWS_THE_QUEUE = {"keep_up_with_races"}
 """It tells the room how the lab's races stand, and is told of no wish of a browser."""
 # What the modules themselves offer that acts: it writes, loads or starts something.
 DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
+DEEDS["takeaway"] = {"make"}
 DEEDS["drafts"] = {"put_aside", "read", "keep", "discard", "tidy"}
 DEEDS["cluster"] = {"start"}
 DEEDS["runner"] = {"probe", "Errands", "Lab", "Worker"}
@@ -290,7 +292,7 @@ def test_the_gate_asks_for_the_presenter_before_it_changes_anything():
         if isinstance(node, ast.FunctionDef) and node.name not in free and list(deeds(node))
     }
     assert {"start", "stop", "describe", "move", "delete", "restore", "bring_in"} <= set(acting)
-    assert {"take_apart", "try_cure", "call_off", "set_limits"} <= set(acting)
+    assert {"take_apart", "try_cure", "call_off", "make_file", "set_limits"} <= set(acting)
     assert {"lead_to", "open_bets", "queue_proposal", "dismiss_proposal"} <= set(acting)
     assert {"begin", "pause", "stop_sweep", "go_on", "calibrate"} <= set(acting)
     assert {"hand_in", "look_through", "keep", "throw_away", "keep_pictures"} <= set(acting)

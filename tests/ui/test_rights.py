@@ -238,7 +238,12 @@ def refused(room, deeds):
 
 
 def test_every_deed_of_the_gates_of_wings_is_refused_to_a_visitor(quiet_lab, shared, home):
-    on_runs = {"take_apart": ("a",), "try_cure": ("a", {}), "call_off": ("a",)}
+    on_runs = {
+        "take_apart": ("a",),
+        "try_cure": ("a", {}),
+        "call_off": ("a",),
+        "make_file": ("a", "keras"),
+    }
     on_data = {
         "hand_in": (b"a", "a.zip"),
         "look_through": (home, "", print),

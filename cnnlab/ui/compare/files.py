@@ -12,12 +12,12 @@ from cnnlab.report.cards import to_json
 from cnnlab.report.markdown import markdown, zipped
 from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
-from cnnlab.report.script import KERAS_SETS, keras_script
 from cnnlab.report.tables import steps_csv, to_csv
 from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import lab, rights, tables
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.lab import history
+from cnnlab.ui.run import taking
 
 UPLOADED, ROUND, REFUSED = "compare.uploaded", "compare.round", "compare.refused"
 
@@ -94,27 +94,8 @@ def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
         "Of the run", options=list(cards), format_func=names.__getitem__, key="compare.script"
     )
     card = cards[chosen]
-    facts, data_file = card.dataset, f"run-{chosen}-data.npz"
-    assert facts
-    st.caption("The same experiment in plain Keras, without CNN Lab.")
-    if card.spec.dataset not in KERAS_SETS:
-        command = f"python -m cnnlab runs export {chosen} --format script -o run-{chosen}.py"
-        st.caption("Keras does not load its data; the command line writes them beside it:")
-        st.code(command, language="bash", wrap_lines=True)
-    title = f"{card.name} (run {chosen})"
-    _button(
-        "Download the script",
-        lambda: keras_script(
-            card.spec,
-            facts.image_shape,
-            facts.classes,
-            title=title,
-            data_file=data_file,
-            kind=facts.kind,
-        ),
-        f"run-{chosen}.py",
-        ":material/download:",
-    )
+    assert card.dataset
+    taking.code(card, card.dataset)
 
 
 def bring_in() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from cnnlab import analysis
 from cnnlab.spec import ExperimentSpec, LabError, RunCard
 from cnnlab.ui import lab, link, rights, tables
-from cnnlab.ui.run import baseline
+from cnnlab.ui.run import baseline, taking
 from cnnlab.ui.top import BEGUN, TRAIN
 
 
@@ -46,6 +46,7 @@ def ways_on(card: RunCard) -> None:
             icon = f":material/{icon}:"
             st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=query)
         baseline.pin_button(card)
+        taking.show(card)
 
 
 def _start(spec: ExperimentSpec, name: str) -> None:

@@ -1,13 +1,15 @@
-"""The gate for what is found out about a run that is over: its step apart, a change to it."""
+"""The gate for what is made of a run that is over: its step apart, a change to it, a file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from cnnlab import learned, takeaway
 from cnnlab.analysis import cures, diagnosis
 from cnnlab.runner import Errand
 from cnnlab.spec import HERE, LabError, RunCard
+from cnnlab.takeaway import Form
 from cnnlab.ui import lab
 from cnnlab.ui.rights import presenters_only
 
@@ -57,3 +59,20 @@ def _where(card: RunCard) -> str:
 def call_off(run_id: str) -> None:
     """Forget what is to be found out about a run, and break off what is under way."""
     lab.errands().cancel(run_id)
+
+
+@presenters_only
+def make_file(run_id: str, form: Form) -> bytes:
+    """The network that a run learnt, as a file of a form.
+
+    Raises:
+        LabError: as all of the gate; something is timed, which it would disturb; nothing is kept of
+            what the run learnt; the file cannot be made, or answers otherwise.
+    """
+    if lab.lab().busy():
+        raise LabError("Something is being timed; make the file when it is over.")
+    card = lab.history().card(run_id, steps=False)
+    if card.dataset is None:
+        raise LabError(f"Run {run_id} ended before its data were read; take another one along.")
+    class_names = learned.open_run(card.run_id).facts.class_names
+    return takeaway.make(takeaway.about(card, card.dataset, class_names), form)

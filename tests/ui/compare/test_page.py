@@ -456,7 +456,8 @@ def test_runs_can_be_taken_along(history: History) -> None:
         "Steps (CSV)",
         "Run cards (Parquet)",
         "Report (Markdown)",
-        "Download the script",
+        "Script",
+        "Notebook",
     ]
 
 
