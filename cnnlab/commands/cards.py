@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -133,10 +133,7 @@ WHOLE = frozenset({"json", "parquet"})
 
 def _write(files: Files, force: bool) -> None:
     """All files or, where one cannot be written, none; over what is there only by `force`."""
-    there = [path for path in files if path.exists()]
-    if folder := next((path for path in there if path.is_dir()), None):
-        raise LabError(f"{folder} is a folder; name a file to write.")
-    _refuse_over(there, force)
+    _check_free(files, force)
     parts: dict[Path, Path] = {}
     try:
         for path, content in files.items():
@@ -150,7 +147,10 @@ def _write(files: Files, force: bool) -> None:
             part.unlink(missing_ok=True)
 
 
-def _refuse_over(there: Sequence[Path], force: bool) -> None:
+def _check_free(paths: Iterable[Path], force: bool) -> None:
+    there = [path for path in paths if path.exists()]
+    if folder := next((path for path in there if path.is_dir()), None):
+        raise LabError(f"{folder} is a folder; name a file to write.")
     if there and not force:
         raise LabError(f"{there[0]} is there already; choose another name, or add --force.")
 
@@ -215,7 +215,7 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
         raise LabError("A run is named twice; name each once.")
     packed = learned_beside(output)
     packing = kind in WHOLE and any(learned.kept(card.run_id) for card in cards)
-    _refuse_over([packed] if packing and packed.exists() else [], force)
+    _check_free([output, *([packed] if packing else [])], force)  # before anything takes long
     files = FORMATS[kind](cards, output, origins)
     _write(files, force)
     if packing:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnlab import takeaway
 from cnnlab.__main__ import main
 from cnnlab.commands.cards import FORMATS
 from cnnlab.history import History
@@ -63,7 +64,10 @@ def test_runs_travel_to_another_lab_and_back(cnnlab, ids, tmp_path, monkeypatch,
     assert {run.origin for run in history.summaries()} == {f"imported from meetup.{kind}"}
 
 
-@pytest.mark.parametrize("kind", sorted(set(FORMATS) - {"script"}))
+OF_ONE_RUN = {"script", "notebook", *takeaway.SUFFIXES}
+
+
+@pytest.mark.parametrize("kind", sorted(set(FORMATS) - OF_ONE_RUN))
 def test_every_format_is_written_once_and_again_only_by_force(cnnlab, ids, tmp_path, kind):
     folder = tmp_path / "out"
     folder.mkdir()
@@ -161,10 +165,33 @@ def test_a_script_of_a_keras_data_set_needs_nothing_beside_it(cnnlab, home, tmp_
     assert "keras.datasets.cifar100.load_data()" in script.read_text()
 
 
-def test_a_script_is_of_one_run(cnnlab, ids, tmp_path):
-    code, _, said = cnnlab("runs", "export", *ids, "--format", "script", "-o", tmp_path / "x.py")
+def test_a_notebook_comes_with_its_data_and_the_form_of_its_link(cnnlab, home, tmp_path):
+    run_id = add_run(History(), spec=change(PRESETS["tiny"].spec, train_limit=60))
+    file = tmp_path / "again.ipynb"
+    code, said, told = cnnlab("runs", "export", run_id, "--format", "notebook", "-o", file)
+    assert code == 0
+    assert "Beside it: again-data.npz" in said
+    assert "https://colab.research.google.com/github/OWNER/REPOSITORY" in told
+    assert json.loads(file.read_text())["nbformat"] == 4
+    with np.load(tmp_path / "again-data.npz") as data:
+        assert data["x_train"].shape == (60, 32, 32, 3)
+
+
+@pytest.mark.parametrize("kind", sorted(OF_ONE_RUN))
+def test_code_and_networks_are_of_one_run(cnnlab, ids, tmp_path, kind):
+    code, _, said = cnnlab("runs", "export", *ids, "--format", kind, "-o", tmp_path / "x.py")
     assert code == 2
     assert "of one run" in said
+
+
+@pytest.mark.parametrize("kind", sorted(takeaway.SUFFIXES))
+def test_a_run_whose_weights_were_not_kept_has_no_network_to_export(cnnlab, ids, tmp_path, kind):
+    file = tmp_path / "run.out"
+    code, _, said = cnnlab("runs", "export", ids[0], "--format", kind, "-o", file)
+    assert code == 2
+    assert "was not kept" in said
+    assert "train it again" in said
+    assert not file.exists()
 
 
 # --- compare --------------------------------------------------------------------------------

@@ -1,0 +1,75 @@
+"""The process that makes a file: it reads what a run learnt, and says why where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save_file
+
+from cnnlab import learned, takeaway
+from cnnlab.history import History
+from cnnlab.learned.files import Facts, write_facts
+from cnnlab.models import build_model
+from cnnlab.spec import PRESETS, LabError, RunCard, change
+from cnnlab.takeaway import process
+from tests.example_runs import add_run
+
+
+@pytest.fixture
+def card() -> RunCard:
+    """A run whose data had ten classes of 8 x 8 grey pixels."""
+    spec = change(PRESETS["dense"].spec, model={"family": "dense", "dense": [6]})
+    card = History().card(add_run(History(), spec=spec))
+    assert card.dataset
+    facts = card.dataset.model_copy(update={"image_shape": (8, 8, 1), "classes": 10})
+    return card.model_copy(update={"dataset": facts})
+
+
+@pytest.fixture
+def kept(card: RunCard) -> list[np.ndarray]:
+    """Its weights, kept as a run keeps them."""
+    weights = build_model(card.spec, (8, 8, 1), 10).get_weights()
+    place = learned.folder() / card.run_id
+    place.mkdir(parents=True)
+    arrays = {f"{number:03d} layer": array for number, array in enumerate(weights)}
+    save_file(arrays, place / "final.safetensors")
+    names = tuple(map(str, range(10)))
+    facts = Facts(made_at="", class_names=names, epochs=3, film_every=0, weights=tuple(arrays))
+    write_facts(place, facts)
+    return weights
+
+
+def about(card: RunCard) -> takeaway.About:
+    assert card.dataset
+    return takeaway.about(card, card.dataset, [str(number) for number in range(10)])
+
+
+def test_a_process_hands_over_the_weights_that_were_kept(
+    card: RunCard, kept: list[np.ndarray]
+) -> None:
+    arrays = load(takeaway.make(about(card), "safetensors"))
+    assert sorted(array.shape for array in arrays.values()) == sorted(a.shape for a in kept)
+    np.testing.assert_array_equal(arrays["dense/kernel"], kept[0])
+
+
+def test_what_the_process_refuses_is_said(card: RunCard, kept: list[np.ndarray]) -> None:
+    (learned.folder() / card.run_id / "final.safetensors").write_bytes(b"no numbers")
+    with pytest.raises(LabError, match=r"is damaged.*train the run again"):
+        takeaway.make(about(card), "safetensors")
+
+
+def test_a_process_that_fails_or_hangs_is_told_in_a_sentence(
+    card: RunCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(process.sys, "executable", "/bin/false")
+    with pytest.raises(LabError, match="failed; the log says why"):
+        takeaway.make(about(card), "keras")
+    sleeper = tmp_path / "sleeper"
+    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeper.chmod(0o755)
+    monkeypatch.setattr(process.sys, "executable", str(sleeper))
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.2)
+    with pytest.raises(LabError, match="was not made within"):
+        takeaway.make(about(card), "keras")
