@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from cnnlab.datasets.pixels import decoded, depth, eight_bits, fitted, reason
+from cnnlab.datasets import own
+from cnnlab.datasets.pixels import fitted
 from cnnlab.spec import LabError, Understood
 
 KEPT_PIXELS = 128
@@ -22,15 +23,8 @@ def square(content: bytes) -> bytes:
     Raises:
         LabError: it is no picture, or one that is too large to be read.
     """
-    try:
-        pixels = decoded(content, KEPT_PIXELS)
-    except Exception as error:  # a decoder of untrusted bytes may raise anything
-        raise LabError(f"This is no picture that can be used: {reason(error)}.") from error
-    pixels = eight_bits(pixels, depth(int(pixels.max())))
-    side = min(pixels.shape[:2])
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    middle = fitted(pixels[top : top + side, left : left + side], (KEPT_PIXELS, KEPT_PIXELS))
-    return _png(np.broadcast_to(middle, (KEPT_PIXELS, KEPT_PIXELS, 3)))
+    seen = own.picture(content, "The picture", (KEPT_PIXELS, KEPT_PIXELS, 3)).seen
+    return _png(seen)
 
 
 def archive(by_class: Mapping[str, Sequence[bytes]], side: int) -> bytes:

@@ -82,8 +82,12 @@ def _open_onnx(_: About, path: Path) -> Answer:
 
 
 def _write_torch(model: keras.Model, about: About, path: Path) -> None:
+    import keras
     import torch
 
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.SimpleRNN):
+            layer.unroll = True  # its loop (Keras 3.15) takes the number of sequences for fixed
     batch = {0: torch.export.Dim("batch")}
     model.export(path, format="torch", verbose=False, dynamic_shapes=batch)
     program = torch.export.load(path)
@@ -108,7 +112,11 @@ def _open_torch(_: About, path: Path) -> Answer:
 def _write_safetensors(model: keras.Model, about: About, path: Path) -> None:
     from safetensors.numpy import save_file
 
-    arrays = {variable.path: np.asarray(variable.numpy()) for variable in model.weights}
+    # Numbered, for Keras may call two cells of a network alike.
+    arrays = {
+        f"{number:03d}.{variable.path}": np.asarray(variable.numpy())
+        for number, variable in enumerate(model.weights)
+    }
     save_file(arrays, path, metadata={FACTS: about.model_dump_json()})
 
 
@@ -117,8 +125,7 @@ def _open_safetensors(about: About, path: Path) -> Answer:
 
     arrays = load_file(path)
     model = empty_model(about)
-    for variable in model.weights:
-        variable.assign(arrays[variable.path])
+    model.set_weights([arrays[name] for name in sorted(arrays)])
     return lambda asked: probabilities(model, asked)
 
 

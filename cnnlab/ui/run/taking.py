@@ -29,10 +29,9 @@ HOW: dict[Form, str] = {
     'answers = session.run(None, {{name: (pictures / 255).astype("float32")}})[0]',
     "torch": "model = torch.export.load({name}).module()\n"
     "answers = model(torch.from_numpy(pictures / 255).float())",
-    "safetensors": "model = build_model()  # of the script, with keras.Input in a fresh program\n"
+    "safetensors": "model = build_model()  # as the script has it\n"
     "weights = safetensors.numpy.load_file({name})\n"
-    "for variable in model.weights:\n"
-    "    variable.assign(weights[variable.path])",
+    "model.set_weights([weights[key] for key in sorted(weights)])",
 }
 """What opens a file, in Python."""
 

@@ -187,7 +187,7 @@ def test_what_is_no_picture_is_refused_in_a_toast() -> None:
     app = with_camera()
     app.camera_input[0].upload("photo.jpg", b"no picture")
     app.run()
-    assert "no picture that can be used" in app.toast[0].value
+    assert "The picture cannot be used" in app.toast[0].value
     assert "**hand** · 0" in words(app)
 
 
