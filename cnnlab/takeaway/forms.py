@@ -112,9 +112,10 @@ def _open_torch(_: About, path: Path) -> Answer:
 def _write_safetensors(model: keras.Model, about: About, path: Path) -> None:
     from safetensors.numpy import save_file
 
-    # Numbered, for Keras may call two cells of a network alike.
+    # Numbered, for Keras may call two cells of a network alike; contiguous, for of others the
+    # library (0.8) writes the memory as it lies, not the array.
     arrays = {
-        f"{number:03d}.{variable.path}": np.asarray(variable.numpy())
+        f"{number:03d}.{variable.path}": np.ascontiguousarray(variable.numpy())
         for number, variable in enumerate(model.weights)
     }
     save_file(arrays, path, metadata={FACTS: about.model_dump_json()})
