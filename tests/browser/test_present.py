@@ -1,0 +1,165 @@
+"""Present on a projector: nothing small, nothing that scrolls, stepped through by keys; and a
+room's phones: the QR code, a bet, a recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Browser, Page, expect
+
+from bench.serving import CHROMIUM, Server, serving
+from cnnlab.commands.share import command
+from cnnlab.history import History
+from cnnlab.sharing import PASSPHRASE
+from cnnlab.spec import PRESETS, Part, change
+from tests.example_runs import CARD, CPU, TINY, add_run
+
+expect.set_options(timeout=60_000)
+WORD = "open sesame"
+PROJECTOR, PHONE = {"width": 1920, "height": 1080}, {"width": 390, "height": 844}
+SCREENS = ("run", "result", "race", "comparison", "visitors")
+
+SMALL = """() => {
+    const seen = element => element.checkVisibility({visibilityProperty: true})
+        && element.getBoundingClientRect().width > 1
+        && !element.closest('.unseen, .st-key-stage-keys');
+    const found = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || !seen(element)) continue;
+        if (['STYLE', 'SCRIPT', 'NOSCRIPT', 'TITLE'].includes(element.tagName)) continue;
+        const size = parseFloat(getComputedStyle(element).fontSize);
+        if (size < 28) found.push([size, walker.currentNode.data.trim().slice(0, 40)]);
+    }
+    return found;
+}"""
+"""Every word that can be seen and is smaller than 28 pixels; those of charts too, which are SVG."""
+
+SCROLLS = """() => [...document.querySelectorAll('html, body, [data-testid=stMain], .st-key-stage')]
+    .filter(box => box.scrollHeight > innerHeight + 1 || box.scrollWidth > innerWidth + 1)
+    .map(box => [box.className || box.tagName, box.scrollWidth, box.scrollHeight])"""
+
+
+@dataclass(frozen=True)
+class Shared(Server):
+    """A shared lab with a past."""
+
+    runs: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    home = tmp_path_factory.mktemp("home")
+    history = History(f"sqlite:///{home / 'history.db'}")
+    runs = [add_run(history, name="On the CPU", device=CPU, epochs=5, step_ms=12.0)]
+    deeper = change(PRESETS["deeper"].spec, dataset="shapes")
+    runs.append(add_run(history, name="Deeper, on the GPU", spec=deeper, device=CARD, epochs=5))
+    for turn in range(3):
+        for lane, (title, step_ms) in enumerate((("stock engine", 40.0), ("fast engine", 11.0))):
+            lap = Part(
+                kind="race", group_id="r", group="Race", lane=lane, lane_title=title, turn=turn,
+                cut_seconds=3.0,
+            )  # fmt: skip
+            add_run(history, spec=TINY, step_ms=step_ms + turn, part=lap)
+    history.close()
+    with serving(home, lambda port: command(port, []), {PASSPHRASE: WORD}) as running:
+        yield Shared(running.pid, running.url, tuple(runs))
+
+
+@pytest.fixture
+def ann(page: Page) -> Page:
+    """The presenter, at the projector."""
+    page.set_viewport_size(PROJECTOR)
+    page.goto("/history")
+    page.get_by_text("Watching", exact=True).click()
+    page.get_by_label("Passphrase").fill(WORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_text("Presenting", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    return page
+
+
+@pytest.fixture
+def phone(browser: Browser, server: Shared) -> Iterator[Page]:
+    context = browser.new_context(viewport=PHONE, base_url=server.url)
+    yield context.new_page()
+    context.close()
+
+
+def settled(page: Page) -> None:
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function("!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
+
+
+def test_on_a_projector_nothing_is_small_and_nothing_scrolls(ann: Page) -> None:
+    ann.keyboard.press("p")
+    ann.wait_for_url(re.compile("/present"))
+    faults = []
+    for screen in SCREENS:
+        ann.goto(f"/present?screen={screen}")
+        expect(ann.locator(".st-key-stage h2")).to_be_visible()
+        expect(ann.locator(".st-key-stage-chart :is(svg.marks, img)").first).to_be_visible()
+        expect(ann.locator(".st-key-stage dd")).to_have_count(3)
+        settled(ann)
+        faults += [(screen, *fault) for fault in ann.evaluate(SMALL)]
+        faults += [(screen, "scrolls", *fault) for fault in ann.evaluate(SCROLLS)]
+    assert faults == []
+    expect(ann.get_by_role("navigation")).to_have_count(0)
+
+
+def test_keys_step_through_and_lead_out(ann: Page) -> None:
+    ann.keyboard.press("p")
+    title = ann.locator(".st-key-stage h2")
+    for key, screen in (
+        ("ArrowRight", "result"),
+        ("n", "race"),
+        ("ArrowLeft", "result"),
+        ("p", "run"),
+        ("p", "visitors"),
+        ("p", "comparison"),
+    ):
+        expect(title).to_be_visible()
+        settled(ann)
+        ann.keyboard.press(key)
+        ann.wait_for_url(re.compile(f"screen={screen}"))
+    expect(title).to_have_text("Deeper, on the GPU against On the CPU")
+    settled(ann)
+    ann.keyboard.press("Escape")
+    ann.wait_for_url(re.compile("/compare"))
+
+
+def test_a_phone_follows_bets_and_proposes(ann: Page, phone: Page, server: Shared) -> None:
+    ann.goto("/present?screen=visitors")
+    code = ann.locator(".qr-code")
+    expect(code).to_be_visible()
+    assert code.evaluate("code => code.complete && code.naturalWidth > 0")
+    assert code.bounding_box()["height"] > 300
+    ann.goto("/race?preset=tiny")
+    ann.get_by_role("button", name="Take bets").click()
+    phone.goto("/")  # as the code says
+    phone.wait_for_url(re.compile("/race"))
+    phone.get_by_label("Your name").fill("Bob **bold**")
+    phone.get_by_role("spinbutton", name="Times as fast").fill("3.5")
+    phone.get_by_role("button", name="Bet", exact=True).click()
+    expect(phone.get_by_text("You bet 3.5 as Bob **bold**")).to_be_visible()
+    expect(ann.get_by_text("1 bet", exact=True)).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    phone.reload()  # the phone is known again: its bet is its own
+    expect(phone.get_by_text("You bet 3.5 as Bob **bold**")).to_be_visible()
+    phone.goto("/?preset=tiny&epochs=7")
+    phone.get_by_text("Propose it").click()
+    phone.get_by_label("Your name").fill("Bob")
+    phone.get_by_role("button", name="Propose this recipe").click()
+    expect(phone.get_by_text("lies before the presenter")).to_be_visible()
+    ann.get_by_text("Room · 1 proposed").click()
+    ann.get_by_role("button", name="Dismiss").click()
+    expect(ann.get_by_text("Room", exact=True)).to_be_visible()
