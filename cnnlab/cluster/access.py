@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from cnnlab.spec import LabError
 ASK_CLIENT_SERVER = "/ray.rpc.RayletDriver/ClusterInfo"
 ASK_HEAD = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"
 PROBE_SECONDS = 5.0
+TRIES, AGAIN_SECONDS = 3, 2.0
 ALWAYS: dict[str, Any] = {"num_cpus": 0, "num_gpus": 0}
 """A run is no load that Ray plans for: one at a time has the whole machine (`Holder.occupy`)."""
 
@@ -44,18 +46,26 @@ def connect(address: str) -> None:
     if address.startswith("ray://"):
         _refuse_open(address.removeprefix("ray://"), ASK_CLIENT_SERVER)
     ray.cloudpickle.register_pickle_by_value(node)
-    try:
-        ray.init(
-            address=address,
-            namespace="cnnlab",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            ignore_reinit_error=True,
-        )
-    except Exception as error:  # Ray raises what it likes, in its client as in its core
-        raise LabError(_why_not(address, error)) from error
+    for left in reversed(range(TRIES)):
+        try:
+            _join(address)
+            break
+        except Exception as error:  # Ray raises what it likes, in its client as in its core
+            if not left or not isinstance(error, ConnectionError):
+                raise LabError(_why_not(address, error)) from error
+            time.sleep(AGAIN_SECONDS)  # a busy head may take too long to let somebody in
     if not address.startswith("ray://"):
         _refuse_open(ray.get_runtime_context().gcs_address, ASK_HEAD)
+
+
+def _join(address: str) -> None:
+    ray.init(
+        address=address,
+        namespace="cnnlab",
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        ignore_reinit_error=True,
+    )
 
 
 def _why_not(address: str, error: Exception) -> str:

@@ -36,7 +36,7 @@ machine gives it (`node.LEASE_SECONDS`), so that it has ended by then; and what 
 30 s."""
 POLL_SECONDS = 5.0
 AGAIN_SECONDS = 0.3
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 GOODBYE_SECONDS = 3.0
 ENDS = ('{"kind":"ended"', '{"kind":"profiled"', '{"kind":"tried"')
 """How the last lines of an order begin."""

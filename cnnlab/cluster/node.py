@@ -7,6 +7,7 @@ repeated: lines are numbered both ways, so that a connection that breaks loses a
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -159,7 +160,9 @@ class Holder:
         found = []
         for folder in RUN_FOLDERS:
             for path in sorted((self._home / folder / Path(run_id).name).rglob("*")):
-                if path.is_file() and path.suffix != ".part":
+                if path.suffix == ".part" or not path.is_file():
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # outdated since it was listed
                     facts = path.stat()
                     name = path.relative_to(self._home).as_posix()
                     found.append((name, facts.st_size, facts.st_mtime_ns))
