@@ -88,7 +88,9 @@ LONG, SHORT = talking(10_000, WINDOW_SECONDS, EPOCH_WINDOWS), talking(1, 0.0, 1)
 class Listening(History):
     """A history that notes how late it takes what is said."""
 
-    late: list[float]
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.late: list[float] = []
 
     def record(self, run_id: str, event: Event) -> None:
         super().record(run_id, event)
