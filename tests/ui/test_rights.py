@@ -220,6 +220,7 @@ def test_every_deed_of_the_gate_is_refused_to_a_visitor(quiet_lab, shared):
         "move": ("a", "session"),
         "bring_in": (b"{}", "a.json"),
         "try_switch": ("none",),
+        "look_again": (),
     }
     of_keeping = {"delete": ("a",), "restore": ("a",), "set_limits": (1, 2)}
     refused(lab, deeds)
