@@ -49,8 +49,11 @@ with live.drawing():
     try:
         following.arrive(page.url_path)
         top.heading(page.title)
+        # What a page is for comes before the line above it, for who goes on by Tab.
+        place = st.container(key="page")
         top.bar()
-        page.run()
+        with place:
+            page.run()
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
     following.settle()

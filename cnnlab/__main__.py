@@ -137,7 +137,10 @@ def show_run(run_id: str, as_json: bool) -> int:
 @runs.command("delete")
 @click.argument("run_id")
 def delete_run(run_id: str) -> int:
-    """Put a run out of sight; its link on the History page, ?run=ID, can bring it back."""
+    """Put a run out of sight, from where it can be brought back.
+
+    Its link on the History page, ?run=ID, does that.
+    """
     with open_history() as history:
         card = history.card(run_id, steps=False)
         history.delete(card.run_id)

@@ -35,6 +35,8 @@ class Reference(Frozen):
     """Shortest and longest epoch."""
     step_ms: tuple[float, float]
     points: tuple[Point, ...]
+    train_images: int = 42_500
+    """In an epoch: 1,329 steps of 32, the last one partial."""
 
 
 _SOFTWARE = "PyTorch 2.4.1+cu118, Keras 3.6.0"

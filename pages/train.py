@@ -21,11 +21,12 @@ if run_id:
 else:
     recipe.arrive(st.query_params.to_dict())
     filled = recipe.current(lab.check)
-    left, right = st.container(key="halves").columns([1, 2], gap="large")
-    with left:
-        form.show(filled, gains.offered(filled.raw))
-    with right:
+    # The network with Start comes first, so that it is near for who goes from field to field.
+    wide, narrow = st.container(key="halves").columns([2, 1], gap="large")
+    with wide:
         plan.show(filled)
         plan.show_queue()
+    with narrow:
+        form.show(filled, gains.offered(filled.raw))
     if filled.spec:
         recipe.depart(link.encode(filled.spec))

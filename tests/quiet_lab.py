@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +129,9 @@ BOXES = ("success", "error", "warning", "info")
 def figures(app: AppTest) -> Mapping[str, str]:
     """The metrics of the page by their labels."""
     return {item.label: item.value for item in app.metric}
+
+
+def leads(app: AppTest) -> Mapping[str, str]:
+    """The figures that lead the page, by what they are of."""
+    found = re.findall(r'lead-now">(.*?)<.*?lead-says">(.*?)<', said(app, "html"))
+    return {unescape(says): unescape(value) for value, says in found}

@@ -205,7 +205,30 @@ def _level(first: Point, second: Point) -> bool:
     return abs(math.log(_ratio(first, second))) <= max(noise, LEAST_NOISE)
 
 
-# --- in one sentence ------------------------------------------------------------------------
+# --- in one figure, in one sentence ---------------------------------------------------------
+
+
+def leading(grid: Grid, first: str, second: str | None = None) -> tuple[str, str]:
+    """The figure that is read first, and what it is of: of two devices the largest ratio, of one
+    alone its best time.
+    """
+    one = grid.at(first)
+    if second is None:
+        steady = [p.us_per_image for p in one.values() if p.us_per_image and not p.noisy]
+        if not steady:
+            return words.count(len(one)), f"cells measured on {first}"
+        return _time(min(steady)), f"per {grid.thing} at best, on {first}"
+    other = grid.at(second)
+    told = [
+        _ratio(one[place], other[place])
+        for place in one
+        if place in other and not _level(one[place], other[place])
+    ]
+    if not told:
+        return "1x", f"as fast: neither {first} nor {second} is ahead"
+    if max(told) >= 1 / min(told):
+        return f"{words.number(max(told))}x", f"as fast at best: {second} against {first}"
+    return f"{words.number(1 / min(told))}x", f"as fast at best: {first} against {second}"
 
 
 def summary(grid: Grid, first: str, second: str | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from cnnlab.analysis.anatomy import WAYS
-from cnnlab.charts.dress import SOURCE, TALL, once, tooltip
+from cnnlab.charts.dress import LETTERS, SOURCE, TALL, once, tooltip
 
 ROOFS = alt.NamedData("roofs")
 WAY_COLOURS = ("#56B4E9", "#0072B2", "#999999")
@@ -52,10 +52,10 @@ def roofline_spec() -> alt.LayerChart:
     lines = roofs.mark_line(color=ROOF, strokeWidth=2)
     # A slanted roof is named where it begins, a level one where it ends.
     slanted = _end(roofs, "min", "!datum.level").mark_text(
-        align="left", dx=12, dy=12, fontSize=13, color=ROOF
+        align="left", dx=12, dy=12, fontSize=alt.expr(LETTERS), color=ROOF
     )
     level = _end(roofs, "max", "datum.level").mark_text(
-        align="right", dx=-6, dy=-8, fontSize=13, color=ROOF
+        align="right", dx=-6, dy=-8, fontSize=alt.expr(LETTERS), color=ROOF
     )
     names = [end.encode(text="roof:N") for end in (slanted, level)]
     points = (
@@ -76,7 +76,7 @@ def roofline_spec() -> alt.LayerChart:
     )
     labels = (
         alt.Chart(SOURCE)
-        .mark_text(align="left", dx=12, fontSize=13, color=POINT)
+        .mark_text(align="left", dx=12, fontSize=alt.expr(LETTERS), color=POINT)
         .encode(x=x, y=y, text="layer:N")
     )
     return alt.LayerChart(layer=[lines, *names, points, labels], height=TALL)

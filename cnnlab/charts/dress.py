@@ -19,6 +19,8 @@ P = ParamSpec("P")
 TALLEST, TALL, LOW = 420, 340, 260  # pixels: to be read across a room
 EDGE = 8  # pixels between the first and last point and the frame, which would cut them in half
 ZOOM = "zoom"
+LETTERS = "windowSize()[0]>1799?20:14"
+"""Pixels, by the window: so wide a one is a projector's, and read from the back row."""
 KEEP_ZOOM: dict[str, Any] = {"on_select": "rerun", "selection_mode": ZOOM}
 ZOOM_HINT = "Scroll to zoom, drag to move, double-click to see everything again."
 
@@ -63,7 +65,7 @@ def once(build: Callable[P, alt.TopLevelMixin]) -> Callable[P, Spec]:
 def spec_of(chart: alt.TopLevelMixin) -> Spec:
     """The chart's spec, validated against Altair's schema, in the lab's dress."""
     spec = chart.to_dict()
-    text = {"labelFontSize": 14, "titleFontSize": 14}
+    text = {name: {"expr": LETTERS} for name in ("labelFontSize", "titleFontSize")}
     spec["config"] = {"axis": text, "legend": text | {"orient": "top", "labelLimit": 320}}
     # Left to itself, Streamlit changes the renderer as rows grow, and with it the whole view.
     spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}

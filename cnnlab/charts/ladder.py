@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from cnnlab.charts.dress import SOURCE, once
+from cnnlab.charts.dress import LETTERS, SOURCE, once
 
 FASTER, SLOWER = "#6466B0", "#B4876A"
 RUNG_HEIGHT, LONGEST_TITLE = 44, 300  # pixels
@@ -46,9 +46,9 @@ def waterfall_spec(count: int) -> alt.LayerChart:
         x=alt.X("low:Q", scale=scale), x2="high:Q"
     )
     ends = base.mark_tick(thickness=3, size=30).encode(x=alt.X("end:Q", scale=scale), color=colour)
-    text = base.mark_text(align="left", dx=8, fontSize=14, fontWeight=500, color="#7A7A7A").encode(
-        x=alt.X("end:Q", scale=scale), text="factor:N"
-    )
+    text = base.mark_text(
+        align="left", dx=8, fontSize=alt.expr(LETTERS), fontWeight=500, color="#7A7A7A"
+    ).encode(x=alt.X("end:Q", scale=scale), text="factor:N")
     return _rungs(count, bars, spread, ends, text)
 
 

@@ -9,6 +9,7 @@ from cnnlab.charts.colours import REFERENCE
 from cnnlab.charts.dress import (
     BEFORE,
     LARGE_NUMBERS,
+    LETTERS,
     LOW,
     QUANTITIES,
     SOURCE,
@@ -82,7 +83,7 @@ def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
             align="right",
             dx=-6,
             dy=alt.expr(f"datum.split {same} 'training' ? -11 : 13"),
-            fontSize=13,
+            fontSize=alt.expr(LETTERS),
             fontWeight=600,
         )
         .encode(text="split:N")
@@ -207,8 +208,9 @@ def gap(colour: str) -> alt.LayerChart:
     last = base.transform_joinaggregate(last="max(epoch)").transform_filter(
         "datum.epoch == datum.last"
     )
+    letters = alt.expr(LETTERS)
     names = [
-        last.mark_text(text=text, align="right", dy=dy, dx=-8, fontSize=14).encode(y=y)
+        last.mark_text(text=text, align="right", dy=dy, dx=-8, fontSize=letters).encode(y=y)
         for text, dy, y in (("training", -10, upper), ("validation", 16, lower))
     ]
     return layered(

@@ -230,10 +230,11 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the ids on stdout as JSON.")
 def import_runs(file: Path, as_json: bool) -> int:
-    """Take in runs that a lab exported as json or parquet: all of a file, or none.
+    """Take in runs that a lab exported.
 
-    None of the runs here is overwritten, and one that is here already is not taken in again. What
-    they have learnt is taken in too, where NAME-learned.zip lies beside the file.
+    As json or parquet: all of a file, or none. None of the runs here is overwritten, and one that
+    is here already is not taken in again. What they have learnt is taken in too, where
+    NAME-learned.zip lies beside the file.
     """
     cards = read_file(file)
     with open_history() as history:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from pydantic import computed_field
@@ -51,6 +51,10 @@ class Result(Frozen):
     """What the numbers are worth; null where there is none."""
     caveats: tuple[str, ...]
     """What bears on the numbers beside what was raced, a sentence each."""
+    figure: str
+    """What is read first: "3.4x"; where there is no ratio, what one lane came to."""
+    figure_of: str
+    """What that is of, in a few words."""
     heading: str
     """The verdict as one short sentence."""
     where: str = ""
@@ -97,7 +101,7 @@ def _judged(found: Sequence[Runs]) -> Result:
     cards = [card for runs in found for card in runs.cards]
     starts = {card.model.weights_sha256 if card.model else None for card in cards}
     same_start = len(starts) == 1 and None not in starts
-    heading, winner = _decided(found, pairs)
+    (figure, figure_of), heading, winner = _decided(found, pairs)
     grade, caveats = _worth(found, pairs, same_start)
     standings = tuple(_standing(runs, found[0], pairs) for runs in found)
     return Result(
@@ -107,6 +111,8 @@ def _judged(found: Sequence[Runs]) -> Result:
         winner=winner,
         grade=grade,
         caveats=caveats,
+        figure=figure,
+        figure_of=figure_of,
         heading=heading,
         where=telling.where(found),
     )
@@ -126,11 +132,11 @@ def _standing(runs: Runs, first: Runs, pairs: Pairs) -> Standing:
     )
 
 
-def _decided(found: Sequence[Runs], pairs: Pairs) -> tuple[str, str | None]:
-    """The heading, and the title of the lane that is ahead."""
+def _decided(found: Sequence[Runs], pairs: Pairs) -> tuple[tuple[str, str], str, str | None]:
+    """The figure and what it is of, the heading, and the title of the lane that is ahead."""
     able = [runs for runs in found if runs.turns]
     if len(able) < 2:
-        return telling.alone(found, able), None
+        return telling.figure_alone(able), telling.alone(found, able), None
     first = able[0]
 
     def lead(runs: Runs) -> float:
@@ -141,10 +147,11 @@ def _decided(found: Sequence[Runs], pairs: Pairs) -> tuple[str, str | None]:
     against = [(other, pairs.get((best.lane, other.lane))) for other in others]
     told = [(other, compared) for other, compared in against if compared]
     if not told:
-        return "No two lanes were timed in the same round, so nobody is ahead.", None
+        apart = "No two lanes were timed in the same round, so nobody is ahead."
+        return telling.figure_alone(able), apart, None
     ahead = not told[0][1].level
     sentence = telling.leads if ahead else telling.level
-    return sentence(best, told), best.title if ahead else None
+    return telling.figure(best, told), sentence(best, told), best.title if ahead else None
 
 
 def _worth(
@@ -176,9 +183,8 @@ def _raced(thing: Thing, chosen: frozenset[str]) -> bool:
     return thing.name == "threads" and bool(chosen)
 
 
-def _beside_published(runs: Runs, opponent: Reference) -> dict[str, object]:
+def _beside_published(runs: Runs, opponent: Reference) -> Mapping[str, object]:
     """Epoch times side by side, as information: nothing measured elsewhere makes a number here."""
     epochs = [card.epochs for card in runs.cards if card.epochs]
     ours = [epoch_seconds(rows, warm=len(rows) > 1) for rows in epochs]
-    heading, caveats = telling.published(runs, median(ours) if ours else None, opponent)
-    return {"heading": heading, "caveats": caveats}
+    return telling.published(runs, median(ours) if ours else None, opponent)

@@ -89,6 +89,28 @@ def _capital(text: str) -> str:
     return text if text.startswith(("float", "bfloat")) else text[:1].upper() + text[1:]
 
 
+# --- the figure that is read first ----------------------------------------------------------
+
+
+def figure(best: Runs, others: Told) -> tuple[str, str]:
+    """The ratio of the fastest lane to the next, and what it is of."""
+    second, compared = others[0]
+    about = "~" if compared.disturbed else ""
+    of = f"as fast: {best.title} against {second.title}"
+    if compared.level:
+        of = f"nobody is ahead: {best.title} against {second.title}"
+    return f"{about}{words.number(compared.gain.ratio)}x", of
+
+
+def figure_alone(able: Sequence[Runs]) -> tuple[str, str]:
+    """Without a ratio: what one lane came to, else how many came through."""
+    if not able or not able[0].us_per_image:
+        return "0", "lanes came through"
+    dataset = able[0].cards[0].dataset
+    things = words.things(dataset.kind if dataset else None)
+    return words.number(1e6 / able[0].us_per_image), f"{things} a second: {able[0].title}"
+
+
 # --- what bears on it -----------------------------------------------------------------------
 
 
@@ -144,16 +166,32 @@ def _largest(title: str, card: RunCard) -> str:
 
 def published(
     runs: Runs, epoch_seconds: float | None, opponent: Reference
-) -> tuple[str, tuple[str, ...]]:
-    """A lane beside a published run: the heading, and what keeps the two apart."""
+) -> dict[str, str | tuple[str, ...]]:
+    """A lane beside a published run: the fields of a result that differ from a lane's alone.
+
+    Of the recipe that was published there is a ratio of epochs; of any other there is none.
+    """
+    different = other_than_published(runs.cards[0].spec)
+    stands = f"It stands beside: {described(opponent)}."
+    if different:
+        caveats = (stands, f"Not as published: {', '.join(different)}.")
+        return {"heading": _of_another_recipe(runs), "caveats": caveats}
     low, high = (words.duration(value) for value in opponent.epoch_seconds)
     theirs = low if low == high else f"{low} to {high}"
     if epoch_seconds is None:
-        heading = f"{took([runs])} here; {words.number(median(opponent.step_ms))} ms as published."
-    else:
-        ours = words.duration(epoch_seconds)
-        heading = f"An epoch took {ours} here, {theirs} in the published run."
-    caveats = [f"It stands beside: {described(opponent)}."]
-    if different := other_than_published(runs.cards[0].spec):
-        caveats.append(f"Not as published: {', '.join(different)}.")
-    return heading, tuple(caveats)
+        step = words.number(median(opponent.step_ms))
+        return {"heading": f"{took([runs])} here; {step} ms as published.", "caveats": (stands,)}
+    ours = words.duration(epoch_seconds)
+    return {
+        "figure": f"{words.number(median(opponent.epoch_seconds) / epoch_seconds)}x",
+        "figure_of": f"as fast an epoch as published, on {opponent.device}",
+        "heading": f"An epoch took {ours} here, {theirs} in the published run.",
+        "caveats": (stands,),
+    }
+
+
+def _of_another_recipe(runs: Runs) -> str:
+    return (
+        f"{_capital(runs.title)} takes {took([runs])}; the published run trained another recipe, "
+        "so there is no ratio of the two."
+    )

@@ -38,6 +38,7 @@ def html(cards: Sequence[RunCard], origins: Mapping[str, str] | None = None) -> 
     page = _TEMPLATES.from_string(_file("page.html")).render(
         story=story,
         policy=_policy(script),
+        mark=Markup(_mark()),
         specs=_embedded(drawn),
         at_night=json.dumps(dict(zip(*IDENTITIES.values(), strict=True))),
         script=Markup(script),
@@ -48,6 +49,12 @@ def html(cards: Sequence[RunCard], origins: Mapping[str, str] | None = None) -> 
 
 def _file(name: str) -> str:
     return (files("cnnlab.report") / name).read_text(encoding="utf-8")
+
+
+def _mark() -> str:
+    """The lab's mark, without the address of its namespace, which a page of HTML knows."""
+    drawing = (files("cnnlab") / "mark.svg").read_text(encoding="utf-8")
+    return re.sub(r' xmlns="[^"]*"', ' aria-hidden="true"', drawing, count=1)
 
 
 def _wide(spec: Spec) -> dict[str, Any]:

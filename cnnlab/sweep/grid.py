@@ -141,8 +141,9 @@ def _said(values: dict[str, Value]) -> str:
 
 
 def said(cell: Cell) -> str:
-    """A cell in words."""
-    return f"{_said(cell.values)} on {cell.device}"
+    """A cell in words: "batch size 32, units 64 on cpu"."""
+    pairs = (f"{AXES[name].title.lower()} {value}" for name, value in cell.values.items())
+    return f"{', '.join(pairs)} on {cell.device}"
 
 
 def run_name(sweep: str, cell: Cell) -> str:

@@ -141,7 +141,12 @@ def timed_chart() -> charts.Spec:
 @lru_cache(maxsize=32)
 def _chart(present: tuple[str, ...], letters: int) -> charts.Spec:
     scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
-    return _drawing(alt.Color("group:N", scale=scale, legend=alt.Legend(title=None)), [], letters)
+    return _drawing(alt.Color("group:N", scale=scale, legend=_legend()), [], letters)
+
+
+def _legend() -> alt.Legend:
+    """The kinds of layers in a row; on a phone in two columns, for a row would be cut off."""
+    return alt.Legend(title=None, columns=alt.expr("windowSize()[0] < 480 ? 2 : 0"))
 
 
 def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip], letters: int = LETTERS) -> charts.Spec:

@@ -35,7 +35,8 @@ MOST_NAMED = 3
 THROUGH_APP, PAGE = "through_app", "page"
 BEGUN, MEANWHILE = "begun", "begun_meanwhile"
 """In the session of a browser: the run that it began last, and one that began without it."""
-STYLE, MARK, NAME = map(Path(__file__).with_name, ("style.css", "mark.svg", "name.svg"))
+STYLE, NAME, FOCUS = map(Path(__file__).with_name, ("style.css", "name.svg", "focus.js"))
+MARK = Path(__file__).parents[1] / "mark.svg"
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,15 @@ def trained_elsewhere() -> tuple[str, str] | None:
 def heading(page: str) -> None:
     """The page's name for who hears it; who sees it has the navigation."""
     st.session_state[PAGE] = page
-    st.html(f'<h1 class="unseen">{page}</h1>', width="content")
+    st.html(f'<h1 class="unseen" tabindex="-1">{page}</h1>', width="content")
 
 
 def bar() -> None:
     """Draw the line, which keeps up with what the lab is at, whoever began it."""
     st.session_state[THROUGH_APP] = True
     st.html(STYLE)
+    script = FOCUS.read_text(encoding="utf-8")
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True, width="content")
     work = _work()
     pace = LOOKING_SECONDS if not work.known else REFRESH_SECONDS
     with st.container(

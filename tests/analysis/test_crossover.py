@@ -12,6 +12,7 @@ from cnnlab.analysis import (
     Side,
     accuracy_frame,
     border_frame,
+    leading,
     ratio_frame,
     summary,
     times_frame,
@@ -55,6 +56,20 @@ def test_the_border_is_where_a_line_of_the_grid_crosses_one() -> None:
         "Example GPU wins above about 250,000 parameters at batch size 32 and everywhere at batch "
         "size 512; at best 65.5 times as fast, at worst Example CPU is 3.91 times as fast."
     )
+
+
+def test_the_figure_that_leads_is_the_largest_ratio_whoever_is_ahead() -> None:
+    both = grid(by_size, by_step)
+    assert leading(both, CPU, GPU) == ("65.5x", "as fast at best: Example GPU against Example CPU")
+    slow = grid(by_size, lambda batch, units: units)
+    assert leading(slow, CPU, GPU) == ("10x", "as fast at best: Example CPU against Example GPU")
+    level = grid(by_size, by_size)
+    assert leading(level, CPU, GPU)[1] == "as fast: neither Example CPU nor Example GPU is ahead"
+
+
+def test_of_one_device_its_best_steady_time_leads() -> None:
+    assert leading(grid(by_size), CPU) == ("6.4 µs", "per image at best, on Example CPU")
+    assert leading(grid(by_size, noisy=True), CPU) == ("6", "cells measured on Example CPU")
 
 
 def test_a_border_in_every_line_is_said_of_every_line() -> None:

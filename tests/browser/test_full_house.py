@@ -22,6 +22,7 @@ from tests.example_runs import CARD, CPU, TINY, add_run
 
 expect.set_options(timeout=60_000)
 PAGES = Path(__file__).resolve().parents[2] / "pages"
+WIDTHS = (390, 768, 1366, 1920)
 TAKEN = {"train", "race", "history", "compare"}  # pages that are walked with runs on them
 
 # What lies within Streamlit's own widgets, by rule and by what its selector begins with.
@@ -82,19 +83,19 @@ def settled(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_serious_fault_for_those_who_cannot_see_or_scrolls_sideways_on_a_phone(
+def test_no_page_has_a_serious_fault_for_those_who_cannot_see_or_scrolls_sideways(
     browser: Browser, server: Past, scheme: str
 ) -> None:
     context = browser.new_context(base_url=server.url, color_scheme=scheme)
     page = context.new_page()
-    faults: list[tuple[str, ...]] = []
+    faults: list[tuple[object, ...]] = []
     for address in addresses(server.runs):
-        page.set_viewport_size({"width": 1440, "height": 900})
         settled(page, address)
-        faults += [(address, *fault) for fault in serious(page)]
-        page.set_viewport_size({"width": 390, "height": 844})
-        if page.evaluate("document.documentElement.scrollWidth") > 390:
-            faults.append((address, "scrolls sideways"))
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            faults += [(address, width, *fault) for fault in serious(page)]
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                faults.append((address, width, "scrolls sideways"))
     context.close()
     assert faults == []
 

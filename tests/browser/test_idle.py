@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from bench.serving import ROOT
 
-PAGES = ("race", "explore", "history", "compare", "data", "hardware")
+PAGES = ("learn", "race", "explore", "history", "compare", "data", "hardware")
 NOTICED_MS = 20_000
 """Five seconds on a quiet machine; here others may hold its cores."""
 

@@ -11,9 +11,11 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Page, expect
 
+from bench.serving import ROOT
+
 expect.set_options(timeout=60_000)
 
-PAGES = ("", "race", "explore", "history", "compare", "inspect", "data", "hardware")
+PAGES = ("", *sorted(path.stem for path in (ROOT / "pages").glob("*.py")))
 
 
 def test_no_page_makes_a_request_beyond_its_own_server(page: Page, server) -> None:

@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 
 VERDICT = re.compile(r"times as fast as|^Nobody is ahead")
 RACE_MS = 240_000
+MOVED = """() => [...document.querySelectorAll(".lane")]
+    .some(lane => parseFloat(lane.style.getPropertyValue("--now")) > 0)"""
 
 
 def test_from_the_first_page_to_a_decided_race_in_two_clicks(page: Page) -> None:
@@ -20,9 +22,16 @@ def test_from_the_first_page_to_a_decided_race_in_two_clicks(page: Page) -> None
     page.get_by_role("button", name="Start the race").click(timeout=60_000)
     page.wait_for_url(re.compile("race="))
     expect(page.get_by_text(re.compile("^Round 1"))).to_be_visible(timeout=60_000)
+    expect(page.locator(".lane")).to_have_count(2)
+    page.wait_for_function(MOVED, timeout=60_000)
+    expect(page.get_by_text("pictures ahead:")).to_be_visible(timeout=60_000)
     verdict = page.get_by_role("heading", name=VERDICT)
     expect(verdict).to_be_visible(timeout=RACE_MS)
     expect(verdict).to_contain_text("pairs)")
+    expect(page.locator(".lead-now").first).to_have_text(re.compile(r"^~?[\d.]+x$"))
+    page.get_by_role("button", name=re.compile("^Fair$|caveat")).click()
+    expect(page.get_by_text("began from the same weights")).to_be_visible()
+    page.keyboard.press("Escape")
     expect(page.locator('[data-testid="stVegaLiteChart"] canvas').first).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name=VERDICT)).to_be_visible(timeout=60_000)

@@ -7,7 +7,7 @@ import pytest
 from cnnlab.analysis.grades import Grade
 from cnnlab.published import REFERENCES
 from cnnlab.race import judge, opponent_named, other_than_published
-from cnnlab.spec import PRESETS, LabError, Status, change
+from cnnlab.spec import PRESETS, Epoch, LabError, Status, change
 from tests.example_runs import CARD, CPU, TINY
 from tests.race.examples import FAST, STOCK, leg, raced
 
@@ -203,11 +203,39 @@ def test_the_cpu_comes_first_whoever_is_recorded() -> None:
     assert judge(mine, recorded).speed_up.ratio == pytest.approx(15)
 
 
-def test_beside_a_published_run_times_stand_side_by_side() -> None:
+def test_another_recipe_than_the_published_one_gives_no_ratio_and_no_epochs_side_by_side() -> None:
     result = judge([leg(0, 0, 2.0, title="CPU")], ARTICLE)
     assert result.speed_up is None
+    assert (result.figure, result.figure_of) == ("16,000", "pictures a second: CPU")
+    assert result.heading == (
+        "CPU takes 2 ms a step; the published run trained another recipe, so there is no ratio of "
+        "the two."
+    )
     assert "published, not measured here" in result.verdict
     assert "Not as published: data set, examples used, network" in result.verdict
+
+
+def test_the_published_recipe_is_held_against_what_was_published() -> None:
+    rows = [
+        Epoch(epoch=n, loss=1, accuracy=0, val_loss=1, val_accuracy=0, seconds=7, step_ms_mean=5)
+        for n in (1, 2)
+    ]
+    mine = leg(0, 0, 5.0, PRESETS["article"].spec, title="GPU", device=CARD)
+    result = judge([mine.model_copy(update={"epochs": tuple(rows)})], ARTICLE)
+    assert (result.figure, result.figure_of[:27]) == ("3x", "as fast an epoch as publish")
+    assert result.heading == "An epoch took 7 s here, 20 s to 22 s in the published run."
+
+
+def test_the_figure_comes_first_whatever_a_race_came_to() -> None:
+    ahead = judge(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0]))
+    assert (ahead.figure, ahead.figure_of) == ("2x", "as fast: B against A")
+    level = judge(raced([2.0, 2.0, 2.0], [2.01, 2.01, 2.01]))
+    assert level.figure_of.startswith("nobody is ahead")
+    assert level.figure == "1x"
+    disturbed = judge(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0], disturbed=True))
+    assert disturbed.figure == "~2x"
+    assert judge([leg(0, 0, 2.0)]).figure_of == "pictures a second: A"
+    assert (judge([]).figure, judge([]).figure_of) == ("0", "lanes came through")
 
 
 def test_the_published_recipe_is_the_preset() -> None:

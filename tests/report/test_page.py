@@ -73,6 +73,13 @@ def disturbed(card: RunCard, mark: str) -> RunCard:
     return card.model_copy(update={"disturbances": facts})
 
 
+def test_a_report_wears_the_mark_and_the_name_of_the_lab(cards: list[RunCard]) -> None:
+    page = html(cards).decode()
+    head = page[page.index('<p class="name">') : page.index("<h1>")]
+    assert "<svg" in head
+    assert "CNN Lab" in head
+
+
 def test_a_report_names_no_address_and_loads_nothing(cards: list[RunCard]) -> None:
     page = html(cards).decode()
     assert "://" not in page

@@ -81,6 +81,11 @@ def test_an_axis_changes_what_it_names(spec, axis, read, expected):
 # --- the grid -------------------------------------------------------------------------------
 
 
+def test_a_cell_is_told_in_plain_words():
+    first, *_ = grid("batch_size=32", "units=64")
+    assert sweep.said(first) == "batch size 32, units 64 on cpu"
+
+
 def test_devices_take_turns_within_the_grid():
     found = grid("batch_size=32,64", "units=8,16", devices=("cpu", "cuda:0"))
     assert [(c.values["batch_size"], c.values["units"], c.device) for c in found[:3]] == [

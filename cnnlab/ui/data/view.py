@@ -12,7 +12,7 @@ from PIL import Image
 from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
 from cnnlab.spec import PRESETS, change
-from cnnlab.ui import link, prepared, tables
+from cnnlab.ui import lead, link, prepared, tables
 from cnnlab.ui.colours import inked
 from cnnlab.ui.data import series as series_view
 
@@ -62,9 +62,8 @@ def _option(info: DatasetInfo) -> str:
 def figures(info: DatasetInfo) -> None:
     """How much a data set holds, and of what shape."""
     shape = " × ".join(map(str, info.image_shape)) if info.image_shape else words.UNKNOWN
+    lead.figure(words.count(info.train_images), f"{words.things(info.kind)} to train on")
     with st.container(horizontal=True, key="data-facts"):
-        what = f"{words.things(info.kind).capitalize()} to train on"
-        st.metric(what, words.count(info.train_images), border=True, width=200)
         st.metric("Classes", words.count(info.classes), border=True, width=200)
         if info.kind == "series":
             shape = shape.removesuffix(" × 1")

@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab import analysis, charts
 from cnnlab.analysis import Grid
 from cnnlab.sweep import AXES, PROBE
-from cnnlab.ui import link, tables
+from cnnlab.ui import lead, link, tables
 from cnnlab.ui.colours import inked
 from cnnlab.ui.explore import grid as explore_grid
 from cnnlab.ui.explore.grid import Cells
@@ -24,6 +24,8 @@ def picture(cells: Cells) -> None:
     grid = cells.grid
     devices = grid.devices
     pair = _pair(devices)
+    if not _of_calibration(grid):
+        lead.figure(*analysis.leading(grid, *(pair or devices[:1])))
     st.subheader(tables.plain(_headline(grid, pair or devices[:1])), anchor=False)
     if not any(point.us_per_image or point.error for point in grid.points):
         return  # nothing to draw or to list: axes without cells say less than the sentence
@@ -73,10 +75,15 @@ def accuracies(cells: Cells) -> None:
 
 
 def _headline(grid: Grid, devices: Sequence[str]) -> str:
-    """What the grid comes to; the calibration's networks are too unlike to be ranked."""
-    if len(devices) == 1 and grid.sides[0].title == AXES[PROBE].title:
+    """What the grid comes to."""
+    if _of_calibration(grid):
         return f"What small networks take on {devices[0]}; the Hardware page says what pays."
     return analysis.summary(grid, *devices)
+
+
+def _of_calibration(grid: Grid) -> bool:
+    """Its networks are too unlike to be ranked on one device."""
+    return len(grid.devices) == 1 and grid.sides[0].title == AXES[PROBE].title
 
 
 def _pair(devices: tuple[str, ...]) -> tuple[str, str] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnlab import words
-from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu
+from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, Hardware
 from cnnlab.spec import GpuOff, LabError
-from cnnlab.ui import live, rights, tables
+from cnnlab.ui import lead, live, rights, tables
 from cnnlab.ui.lab import hardware, lab, try_switch
 
 POLL_SECONDS = 1.0
@@ -20,6 +20,7 @@ def machine() -> None:
     if found is None:
         live.every(POLL_SECONDS, _wait)
         return
+    lead.figure(*_leading(found))
     left, right = st.columns(2)
     with left:
         _cpu(found.cpu)
@@ -31,6 +32,17 @@ def machine() -> None:
     with st.expander("Software", icon=":material/deployed_code:"):
         versions = found.versions | {"system": found.platform}
         st.dataframe(tables.facts_table(versions), hide_index=True)
+
+
+def _leading(found: Hardware) -> tuple[str, str]:
+    """The accelerators and the cores beside them, or the cores alone."""
+    cores = words.number(found.cpu.usable_cores)
+    unit = "core" if found.cpu.usable_cores == 1 else "cores"
+    if not found.accelerators:
+        return f"{cores} {unit}", "to train on, and no accelerator"
+    count = len(found.accelerators)
+    cards = "accelerator" if count == 1 else "accelerators"
+    return f"{count} {cards}", f"to train on, and {cores} {unit} of a CPU"
 
 
 def _wait() -> None:

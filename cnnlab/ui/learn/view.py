@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnlab.lessons import LESSONS, Lesson
 from cnnlab.spec import LabError, RunCard, Status
-from cnnlab.ui import lab, link, live, rights, tables
+from cnnlab.ui import lab, lead, link, live, rights, tables
 from cnnlab.ui.run import charts, view
 from cnnlab.ui.run.state import read
 
@@ -107,7 +107,7 @@ def _answer(name: str, lesson: Lesson, cards: Sequence[RunCard]) -> None:
     answer = lesson.answer(cards)
     if guess := st.session_state.get(f"guess-{name}"):
         st.caption(f"Your guess: {guess}.")
-    st.metric(answer.label, answer.figure)
+    lead.figure(answer.figure, answer.label)
     for sentence in answer.says:
         st.markdown(tables.plain(sentence))
     for (title, card), column in zip(

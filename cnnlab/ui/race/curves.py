@@ -18,7 +18,9 @@ from cnnlab.published import Reference
 from cnnlab.spec import RunCard, Status
 from cnnlab.ui import live, tables
 from cnnlab.ui.colours import palette
+from cnnlab.ui.race import lanes
 from cnnlab.ui.race.entrants import Race
+from cnnlab.ui.race.stage import Moment
 from cnnlab.ui.run import charts as run_charts
 from cnnlab.ui.run.state import RunState, read
 
@@ -186,7 +188,7 @@ def replay(shown: Race) -> bool:
     until = (longest, min(1.0, math.ceil(20 * highest) / 20))
     spec = charts.overlay_spec("accuracy", "seconds", curves.runs, until=until)
     st.caption(f"All lanes from one start, {_pace(longest)}.")
-    live.every(FRAME_SECONDS, _frame, curves, spec, began, longest)
+    live.every(FRAME_SECONDS, _frame, shown, curves, spec, began, longest)
     st.button("End the replay", icon=":material/stop_circle:", on_click=_end_replay)
     return True
 
@@ -198,13 +200,15 @@ def _pace(longest: float) -> str:
     return f"at {words.number(longest / REPLAY_SECONDS)} times the speed of the race"
 
 
-def _frame(curves: Curves, spec: charts.Spec, began: float, longest: float) -> None:
+def _frame(shown: Race, curves: Curves, spec: charts.Spec, began: float, longest: float) -> None:
     """The race up to the moment that the replay has reached."""
     share = (time.time() - began) / REPLAY_SECONDS
     if share >= 1:
         _end_replay()
         st.rerun()
     now = share * longest
+    since = FRAME_SECONDS * longest / REPLAY_SECONDS
+    lanes.show(shown, Moment(now, since, FRAME_SECONDS))
     rows = curves.frame[curves.frame["x"] <= now]
     with st.container(horizontal=True):
         st.metric("Race clock", words.duration(now))

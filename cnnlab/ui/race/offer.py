@@ -21,7 +21,7 @@ from cnnlab.spec import (
     Status,
     change,
 )
-from cnnlab.ui import lab, link, machines, rights, tables
+from cnnlab.ui import lab, lead, link, machines, rights, tables
 from cnnlab.ui.compare import networks
 from cnnlab.ui.race import bets, own
 from cnnlab.ui.race import lanes as race_lanes
@@ -36,7 +36,12 @@ MOST_LOOKED_AT = 4 * MOST_RECORDED
 
 
 def offer() -> None:
-    """What is raced, what would run here, and Start."""
+    """Start with its question, who stands at the start, and beneath what may be chosen.
+
+    Start stands first, where who has no pointer comes soon, though it is drawn when all is known.
+    """
+    head = st.container(horizontal=True, vertical_alignment="center", key="race-lead")
+    track = st.container()
     bets.announced()
     here = _here()
     if here is None:
@@ -45,20 +50,16 @@ def offer() -> None:
     spec, layers = _recipe()
     against = _choose_opponent() if way == RECORDED else ""
     entered = _lanes(way, spec, here or Here((), 1), against) if layers else ()
-    if entered:
-        _show_lanes(entered, against)
     if len(entered) == 2:
         _show_networks(*entered)
     plan = _plan(entered)
     if layers:
         estimates.say_data(spec.dataset, "race")
-    ready = st.button(
-        "Start the race",
-        key="race-start",
-        icon=":material/flag:",
-        type="primary",
-        **rights.limits(disabled=here is None or plan is None),
-    )
+    with head:
+        ready = _question(entered, against, startable=here is not None and plan is not None)
+    if entered:
+        with track:
+            _show_lanes(entered, against)
     if ready and plan:
         _start(plan, datasets.run_name(spec, "Race"), against)
     bets.take(entered)
@@ -106,15 +107,28 @@ def _lanes(way: str, spec: ExperimentSpec, here: Here, against: str) -> tuple[La
         return ()
 
 
-def _show_lanes(entered: Sequence[Lane], against: str) -> None:
-    columns = st.columns(len(entered) + bool(against))
-    for column, lane in zip(columns, entered, strict=False):
-        with column, st.container(border=True, height="stretch"):
-            st.subheader(tables.plain(lane.title), anchor=False)
-            labels = lab.device_labels(lane.spec.machine)
-            st.caption(tables.plain(labels.get(lane.spec.device, lane.spec.device)))
+def _question(entered: Sequence[Lane], against: str, *, startable: bool) -> bool:
+    """What the race is to tell, and Start beside it; whether that was pressed."""
+    titles = [lane.title for lane in entered]
     if against:
-        with columns[-1], st.container(border=True, height="stretch"):
+        titles.append(race.described(race.opponent_named(against, card_of)))
+    if len(titles) > 1:
+        first, *others = titles
+        lead.figure("? x", f"as fast: {' or '.join(others)} against {first}")
+    return st.button(
+        "Start the race",
+        key="race-start",
+        icon=":material/flag:",
+        type="primary",
+        shortcut="Mod+Enter",
+        **rights.limits(disabled=not startable),
+    )
+
+
+def _show_lanes(entered: Sequence[Lane], against: str) -> None:
+    race_lanes.stand(entered)
+    if against:
+        with st.container(border=True):
             race_lanes.recorded(race.opponent_named(against, card_of))
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from cnnlab import charts, race, words
 from cnnlab.race import Result
 from cnnlab.runner import RaceSnapshot
 from cnnlab.spec import LabError, RunCard
-from cnnlab.ui import link, live, rights, tables
+from cnnlab.ui import lead, link, live, rights, tables
 from cnnlab.ui.colours import inked
-from cnnlab.ui.race import bets, entrants, lanes
+from cnnlab.ui.race import bets, entrants, lanes, stage
 from cnnlab.ui.race import curves as race_curves
 from cnnlab.ui.race.entrants import RUNS, Race
+from cnnlab.ui.race.stage import Entry, Moment
 from cnnlab.ui.run import details
-
-MOST_LINKS = 8
 
 
 def show() -> None:
@@ -37,20 +38,40 @@ def _underway() -> None:
     shown = entrants.read()
     if shown.over:
         st.rerun()  # the whole page, once: the race is decided
-    if shown.underway:
-        st.progress(*_progress(shown.underway))
-    lanes.show(shown)
-    if shown.underway and shown.underway.gains:
-        _gains(shown.underway)
+    found = lanes.entries(shown)
+    seconds = lanes.clock(found)
+    with st.container(horizontal=True, vertical_alignment="center", key="race-lead"):
+        _leads(shown, found, seconds)
+    moment = Moment(seconds, live.TIMED_SECONDS, live.TIMED_SECONDS)
+    stage.show(found, lanes.length(shown, found), moment)
     bets.beside(shown)
-    st.button(
-        "Stop the race",
-        key="race-stop",
-        icon=":material/stop_circle:",
-        on_click=entrants.break_off,
-        args=(shown,),
-        **rights.limits(),
-    )
+    with st.container(horizontal=True, vertical_alignment="center", key="race-progress"):
+        if shown.underway:
+            st.progress(*_progress(shown.underway))
+        st.button(
+            "Stop the race",
+            key="race-stop",
+            icon=":material/stop_circle:",
+            shortcut="Alt+S",
+            on_click=entrants.break_off,
+            args=(shown,),
+            **rights.limits(),
+        )
+
+
+def _leads(shown: Race, found: Sequence[Entry], seconds: float) -> None:
+    """The ratios of the pairs so far, and how far the first is ahead in this round."""
+    now = shown.underway
+    titles = [lane.title for lane in now.plan.lanes] if now else []
+    for lane, gain in now.gains.items() if now else ():
+        spread = "" if gain.width is None else f", give or take {words.percent(gain.width)}"
+        against = f"as fast: {titles[lane]} against {titles[0]}, so far{spread}"
+        lead.figure(f"{words.number(gain.ratio)}x", against)
+    if gap := stage.gap_of(found, seconds):
+        before = stage.gap_of(found, max(seconds - live.TIMED_SECONDS, 0.0))
+        lead.figure(*gap, before and before[0])
+    elif not (now and now.gains):
+        lead.figure(words.duration(seconds), "on the clock of the race")
 
 
 def _progress(now: RaceSnapshot) -> tuple[float, str]:
@@ -65,20 +86,6 @@ def _progress(now: RaceSnapshot) -> tuple[float, str]:
     until = f"until the ratio is known to {words.percent(race.WIDTH)}, or {most} are spent"
     said = f"Round {now.rounds}: {spent} so far; {race.LEAST_PAIRS} rounds at least, {until}"
     return min(now.seconds / plan.budget_seconds, 1.0), said
-
-
-def _gains(now: RaceSnapshot) -> None:
-    titles = [lane.title for lane in now.plan.lanes]
-    with st.container(horizontal=True):
-        for lane, gain in now.gains.items():
-            spread = "" if gain.width is None else f"give or take {words.percent(gain.width)}"
-            st.metric(
-                f"{titles[lane]} against {titles[0]}, so far",
-                f"{words.number(gain.ratio)} times as fast",
-                spread or None,
-                delta_color="off",
-                delta_arrow="off",
-            )
 
 
 # --- decided --------------------------------------------------------------------------------
@@ -101,14 +108,28 @@ def _decided(shown: Race) -> None:
 
 
 def _verdict(result: Result, shown: Race) -> None:
-    st.header(tables.plain(result.heading), anchor=False)
+    """The figure first, its words beside it, and what bears on it behind a chip."""
+    with st.container(horizontal=True, vertical_alignment="center", key="race-lead"):
+        lead.figure(result.figure, result.figure_of)
+        _fairness(result, shown)
+    with st.container(key="race-verdict"):
+        st.header(tables.plain(result.heading), anchor=False)
     if result.where:
         st.markdown(tables.plain(result.where))
-    for caveat in result.caveats:
-        st.caption(f":material/info: {tables.plain(caveat)}")
-    if result.same_start and len(shown.cards) > 1:
-        digest = next(card.model.weights_sha256 for card in shown.cards if card.model) or ""
-        st.caption(f"Every run began from the same weights (SHA-256 {digest[:12]}…).")
+
+
+def _fairness(result: Result, shown: Race) -> None:
+    count = len(result.caveats)
+    name = "Fair" if not count else "1 caveat" if count == 1 else f"{count} caveats"
+    icon = ":material/balance:" if count else ":material/verified:"
+    with st.popover(name, icon=icon):
+        for caveat in result.caveats:
+            st.markdown(f"- {tables.plain(caveat)}")
+        if result.same_start and len(shown.cards) > 1:
+            digest = next(card.model.weights_sha256 for card in shown.cards if card.model) or ""
+            st.caption(f"Every run began from the same weights (SHA-256 {digest[:12]}…).")
+        elif not count:
+            st.caption("Nothing that is known of these runs bears on their times.")
 
 
 def _pairs(shown: Race) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from cnnlab import analysis, words
-from cnnlab.spec import warmup_steps
-from cnnlab.ui import tables
+from cnnlab.spec import RunCard, warmup_steps
+from cnnlab.ui import lead, tables
 from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.state import RunState, shared
 
@@ -18,8 +18,7 @@ def metrics(state: RunState, baseline: Baseline | None) -> None:
     """Validation accuracy and speed, large; epoch, step and loss beside them."""
     card = state.card
     with st.container(horizontal=True, key="run-metrics", gap="large"):
-        accuracy = words.percent(card.epochs[-1].val_accuracy) if card.epochs else words.UNKNOWN
-        st.metric("Validation", accuracy, width="content")
+        lead.figure(*_validation(card))
         rate = rate_of(state)
         st.metric(
             f"{rate_title(state).replace(' per second', '/s')}, mean",
@@ -31,6 +30,13 @@ def metrics(state: RunState, baseline: Baseline | None) -> None:
         )
         for label, value in _small(state):
             st.metric(label, value, width="content")
+
+
+def _validation(card: RunCard) -> tuple[str, str, str | None]:
+    """What the last epoch came to, and before it, while it trains, what the one before did."""
+    last = [words.percent(row.val_accuracy) for row in card.epochs[-2:]]
+    before = last[0] if len(last) > 1 and not card.status.over else None
+    return last[-1] if last else words.UNKNOWN, "Validation accuracy", before
 
 
 def _small(state: RunState) -> tuple[tuple[str, str], ...]:

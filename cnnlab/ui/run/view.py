@@ -8,7 +8,16 @@ from cnnlab import analysis, words
 from cnnlab.spec import HERE, LabError, RunCard, Status
 from cnnlab.ui import live, machines, rights, tables
 from cnnlab.ui.lab import can_resume, history, resume, stop
-from cnnlab.ui.run import afterwards, anatomy, baseline, charts, details, figures, gallery
+from cnnlab.ui.run import (
+    afterwards,
+    anatomy,
+    baseline,
+    charts,
+    details,
+    figures,
+    gallery,
+    pulse,
+)
 from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.state import RunState, read, runs_ahead
 from cnnlab.ui.top import BEGUN
@@ -93,6 +102,10 @@ def _head(state: RunState) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(tables.plain(card.name), anchor=False, width="content")
         st.badge(str(card.status), icon=tables.SIGNS[card.status][1], color="gray")
+        if marks := tables.disturbed(card):
+            with st.popover("Times disturbed", icon=":material/blur_on:", type="tertiary"):
+                st.write(tables.plain(marks))
+        pulse.show(state)
     match card.status:
         case Status.QUEUED:
             _queued(state)
@@ -217,8 +230,6 @@ def _over(card: RunCard) -> None:
         case _:
             text = f"{said} {card.error or ''}".strip()
             st.warning(tables.plain(text), icon=tables.SIGNS[card.status][1])
-    if marks := tables.disturbed(card):
-        st.warning(f"Its times were disturbed. {tables.plain(marks)}", icon=":material/blur_on:")
     if tables.diverged(card):
         st.warning(
             "The loss is no number any more: a smaller learning rate usually cures that.",

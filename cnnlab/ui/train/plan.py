@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab import charts, datasets, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import HERE, ExperimentSpec, LabError
-from cnnlab.ui import lab, link, live, network, prepared, rights, tables
+from cnnlab.ui import lab, link, live, network, prepared, rights, samples, tables
 from cnnlab.ui.explore import sweeps
 from cnnlab.ui.train import changed, estimates, gains, recipe, start
 from cnnlab.ui.train.recipe import Recipe
@@ -40,7 +40,7 @@ def show(filled: Recipe) -> None:
             st.caption("Another run is training; this one will wait its turn.")
         estimates.say_data(filled.spec.dataset, "run")
         _show_expected(filled.spec, filled.layers)
-        _show_network(filled.layers)
+        _show_between(filled.spec, filled.layers)
         _show_figures(filled.spec, filled.layers)
         with st.expander("Layer by layer", icon=":material/table_rows:"):
             _show_table(filled.layers)
@@ -102,6 +102,23 @@ def _show_problems(filled: Recipe) -> None:
     said = [tables.plain(sentence) for sentence in said]
     text = said[0] if len(said) == 1 else "\n".join(f"- {sentence}" for sentence in said)
     st.error(f"This recipe cannot be trained yet.\n\n{text}", icon=":material/error:")
+
+
+def _show_between(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
+    """The network between what goes in and what is to come out."""
+    info = datasets.info(spec.dataset)
+    found = samples.of(info)
+    if not found:
+        _show_network(layers)
+        return
+    with st.container(key="between"):
+        goes_in, through, comes_out = st.columns([2, 14, 3], vertical_alignment="center")
+    with goes_in:
+        samples.pictures(info, found)
+    with through:
+        _show_network(layers)
+    with comes_out:
+        samples.classes(info, found)
 
 
 def _show_network(layers: Sequence[Layer]) -> None:

@@ -16,10 +16,11 @@ MOST_VARIANTS = 12
 
 
 def bar(spec: ExperimentSpec) -> None:
-    """The name of the next run, Start, and Queue variants: always in sight."""
+    """Start, the name of the next run, and Queue variants: always in sight."""
     for warning in datasets.warnings_for(spec):
         st.warning(tables.plain(warning), icon=":material/warning:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="start-bar"):
+        pressed = button(disabled=False)
         st.text_input(
             "Name of the run",
             key=NAME,
@@ -28,7 +29,6 @@ def bar(spec: ExperimentSpec) -> None:
             max_chars=120,
             width=260,
         )
-        pressed = button(disabled=False)
         with st.popover("Queue variants", icon=":material/playlist_add:", **rights.limits()):
             _variants(spec)
         repeats = st.number_input(

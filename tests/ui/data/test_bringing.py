@@ -15,7 +15,7 @@ from cnnlab.ui.data import camera, gate, upload
 from tests.datasets.drawn_files import drawn
 from tests.datasets.examples import as_zip, two_classes
 from tests.datasets.test_drafts import TABLE
-from tests.quiet_lab import QuietLab, figures, page, said
+from tests.quiet_lab import QuietLab, figures, leads, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -51,7 +51,7 @@ def test_the_page_says_how_large_a_file_may_be() -> None:
 def test_a_file_is_understood_on_the_page_before_it_is_kept(pets: bytes) -> None:
     app = handed_in(page("data"), "pets.zip", pets)
     assert "pets.zip is not kept yet" in said(app, "subheader")
-    assert figures(app)["Pictures to train on"] == "6"
+    assert leads(app)["pictures to train on"] == "6"
     assert "Classes: cat 3, dog 3." in words(app)
     assert len(app.get("image")) == 2
     assert not own_sets()
@@ -64,7 +64,7 @@ def test_a_file_that_is_kept_is_chosen_and_can_be_trained_on(pets: bytes) -> Non
     assert not app.exception
     assert own_sets() == ["my pets.zip"]
     assert app.query_params["dataset"] == "my pets.zip"
-    assert figures(app)["Pictures to train on"] == "6"
+    assert leads(app)["pictures to train on"] == "6"
     assert lab.check(change(PRESETS["dense"].spec, dataset="my pets.zip"))
     assert "my pets.zip" in lab.dataset_names()
 
@@ -168,7 +168,7 @@ def test_pictures_go_to_their_class_and_make_a_data_set() -> None:
     app.button(key="shots.use-it").click().run()
     assert not app.exception
     assert own_sets() == ["mugs.zip"]
-    assert figures(app)["Pictures to train on"] == "5"
+    assert leads(app)["pictures to train on"] == "5"
     assert figures(app)["Height × width × channels"] == "32 × 32 × 3"
     assert "Classes: hand 3, mug 2." in words(app)
 

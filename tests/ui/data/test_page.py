@@ -11,7 +11,7 @@ from cnnlab import datasets
 from cnnlab.spec import PRESETS, SpecError, change
 from cnnlab.ui import lab, link
 from cnnlab.ui.data import view as data_view
-from tests.quiet_lab import figures, page, said
+from tests.quiet_lab import figures, leads, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -50,14 +50,14 @@ def test_an_own_data_set_shows_its_pictures_once_it_is_prepared(own: str) -> Non
     assert "appear here once it is prepared" in said(page("data", dataset=own), "caption")
     datasets.fetch(own)
     app = page("data", dataset=own)
-    assert figures(app)["Pictures to train on"] == "6"
+    assert leads(app)["pictures to train on"] == "6"
     assert figures(app)["Height × width × channels"] == "4 × 5 × 1"
     assert len(app.get("image")) == 2
 
 
 def test_waves_are_drawn_as_lines_with_their_words() -> None:
     app = page("data", dataset="waves")
-    assert figures(app)["Sequences to train on"] == "18,000"
+    assert leads(app)["sequences to train on"] == "18,000"
     assert figures(app)["Steps × features"] == "128 × 3"
     assert "These sequences are drawn" in said(app, "info")
     drawings = app.get("vega_lite_chart")

@@ -11,7 +11,7 @@ from cnnlab import datasets
 from cnnlab.datasets import downloads
 from cnnlab.spec import PRESETS, change
 from cnnlab.ui import lab, link
-from tests.quiet_lab import QuietLab, figures, page, said
+from tests.quiet_lab import QuietLab, figures, leads, page, said
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_the_data_page_has_a_button_and_says_what_was_understood(own: str) -> No
     app.button("prepare").click().run()
     assert not app.exception
     assert datasets.info(own).ready
-    assert figures(app)["Pictures to train on"] == "40"
+    assert leads(app)["pictures to train on"] == "40"
     assert "Classes: 0 10, 1 10, 2 10, 3 10." in said(app, "markdown").replace("\\", "")
 
 

@@ -14,7 +14,7 @@ from cnnlab.spec import PRESETS, Axis, RunEnded, Status, SweepStatus, change
 from cnnlab.ui.explore import form as explore_form
 from tests.example_runs import add_run
 from tests.example_sweeps import AXES, CPU, GPU, add_sweep
-from tests.quiet_lab import QuietLab, own_history, page, said
+from tests.quiet_lab import QuietLab, leads, own_history, page, said
 
 
 @pytest.fixture
@@ -88,6 +88,8 @@ def test_a_finished_sweep_is_a_sentence_a_ratio_and_a_map_for_each_device(histor
     (sentence,) = [item.value for item in app.subheader]
     assert "Example GPU wins above about" in sentence
     assert "parameters at batch size 32" in sentence
+    (says,) = leads(app)
+    assert says == "as fast at best: Example GPU against Example CPU"
     ratio, cpu, gpu = drawings(app)
     assert ratio.startswith("Heat map of how many times as fast Example GPU is")
     assert "per image on Example CPU" in cpu
@@ -109,7 +111,9 @@ def test_one_device_alone_says_what_is_fastest(history) -> None:
 def test_the_cells_of_a_calibration_are_not_ranked(history) -> None:
     names = sweep.calibration(["cpu"], compiles=True).axes[0].values[:3]
     add_sweep(history, devices=[CPU], axes=[Axis(name="probe", values=names)])
-    assert page("explore").subheader[0].value.startswith("What small networks take on Example CPU")
+    app = page("explore")
+    assert app.subheader[0].value.startswith("What small networks take on Example CPU")
+    assert not leads(app)
 
 
 def test_noisy_cells_are_marked_and_the_mark_is_explained(history) -> None:

@@ -10,7 +10,7 @@ from cnnlab.devices import OFF_SWITCHES, Accelerator, Cpu, Hardware, worker_envi
 from cnnlab.runner import process as runner
 from cnnlab.spec import LabError
 from cnnlab.ui import lab
-from tests.quiet_lab import QuietLab, figures, page, said
+from tests.quiet_lab import QuietLab, figures, leads, page, said
 
 CPU_HERE = Cpu(
     name="Example CPU",
@@ -56,6 +56,7 @@ def test_a_machine_without_accelerator_says_so(quiet_lab: QuietLab) -> None:
     app = page("hardware")
     assert "None that torch can use" in said(app, "subheader")
     assert figures(app)["Usable cores"] == "2.5"
+    assert leads(app) == {"to train on, and no accelerator": "2.5 cores"}
     assert figures(app)["Memory"] == "16 GB"
     assert "AVX2, AVX-512" in said(app, "caption")
 
@@ -64,6 +65,7 @@ def test_an_accelerator_is_described(quiet_lab: QuietLab) -> None:
     quiet_lab.found = hello(CARD_HERE)
     app = page("hardware")
     assert "Example GPU" in said(app, "subheader")
+    assert leads(app) == {"to train on, and 2.5 cores of a CPU": "1 accelerator"}
     assert "Driver 555.42, compute capability 8.6." in said(app, "caption")
     assert [item.value for item in app.metric if item.label == "Memory"] == ["16 GB", "6 GB"]
 

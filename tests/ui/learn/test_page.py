@@ -8,7 +8,7 @@ from cnnlab.lessons import LESSONS
 from cnnlab.spec import Status
 from cnnlab.ui import lab
 from tests.example_runs import CPU, add_run
-from tests.quiet_lab import figures, own_history, page, said
+from tests.quiet_lab import leads, own_history, page, said
 
 
 def runs_of(name: str, status: Status = Status.FINISHED) -> str:
@@ -24,7 +24,7 @@ def test_the_first_lesson_asks_for_a_guess_and_offers_to_train(quiet_lab):
     app = page("learn")
     assert LESSONS["step"].question in said(app)
     assert app.button(key="lesson-start").label == "Train it and see"
-    assert not figures(app)
+    assert not leads(app)
 
 
 def test_a_lesson_queues_its_runs_and_puts_them_into_the_address(quiet_lab, monkeypatch):
@@ -46,7 +46,7 @@ def test_a_lesson_queues_its_runs_and_puts_them_into_the_address(quiet_lab, monk
 @pytest.mark.parametrize("name", list(LESSONS))
 def test_an_answer_stands_beside_its_figure_and_leads_on(quiet_lab, name):
     app = page("learn", lesson=name, runs=runs_of(name))
-    (figure,) = figures(app).values()
+    (figure,) = leads(app).values()
     assert any(sign.isdigit() for sign in figure)
     assert len(app.get("vega_lite_chart")) == len(LESSONS[name].runs)
     app.button(key="lesson-next").click().run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -23,8 +24,8 @@ from cnnlab.spec import (
     Status,
     change,
 )
-from tests.example_runs import CARD, CPU, TINY, add_run
-from tests.quiet_lab import QuietLab, figures, own_history, page, said
+from tests.example_runs import CARD, CPU, TINY, add_run, epoch, started
+from tests.quiet_lab import QuietLab, figures, leads, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab", "cpu_alone")
 
@@ -34,6 +35,16 @@ CARD_HERE = Accelerator(key="cuda:0", name="Example GPU", kind="cuda")
 
 def button(app: AppTest, label: str) -> Any:
     return next(item for item in app.button if item.label == label)
+
+
+def drivers(app: AppTest) -> list[str]:
+    """Who stands on the track, lane by lane."""
+    return re.findall('lane-who"><b>(.*?)</b>', said(app, "html"))
+
+
+def places(app: AppTest) -> list[float]:
+    """How far each has come, as a share of the track."""
+    return [float(share) for share in re.findall(r"--now:([\d.]+)", said(app, "html"))]
 
 
 @pytest.fixture
@@ -65,7 +76,8 @@ def test_nothing_starts_before_the_devices_are_known(quiet_lab: QuietLab) -> Non
 
 def test_without_an_accelerator_it_opens_with_a_race_that_can_be_run_here() -> None:
     app = page("race")
-    assert {"stock engine", "fast engine"} <= {item.value for item in app.subheader}
+    assert drivers(app) == ["stock engine", "fast engine"]
+    assert leads(app) == {"as fast: fast engine against stock engine": "? x"}
     assert not button(app, "Start the race").disabled
     assert "CPU against GPU" not in app.get("button_group")[0].options
     assert "80,298 parameters" in said(app)
@@ -82,7 +94,7 @@ def test_without_an_accelerator_what_is_on_record_stands_beside() -> None:
 def test_with_an_accelerator_it_opens_with_that_against_the_cpu(quiet_lab: QuietLab) -> None:
     quiet_lab.found |= {"accelerators": [CARD_HERE.model_dump(mode="json")]}
     app = page("race")
-    assert {"CPU", "GPU"} <= {item.value for item in app.subheader}
+    assert drivers(app) == ["CPU", "GPU"]
     assert "RTX 3060" not in said(app, "subheader")
     assert "from the same weights, over the same batches" in said(app, "caption")
 
@@ -188,11 +200,49 @@ def test_a_race_on_the_way_shows_its_lanes_its_budget_and_its_ratio_so_far(
     texts = [item.proto.text for item in app.get("progress")]
     assert "30 s so far" in texts[0]
     assert "1 min 30 s are spent" in texts[0]
-    assert any("epoch 2 of 5" in text for text in texts)
-    assert figures(app)["fast engine against stock engine, so far"] == "1.8 times as fast"
+    assert "epoch 2 of 5" in said(app, "html")
+    so_far = "as fast: fast engine against stock engine, so far, give or take 5.56 %"
+    assert leads(app)[so_far] == "1.8x"
     assert not app.header
     button(app, "Stop the race").click().run()
     assert quiet_lab.races_ended == ["r"]
+
+
+def test_who_ran_before_goes_along_as_a_ghost_and_shows_no_future(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    add_run(history, step_ms=10.0, part=part(0, 0))  # 321 steps, 3.21 s
+    run_id = history.create(PLAN.lanes[1].spec, name="lane", session="today", part=part(1, 0))
+    live = quiet_lab.add(run_id, TINY)
+    live.apply(started(TINY, CPU))
+    for event in epoch(1, 5.0)[:-1]:  # 107 steps, 0.535 s
+        live.apply(event)
+    quiet_lab.raced = [RaceSnapshot("r", "Race", PLAN, True, (run_id,), 1, {}, 30.0)]
+    app = page("race", race="r")
+    ghost, driven = places(app)
+    assert ghost == pytest.approx(driven / 2, rel=0.1)
+    assert re.findall('lane-clock">(.*?)<', said(app, "html")) == ["0.54 s", "0.54 s"]
+    (says, ahead), *_ = leads(app).items()
+    assert says == "pictures ahead: fast engine"
+    assert 1500 < int(ahead.replace(",", "")) < 1900
+
+
+def test_a_race_on_its_way_sends_little(history: History, quiet_lab: QuietLab) -> None:
+    for lane in range(2):
+        add_run(history, part=part(lane, 0))
+    run_id = history.create(PLAN.lanes[0].spec, name="lane", session="today", part=part(0, 1))
+    quiet_lab.add(run_id, TINY)
+    quiet_lab.raced = [RaceSnapshot("r", "Race", PLAN, True, (run_id,), 2, {}, 30.0)]
+    stage = next(item.value for item in page("race", race="r").get("html") if "lanes" in item.value)
+    assert len(stage.encode()) < 4_000
+
+
+def test_names_of_lanes_are_no_markup(history: History) -> None:
+    evil = part(0, 0).model_copy(update={"lane_title": "<img src=x onerror=alert(1)>"})
+    add_run(history, part=evil)
+    app = page("race", race="r")
+    assert "&lt;img" in said(app, "html")
+    assert "<img" not in said(app, "html")
 
 
 # --- decided --------------------------------------------------------------------------------
@@ -212,8 +262,13 @@ def test_a_decided_race_has_one_sentence_its_lanes_and_its_pairs(decided: str) -
     (verdict,) = app.header
     assert verdict.value.startswith("Fast engine is 2 times as fast as stock engine (")
     assert verdict.value.endswith("3 pairs)\\: 2 ms a step against 4 ms.")
+    assert leads(app) == {"as fast: fast engine against stock engine": "2x"}
+    assert app.get("popover")[-1].proto.popover.label == "Fair"
     assert "began from the same weights (SHA-256 aaaaaaaaaaaa…)" in said(app, "caption")
-    assert {"stock engine", "fast engine"} <= {item.value for item in app.subheader}
+    assert drivers(app) == ["stock engine", "fast engine"]
+    stock, fast = places(app)
+    assert fast == 1
+    assert stock == pytest.approx(0.5, rel=0.05)  # when the other one was in
     drawn = [item.proto.alt for item in app.get("vega_lite_chart")]
     assert drawn == [alt_text(name) for name in ("race_pairs", "overlay_accuracy", "ledger")]
 
@@ -237,7 +292,7 @@ def test_an_older_race_is_still_told_by_its_runs(history: History) -> None:
     app = page("race", runs=runs)
     assert said(app, "header").startswith("GPU is 15.5 times as fast as CPU (")
     assert "CPU\\: training took" in said(app, "markdown")
-    assert "Example GPU" in said(app, "caption")
+    assert "Example GPU" in said(app, "html")
 
 
 def test_the_reader_chooses_an_accuracy_and_sees_when_each_lane_had_it(history: History) -> None:
@@ -274,8 +329,9 @@ def test_a_recorded_opponent_stands_beside_and_may_win(history: History) -> None
     recorded = add_run(history, device=CARD, step_ms=8.0, name="yesterday")
     app = page("race", runs=add_run(history, device=CPU, step_ms=120.0), against=recorded)
     assert "“yesterday” is 15 times as fast" in said(app, "header")
-    assert "recorded on" in said(app, "caption")
-    assert "Example GPU" in said(app, "subheader")
+    assert leads(app) == {"as fast: “yesterday” against CPU": "15x"}
+    assert "recorded on" in said(app, "html")
+    assert drivers(app) == ["CPU", "“yesterday”"]
     assert figures(app)["Recorded reached it after"]
     button(app, "Replay").click().run()
     assert "Recorded: val. accuracy" in figures(app)
@@ -291,9 +347,11 @@ def test_a_lane_that_failed_is_told_with_its_sentence(history: History) -> None:
 
 def test_one_lane_stands_beside_the_published_run(history: History) -> None:
     app = page("race", runs=add_run(history, device=CPU), against="article-gpu-20")
-    assert said(app, "header") == "An epoch took 1.35 s here, 20 s to 22 s in the published run."
-    assert "GeForce RTX 3060" in said(app, "subheader")
-    assert "Not as published\\: data set, examples used, network" in said(app, "caption")
+    assert "trained another recipe, so there is no ratio" in said(app, "header")
+    assert leads(app) == {"pictures a second: CPU": "2,670"}
+    assert "GeForce RTX 3060" in said(app, "html")
+    assert app.get("popover")[-1].proto.popover.label == "2 caveats"
+    assert "Not as published\\: data set, examples used, network" in said(app, "markdown")
     assert "Replay" not in [item.label for item in app.button]  # its lane would run alone
 
 

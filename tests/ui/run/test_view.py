@@ -16,7 +16,8 @@ from cnnlab.ui.run import baseline
 from cnnlab.ui.run import view as run_view
 from cnnlab.ui.run.state import read
 from tests.example_runs import CARD, CPU, STEPS_PER_EPOCH, TINY, add_run, ended, epoch, started
-from tests.quiet_lab import APP, QuietLab, figures, own_history, page, said
+from tests.quiet_lab import APP, QuietLab, figures, leads, own_history, page, said
+from tests.race.examples import BUSY
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -77,7 +78,7 @@ def test_a_running_run_shows_how_far_it_is_and_stops_once(
     assert text.endswith(" left")
     assert app.get("progress")[0].proto.value == 40
     assert figures(app)["Epoch"] == "2 of 5"
-    assert figures(app)["Validation"] == "4 %"
+    assert leads(app)["Validation accuracy"] == "4 %"
     assert r"used cuda\:0, Example GPU" in said(app, "caption")
     app = buttons(app)["Stop"].click().run()
     assert quiet_lab.stopped == [run_id]
@@ -92,6 +93,49 @@ def top_line() -> str:
         for item in app.get("page_link")
         if item.proto.label.startswith("Training ")
     )
+
+
+def html_with(app: AppTest, name: str) -> str:
+    return next(item.value for item in app.get("html") if name in item.value)
+
+
+def test_at_the_end_of_an_epoch_the_figure_rolls_and_light_goes_through_the_network_once(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    run_id, live = begin(history, quiet_lab)
+    for event in (started(TINY, CARD), *epoch(1, 12.0), *epoch(2, 12.0)):
+        live.apply(event)
+    app = show(run_id)
+    pulse, figure = html_with(app, "pulse"), html_with(app, "Validation accuracy")
+    assert pulse.startswith('<div class="pulse lit" data-epoch="2">')
+    assert '<span class="lead-before" aria-hidden="true">4 %</span>' in figure
+    for event in epoch(3, 12.0)[:-1]:  # an epoch that is not over
+        live.apply(event)
+    app.run()
+    assert html_with(app, "pulse") == pulse  # the same text: a browser leaves it as it is
+    assert html_with(app, "Validation accuracy") == figure
+    for event in epoch(3, 12.0)[-1:]:
+        live.apply(event)
+    app.run()
+    assert 'data-epoch="3"' in html_with(app, "pulse")
+
+
+def test_nothing_moves_on_the_page_of_a_run_that_is_over(history: History) -> None:
+    app = show(add_run(history))
+    assert "lead-before" not in html_with(app, "Validation accuracy")
+    assert not [item for item in app.get("html") if "pulse" in item.value]
+
+
+def test_a_disturbance_is_a_word_that_opens(history: History) -> None:
+    run_id = history.create(TINY, name="Mine", session="today")
+    *events, last = (started(TINY, CPU), *epoch(1, 12.0), ended(1, 12.0, Status.FINISHED))
+    for event in (*events, last.model_copy(update={"disturbances": BUSY})):
+        history.record(run_id, event)
+    app = show(run_id)
+    labels = [item.proto.popover.label for item in app.get("popover")]
+    assert "Times disturbed" in labels
+    assert "Other processes used 1 of 2 cores." in said(app, "markdown")
+    assert not app.warning
 
 
 def test_a_run_that_winds_up_is_still_in_its_last_epoch(
@@ -147,7 +191,8 @@ def test_the_tab_says_how_far_the_run_is(history: History, quiet_lab: QuietLab) 
     for event in (started(TINY, CARD), *epoch(1, 12.0), *epoch(2, 12.0)):
         live.apply(event)
     state = read(history.card(run_id, steps=False))
-    assert run_view._tab(state) == f"{figures(show(run_id))['Validation']} · epoch 3 of 5"
+    reached = leads(show(run_id))["Validation accuracy"]
+    assert run_view._tab(state) == f"{reached} · epoch 3 of 5"
 
 
 def test_what_to_try_next_runs_and_so_does_the_same_again(

@@ -1,0 +1,86 @@
+"""A laptop shows what counts without scrolling; nothing is cut off at any width or zoom."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Browser, Page, expect
+
+expect.set_options(timeout=60_000)
+
+PAGES = sorted(path.stem for path in (Path(__file__).parents[2] / "pages").glob("*.py"))
+WIDTHS = (390, 683, 768, 1366, 1920)  # 683: a laptop's 1366 at 200 %
+OUTSIDE = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
+    .filter(one => one.children.length === 0 && one.checkVisibility() && one.textContent.trim())
+    .filter(one => !one.closest('.unseen, [data-testid="stDataFrame"], pre, [role="tablist"]'))
+    .filter(one => {
+        const {left, right, width} = one.getBoundingClientRect();
+        return width && (right > innerWidth + 1 || left < -1);
+    })
+    .map(one => one.textContent.trim().slice(0, 40))"""
+
+
+def test_at_no_width_a_page_has_words_outside_the_window(page: Page) -> None:
+    outside = {}
+    for name in PAGES:
+        page.goto("/" if name == "train" else f"/{name}")
+        page.wait_for_load_state("networkidle")
+        expect(page.get_by_text("Nothing is training")).to_be_visible()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_timeout(300)
+            if found := page.evaluate(OUTSIDE):
+                outside[name, width] = found
+    assert outside == {}
+
+
+def test_on_a_laptop_a_run_is_begun_watched_and_followed_up_without_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto("/?train_limit=400&epochs=20")
+    start = page.get_by_role("button", name="Start training")
+    expect(start).to_be_enabled()
+    expect(start).to_be_in_viewport(ratio=1)
+    expect(page.locator(".st-key-between img")).to_be_in_viewport(ratio=0.9)
+    expect(page.locator(".classes li").first).to_be_in_viewport()
+    start.click()
+    page.wait_for_url(re.compile("run="))
+    chart = page.locator(".st-key-lead-chart canvas")
+    expect(chart).to_be_in_viewport(ratio=0.9)
+    expect(page.get_by_text(re.compile("^Finished"))).to_be_visible()
+    expect(page.locator(".st-key-next-runs button").first).to_be_in_viewport(ratio=1)
+    expect(chart).to_be_in_viewport(ratio=0.85)
+    assert page.evaluate("scrollY") == 0
+
+
+def size_of(page: Page, selector: str) -> float:
+    found = page.locator(selector).first
+    expect(found).to_be_visible()
+    return float(found.evaluate("one => parseFloat(getComputedStyle(one).fontSize)"))
+
+
+def test_on_a_projector_letters_and_figures_grow(browser: Browser, server) -> None:
+    sizes = {}
+    for width, height in ((1366, 768), (1920, 1080)):
+        context = browser.new_context(
+            base_url=server.url, viewport={"width": width, "height": height}
+        )
+        page = context.new_page()
+        page.goto("/race")
+        sizes[width] = size_of(page, ".lane-who b"), size_of(page, ".lead-figure")
+        context.close()
+    assert all(large > 1.2 * small for small, large in zip(sizes[1366], sizes[1920], strict=True))
+
+
+def test_who_asked_for_less_motion_gets_none(browser: Browser, server) -> None:
+    context = browser.new_context(base_url=server.url, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto("/race")
+    runner = page.locator(".lane-track i").first
+    expect(runner).to_be_attached()
+    assert runner.evaluate("one => parseFloat(getComputedStyle(one).animationDuration)") < 0.001
+    context.close()
