@@ -9,17 +9,25 @@ from pathlib import Path
 import pytest
 
 from bench.serving import ARGUMENTS, CHROMIUM, Server
-from tests.datasets.examples import as_zip, two_classes
+from tests.datasets.examples import as_zip, picture
 
 pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Browser, Page, expect
 
 expect.set_options(timeout=60_000)
+SEES = "document.querySelector('video')?.videoWidth > 0"
+"""Whether the camera shows something: each picture has a camera of its own."""
 
 
 def test_an_archive_is_understood_kept_and_offered_for_training(page: Page, tmp_path: Path) -> None:
-    file = as_zip(tmp_path / "pets.zip", two_classes())
+    colours = {"cat": (50, 0, 0), "dog": (250, 0, 0)}
+    files = {
+        f"{name}/{number}.png": picture(colour, size=(32, 32))
+        for name, colour in colours.items()
+        for number in range(3)
+    }
+    file = as_zip(tmp_path / "pets.zip", files)
     page.goto("/data")
     page.locator('input[type="file"]').set_input_files(file)
     expect(page.get_by_text("pets.zip is not kept yet")).to_be_visible()
@@ -52,6 +60,7 @@ def test_the_camera_makes_a_set_by_class(with_camera: Page) -> None:
         page.get_by_role("button", name="Add a class").click()
         expect(page.get_by_text(re.compile(rf"^{name} · 0$"))).to_be_visible()
         for number in (1, 2):
+            page.wait_for_function(SEES)
             page.get_by_role("button", name="Take Photo").click()
             expect(page.get_by_text(re.compile(rf"^{name} · {number}$"))).to_be_visible()
     page.get_by_role("button", name="Use it").click()
