@@ -40,7 +40,7 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
         x=x, y=alt.Y("least:Q", scale=share), y2="most:Q"
     )
     names = (
-        base.mark_text(dy=-18, fontSize=13, color=REFERENCE, limit=150)
+        base.mark_text(dy=-18, fontSize=13, color=REFERENCE, limit=110)
         .encode(x=x, y=y, text="name:N")
         .transform_filter(ON_FRONT)
     )

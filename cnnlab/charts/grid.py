@@ -64,7 +64,12 @@ def _layered(columns: int, rows: int, *layers: alt.Chart) -> alt.LayerChart:
         height = max(LIST_HEIGHT * rows, 150)
         return alt.LayerChart(layer=list(layers), data=SOURCE, height=height)
     side = max(SHORTEST_SIDE, min(LONGEST_SIDE, ACROSS // columns))
-    return alt.LayerChart(layer=list(layers), data=SOURCE, width=side * columns, height=side * rows)
+    # The size is the cells'; left to itself, Streamlit takes the axes' room from it.
+    whole = alt.AutoSizeParams(type="pad", contains="content")
+    width, height = side * columns, side * rows
+    return alt.LayerChart(
+        layer=list(layers), data=SOURCE, width=width, height=height, autosize=whole
+    )
 
 
 @once
