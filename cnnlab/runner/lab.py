@@ -231,7 +231,10 @@ class Lab:
         """The run as it stands, if it is waiting, being trained, or the last one trained, or if
         the history did not take its end."""
         with self._changed:
-            runs = [run for station in self._stations() for run in station.lives()]
+            stations = self._stations()
+            runs = [run for station in stations for run in station.lives()]
+            # Behind them: a run may go on on another machine than the one that had it last.
+            runs += [station.last for station in stations if station.last]
         runs += self._floor.watcher.unwritten()
         return next((run.snapshot() for run in runs if run.run_id == run_id), None)
 

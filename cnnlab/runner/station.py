@@ -74,9 +74,8 @@ class Station:
         return not (self.queue or self.job or self.sweeps or self._races())
 
     def lives(self) -> list[LiveRun]:
-        """The runs that wait, the one that trains, the last one that was trained."""
-        jobs = [*self.queue, *([self.job] if self.job else [])]
-        return [job.live for job in jobs] + ([self.last] if self.last else [])
+        """The runs that wait, then the one that trains."""
+        return [job.live for job in (*self.queue, *([self.job] if self.job else []))]
 
     def stop(self, run_id: str) -> Job | None:
         """Ask the run that trains to stop, or take it out of the queue, and hand it over then."""
