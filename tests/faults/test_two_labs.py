@@ -21,7 +21,7 @@ RUNS, EPOCHS = 20, 3
 LAB = """
 import sys, time
 from cnnlab.history import History, owners
-from cnnlab.runner import Lab, watcher, workers
+from cnnlab.runner import Lab, process, watcher
 from cnnlab.spec import EpochEnded, Status, change
 from tests.example_runs import CPU, events
 from tests.faults.labs import OFF, SHORT
@@ -30,7 +30,7 @@ from tests.faults.light_worker import talking
 host, url, runs, epochs = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 owners.this_host = lambda: host
 owners.BEAT_SECONDS = watcher.WATCH_SECONDS = 0.2
-workers.Worker.COMMAND = talking(events(SHORT, CPU, epochs, 1.0, Status.FINISHED), 0.01)
+process.Worker.COMMAND = talking(events(SHORT, CPU, epochs, 1.0, Status.FINISHED), 0.01)
 
 class Telling(History):
     def record(self, run_id, event):
