@@ -36,8 +36,8 @@ def _grown(part: Any) -> Any:
 
 
 def _sized(name: str, value: Any) -> Any:
-    if name in SIZES and isinstance(value, int | float):
-        return max(value, LETTERS)
+    if name in SIZES:  # a size that goes by the window is smaller than this in any
+        return max(value, LETTERS) if isinstance(value, int | float) else LETTERS
     if name in DISTANCES and isinstance(value, int | float):
         return 2 * value
     if name in DISTANCES and isinstance(value, dict) and "expr" in value:
