@@ -25,7 +25,8 @@
   // On the way down to Start, which is to be within ten stops, there is none for what leads where one
   // is already or where another stop leads too, nor for the menu. On the way back all are there.
   const DISPENSABLE =
-    '[data-testid="stLogoLink"], [data-testid="stMain"], [data-testid="stMainMenuButton"]';
+    '[data-testid="stLogoLink"], [data-testid="stMain"], [data-testid="stMainMenuButton"], ' +
+    '[data-testid="stBaseButton-header"]'; // Streamlit's own Stop, there while a page is drawn
   const thinOut = forwards => {
     const form = document.querySelector(".st-key-start, .st-key-race-start");
     const here = '[data-testid="stTopNavLink"][aria-current="page"]';
