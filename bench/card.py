@@ -62,7 +62,7 @@ def parts(device: str, seconds: float) -> list[Part]:
     race_weight, sweep_weight = 0.22 / len(PRESETS), 0.22 / len(SWEEPS)
     found = [
         Part("machine", 0.03, (*lab, "devices", "--json")),
-        Part("tests", 0.2, (sys.executable, "-m", "pytest", "-q", "-m", tests, *chosen)),
+        Part("tests", 0.19, (sys.executable, "-m", "pytest", "-q", "-m", tests, *chosen)),
         Part("yardsticks", 0.16, yardsticks),
     ]
     way = "devices" if device != "cpu" else "engines"

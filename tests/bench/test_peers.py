@@ -163,7 +163,7 @@ def test_the_ratio_is_that_to_the_best_of_the_others_in_the_same_round():
 
 def test_a_row_has_the_best_in_bold_and_a_dash_for_who_had_no_part():
     row = table.row(result(fast=1.0, stock=2.5, torch=0.5))
-    assert row == "| dense | 1 | 2.5 | **0.5** | - | - | - | 2.00 (2.00 to 2.00) | 3 | 2 |"
+    assert row == "| dense | 1 | 2.5 | **0.5** | - | - | - | - | 2.00 (2.00 to 2.00) | 3 | 2 |"
 
 
 def test_a_work_that_was_disturbed_has_no_figures_and_says_why():
