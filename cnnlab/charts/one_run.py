@@ -41,8 +41,10 @@ def curve(
     """
     title, short, format_ = QUANTITIES[metric]
     share = metric == "accuracy"
-    # Three digits: a first loss of 4.60517 would fill the margin.
-    ticks = alt.Axis(format="%" if share else ".3~r")
+    # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0.
+    ticks = alt.Axis(
+        format="%" if share else ".3~r", labelExpr="datum.value < 0 ? '' : datum.label"
+    )
     span = roomy() if until is None else roomy(domain=[0, until])
     room = alt.Scale(nice=False, padding=24, zero=share)  # for the names at the lines' ends
     base = alt.Chart().encode(

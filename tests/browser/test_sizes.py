@@ -13,7 +13,10 @@ from playwright.sync_api import Browser, Page, expect
 
 expect.set_options(timeout=60_000)
 
-PAGES = sorted(path.stem for path in (Path(__file__).parents[2] / "pages").glob("*.py"))
+# Present fills the window with letters of its own, see test_present.py.
+PAGES = sorted(
+    {path.stem for path in (Path(__file__).parents[2] / "pages").glob("*.py")} - {"present"}
+)
 WIDTHS = (390, 683, 768, 1366, 1920)  # 683: a laptop's 1366 at 200 %
 OUTSIDE = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
     .filter(one => one.children.length === 0 && one.checkVisibility() && one.textContent.trim())
@@ -53,7 +56,7 @@ def test_on_a_laptop_a_run_is_begun_watched_and_followed_up_without_scrolling(pa
     expect(chart).to_be_in_viewport(ratio=0.9)
     expect(page.get_by_text(re.compile("^Finished"))).to_be_visible()
     expect(page.locator(".st-key-next-runs button").first).to_be_in_viewport(ratio=1)
-    expect(chart).to_be_in_viewport(ratio=0.85)
+    expect(chart).to_be_in_viewport(ratio=0.95)
     assert page.evaluate("scrollY") == 0
 
 

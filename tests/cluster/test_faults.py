@@ -23,6 +23,8 @@ from tests.cluster.examples import LONG, SHORT, submit
 from tests.cluster.network import Network
 from tests.cluster.nodes import Nodes, until
 
+# Each takes about a minute: what it waits for are leases and graces that pass. Not all hold yet.
+pytestmark = pytest.mark.soak
 STATED_SECONDS = 30.0
 PATIENCE = 180.0
 """Seconds, on a computer that does other things as well."""
