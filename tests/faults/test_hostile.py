@@ -12,6 +12,7 @@ import io
 import json
 import os
 import pickle
+import re
 import resource
 import sys
 import tarfile
@@ -438,7 +439,8 @@ def test_two_thousand_files_work_or_are_refused(home, tmp_path):
 # --- scripts in names -----------------------------------------------------------------------
 
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(2)>![p](https://evil.example/p.png)"
-ACTIVE = ("![p](https", "[p](https", "<script", "<img")
+ALIVE_IN_HTML = ("<script", "<img")
+ACTIVE = ("![p](https", "[p](https", *ALIVE_IN_HTML)
 # Kinds of elements whose texts the browser shows as they are; all others may read Markdown.
 SHOWN_AS_TEXT = {
     *("arrow_data_frame", "arrow_vega_lite_chart", "vega_lite_chart", "multiselect", "selectbox"),
@@ -477,6 +479,10 @@ def texts(message: Any) -> Iterator[str]:
                 yield from texts(item)
 
 
+# The mark of a run in its colour: a picture that the lab draws, with nothing of a card's in it.
+OWN_MARK = re.compile(r'<img src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+"')
+
+
 def active(app: AppTest) -> list[tuple[str, str]]:
     """Texts on a page in which somebody's Markdown or HTML would come alive."""
     found = []
@@ -485,7 +491,9 @@ def active(app: AppTest) -> list[tuple[str, str]]:
         if proto is None or kind in SHOWN_AS_TEXT or not hasattr(proto, "ListFields"):
             continue
         for text in texts(proto):
-            if any(sign in text.replace("\\" + sign[0], "") for sign in ACTIVE):
+            text = OWN_MARK.sub("", text)
+            signs = ALIVE_IN_HTML if kind == "html" else ACTIVE
+            if any(sign in text.replace("\\" + sign[0], "") for sign in signs):
                 found.append((kind, text[:200]))
     return found
 

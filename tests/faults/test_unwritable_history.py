@@ -110,7 +110,7 @@ def test_a_locked_history_ends_the_run_with_a_sentence_and_the_next_one_works(
         assert history.card(run_id).status == Status.RUNNING  # nobody can write it
         other.rollback()
         assert until(lambda: history.card(run_id).status == Status.FAILED, 5)
-        assert until(lambda: not lab._watcher.unwritten(), 5)
+        assert until(lambda: not lab._floor.watcher.unwritten(), 5)
         again = submit(lab)
         assert until(lambda: len(history.card(again).epochs) > 1, 10)
         lab.close()

@@ -42,7 +42,7 @@ def offer() -> None:
         f"At most {megabytes} MB. What was understood is shown before anything is kept. Larger "
         "files, and folders, go into this folder and appear here at once, under their names:"
     )
-    st.code(str(home() / "datasets"), language=None)
+    st.code(str(home() / "datasets"), language=None, wrap_lines=True)
     with st.expander("What is understood", icon=":material/help:"):
         st.markdown(UNDERSTOOD)
 

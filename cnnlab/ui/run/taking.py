@@ -92,7 +92,7 @@ def _made(card: RunCard) -> None:
     how = HOW[form].format(name=f'"{name}"')
     if card.dataset and card.dataset.kind == "series":
         how = how.replace("pictures / 255", "sequences")
-    st.code(how, language="python")
+    st.code(how, language="python", wrap_lines=True)
 
 
 # --- the code -------------------------------------------------------------------------------
