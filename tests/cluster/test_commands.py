@@ -12,6 +12,8 @@ from tests.cluster.examples import SHORT
 from tests.cluster.nodes import Nodes
 from tests.cluster.test_machines import run
 
+pytestmark = pytest.mark.soak  # each starts programs that join the cluster: a minute on two cores
+
 
 @pytest.fixture
 def spec(tmp_path: Path, cluster: Nodes) -> str:

@@ -108,7 +108,11 @@ def _not_ready(info: DatasetInfo) -> None:
         icon=":material/cloud_download:",
     )
     prepared.button(info)
-    st.code(f"python -m cnnlab datasets fetch {shlex.quote(info.name)}", language="bash", wrap_lines=True)
+    st.code(
+        f"python -m cnnlab datasets fetch {shlex.quote(info.name)}",
+        language="bash",
+        wrap_lines=True,
+    )
 
 
 # --- samples --------------------------------------------------------------------------------
