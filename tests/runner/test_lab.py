@@ -26,13 +26,6 @@ OFF = {name: worker_environment(name) for name in ("none", "device", "environmen
 
 
 @pytest.fixture
-def history(home: Path) -> Iterator[History]:
-    history = History()
-    yield history
-    history.close()
-
-
-@pytest.fixture
 def lab(history: History) -> Iterator[Lab]:
     lab = Lab(history, OFF)
     yield lab

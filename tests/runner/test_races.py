@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,6 @@ from cnnlab.spec import PRESETS, Lane, RacePlan, Status, change
 
 LONG = change(PRESETS["tiny"].spec, train_limit=400, epochs=5000)
 WAYS = ("none", "device", "environment", "override")
-
-
-@pytest.fixture
-def history(home: Path) -> Iterator[History]:
-    history = History()
-    yield history
-    history.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +20,6 @@ def elsewhere(machine: str, gpu_off: GpuOff) -> Worker:
     if machine == "gone":
         raise LabError("The machine gone is gone; start it.")
     return Worker(gpu_off, OFF[gpu_off])
-
-
-@pytest.fixture
-def history(home: Path) -> Iterator[History]:
-    history = History()
-    yield history
-    history.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnlab.ui.explore import trained, view
+from cnnlab.ui.explore.chosen import SWEEP
 
 KIND = "explore.kind"
 KINDS = {"measure": "Speed of many sizes", "train": "Accuracy of many variants"}
@@ -19,7 +20,7 @@ SAYS = {
 def show() -> None:
     """The kind that the address asks for, or the reader chooses."""
     if KIND not in st.session_state:
-        linked = st.query_params.get(view.SWEEP, "")
+        linked = st.query_params.get(SWEEP, "")
         st.session_state[KIND] = "train" if linked in trained.known() else "measure"
     st.segmented_control(
         "What to explore",
@@ -39,5 +40,5 @@ def show() -> None:
 
 def _another() -> None:
     """A sweep of the other kind is none of this one's."""
-    for name in (view.SWEEP, view.AGAINST):
+    for name in (SWEEP, view.AGAINST):
         st.query_params.pop(name, None)

@@ -15,10 +15,10 @@ from cnnlab.spec import RunCard
 from cnnlab.ui import front, lab, live, rights, tables
 from cnnlab.ui.colours import ground, inked
 from cnnlab.ui.explore import cells, sweeps, training
+from cnnlab.ui.explore.chosen import SWEEP, choose
 from cnnlab.ui.explore.grid import Cells
 from cnnlab.ui.run.state import cards_of
 
-SWEEP = "sweep"
 REFRESH_SECONDS = 3.0
 MOST_RUNS = 1000
 """The newest so many runs of sweeps that train are known by them."""
@@ -63,14 +63,13 @@ def _turn(run: RunSummary) -> int:
 def page() -> None:
     """Choose a sweep or begin one, and what it came to so far."""
     sweeps_known = known()
-    linked = st.query_params.get(SWEEP)
     if not sweeps_known:
         st.info(
             "No variants have been trained yet. Begin below: each trained variant becomes a point "
             "of accuracy against time, and a line through all that varies.",
             icon=":material/scatter_plot:",
         )
-    chosen = _choose(sweeps_known, linked) if sweeps_known else None
+    chosen = choose(sweeps_known) if sweeps_known else None
     with st.expander("A new sweep that trains", icon=":material/add:", expanded=not sweeps_known):
         started = training.show()
     if started:
@@ -79,18 +78,6 @@ def page() -> None:
     if chosen:
         pace = None if chosen.over else REFRESH_SECONDS
         live.every(pace, _show, chosen.sweep_id, chosen.over)
-
-
-def _choose(sweeps_known: dict[str, Trained], linked: str | None) -> Trained:
-    names = list(sweeps_known)
-    found = st.selectbox(
-        "Sweep",
-        names,
-        index=names.index(linked) if linked in sweeps_known else 0,
-        format_func=lambda key: f"{sweeps_known[key].title} ({key})",
-    )
-    st.query_params[SWEEP] = found
-    return sweeps_known[found]
 
 
 def _show(sweep_id: str, over: bool) -> None:

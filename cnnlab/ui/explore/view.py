@@ -14,9 +14,10 @@ from cnnlab.ui import lab, live, rights, tables
 from cnnlab.ui.explore import cells, sweeps
 from cnnlab.ui.explore import form as explore_form
 from cnnlab.ui.explore import grid as explore_grid
+from cnnlab.ui.explore.chosen import SWEEP, choose
 from cnnlab.ui.explore.grid import Sweep
 
-SWEEP, AGAINST = "sweep", "against"
+AGAINST = "against"
 REFRESH_SECONDS = 1.0
 SIGNS = {
     SweepStatus.QUEUED: "waits for its turn",
@@ -44,7 +45,7 @@ def show() -> None:
             "in one sentence.",
             icon=":material/grid_view:",
         )
-    chosen = _choose(known) if known else None
+    chosen = choose(known) if known else None
     with st.expander("A new sweep", icon=":material/add:", expanded=not known):
         started = explore_form.show()
     if started:
@@ -54,21 +55,6 @@ def show() -> None:
         going = chosen.kept is not None and not chosen.kept.status.over
         beside = _choose_beside(chosen, known)
         live.every(REFRESH_SECONDS if going else None, _sweep, chosen, beside)
-
-
-def _choose(known: dict[str, Sweep]) -> Sweep:
-    """Let the reader choose a sweep; the address keeps the choice."""
-    linked = st.query_params.get(SWEEP)
-    names = list(known)
-    # Not bound by a key alone: a sweep that was just started is chosen by its address.
-    found = st.selectbox(
-        "Sweep",
-        names,
-        index=names.index(linked) if linked in known else 0,
-        format_func=lambda key: f"{known[key].title} ({key})",
-    )
-    st.query_params[SWEEP] = found
-    return known[found]
 
 
 def _choose_beside(shown: Sweep, known: dict[str, Sweep]) -> Sweep | None:
