@@ -38,6 +38,7 @@ def lab_with(cards: list[RunCard]) -> Iterator[list[str]]:
         history = History()
         run_ids = history.add_cards(cards, origin="example")
         history.close()
+        lab.let_go()  # of one that was opened before, in another home
         try:
             yield run_ids
         finally:

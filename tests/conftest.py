@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from cnnlab.ui import lab as lab_of_pages
 from tests import postgres_server
+from tests.processes import Started
 from tests.quiet_lab import QuietLab
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -61,6 +62,12 @@ def postgres() -> Iterator[postgres_server.Server]:
         pytest.skip("no PostgreSQL is installed here (Debian: apt install postgresql)")
     with postgres_server.server() as server:
         yield server
+
+
+@pytest.fixture
+def started() -> Started:
+    """The processes that are started from here on."""
+    return Started()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A real Ray cluster of three nodes on the loopback interface, once for all tests of this room."""
+"""A real Ray cluster of three nodes on the loopback interface, for as long as this room is tested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.cluster.nodes import Nodes
 OFF = {way: worker_environment(way) for way in ("none", "environment")}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """The machines `head`, `one` and `two`, which know nothing of any lab's home."""
     opened = Nodes(tmp_path_factory.mktemp("nodes"))

@@ -27,6 +27,7 @@ from cnnlab.training import train
 from tests.example_runs import CPU, ended, epoch, started
 from tests.faults.labs import LONG, OFF, SHORT, submit, until
 from tests.faults.light_worker import talking
+from tests.processes import Started
 
 PAGE = ("count", "size")
 
@@ -148,13 +149,13 @@ def seconds_to_stop(count: int, seed: int) -> tuple[list[float], list[float], in
     """
     chance, waited, two_steps, left = random.Random(seed), [], [], 0
     with closing(History()) as history:
-        lab = Lab(history, OFF)
+        workers, lab = Started(), Lab(history, OFF)
         for number in range(count):
             spec = change(chance.choice([LONG, HEAVY]), seed=number)
             run_id = submit(lab, spec)
             assert until(lambda: lab.live(run_id).started is not None, 120)  # noqa: B023
             time.sleep(chance.uniform(0, 1.5))
-            (worker,) = psutil.Process().children()
+            (worker,) = workers()
             began = time.monotonic()
             lab.stop(run_id)
             assert until(lambda: history.card(run_id, steps=False).status.over, 20)  # noqa: B023

@@ -25,6 +25,7 @@ from cnnlab.spec import (
 )
 from cnnlab.training import explain, train
 from tests.faults.labs import LONG, OFF, SHORT, submit, until
+from tests.processes import Started
 
 
 def fit(spec: ExperimentSpec, stop: Callable[[list[Event]], bool] = lambda _: False) -> list[Event]:
@@ -115,11 +116,13 @@ def test_a_clock_that_is_set_changes_no_duration(monkeypatch: pytest.MonkeyPatch
     assert ended.disturbances.seconds < wall
 
 
-def test_a_process_that_was_put_to_sleep_goes_on_and_says_so(history: History) -> None:
+def test_a_process_that_was_put_to_sleep_goes_on_and_says_so(
+    history: History, started: Started
+) -> None:
     lab = Lab(history, OFF)
     run_id = submit(lab, LONG)
     assert until(lambda: len(history.card(run_id).epochs) > 1, 120)
-    (worker,) = psutil.Process().children()
+    (worker,) = started()
     worker.suspend()
     time.sleep(3)
     before = len(history.card(run_id).epochs)

@@ -18,6 +18,7 @@ from cnnlab.history import History
 from cnnlab.runner import Lab, LiveRun, process
 from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, RunResumed, Status, Window, change
 from cnnlab.ui import lab as lab_of_pages
+from tests.processes import Started
 from tests.quiet_lab import page
 
 QUICK = change(PRESETS["tiny"].spec, train_limit=200, epochs=2)
@@ -26,7 +27,7 @@ OFF = {name: worker_environment(name) for name in ("none", "device", "environmen
 
 
 @pytest.fixture
-def lab(history: History) -> Iterator[Lab]:
+def lab(history: History, started: Started) -> Iterator[Lab]:
     lab = Lab(history, OFF)
     yield lab
     lab.close()
@@ -83,7 +84,7 @@ def test_waiting_runs_have_places_and_can_be_withdrawn(lab: Lab, history: Histor
 
 
 def test_a_stop_reaches_a_worker_that_hangs_before_it_says_a_word(
-    lab: Lab, history: History, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, history: History, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until(lambda: lab.hardware() is not None)
     sleeps = (sys.executable, "-c", "import time; time.sleep(300)")
@@ -91,7 +92,7 @@ def test_a_stop_reaches_a_worker_that_hangs_before_it_says_a_word(
         patch.setattr(process, "STOP_PATIENCE_SECONDS", 0.5)
         patch.setattr(process.Worker, "COMMAND", sleeps)
         run_id = submit(lab, change(QUICK, gpu_off="environment"))  # needs a process of its own
-        until(lambda: lab.running() == run_id and len(psutil.Process().children()) == 1)
+        until(lambda: lab.running() == run_id and len(started()) == 1)
         lab.stop(run_id)
     assert lab.wait_idle(30)
     assert status(history, run_id) == Status.STOPPED
@@ -133,11 +134,10 @@ def test_a_stop_ends_a_run_and_keeps_its_epochs(lab: Lab, history: History) -> N
     assert len(card.epochs) >= 2
 
 
-def test_a_killed_worker_fails_its_run_alone(lab: Lab, history: History) -> None:
+def test_a_killed_worker_fails_its_run_alone(lab: Lab, history: History, started: Started) -> None:
     lost, next_one = submit(lab, LONG), submit(lab)
     until(lambda: steps(lab, lost) > 3, 90)
-    worker = psutil.Process().children()[0]
-    os.kill(worker.pid, signal.SIGKILL)
+    os.kill(started()[0].pid, signal.SIGKILL)
     assert lab.wait_idle(120)
     card = history.card(lost)
     assert card.status == Status.FAILED
@@ -166,11 +166,13 @@ def test_a_run_with_a_switched_off_gpu_gets_a_process_of_its_own(
     assert card.device.used == "cpu"
 
 
-def test_closing_the_lab_interrupts_its_runs_and_leaves_no_process(history: History) -> None:
+def test_closing_the_lab_interrupts_its_runs_and_leaves_no_process(
+    history: History, started: Started
+) -> None:
     lab = Lab(history, OFF)
     running, waiting = submit(lab, LONG), submit(lab)
     until(lambda: steps(lab, running) > 3, 90)
-    workers = psutil.Process().children()
+    workers = started()
     lab.close()
     assert status(history, running) == Status.INTERRUPTED
     assert status(history, waiting) == Status.INTERRUPTED
@@ -178,12 +180,12 @@ def test_closing_the_lab_interrupts_its_runs_and_leaves_no_process(history: Hist
 
 
 def test_a_killed_run_is_resumed_and_then_equals_one_that_never_broke_off(
-    lab: Lab, history: History
+    lab: Lab, history: History, started: Started
 ) -> None:
     spec = change(QUICK, epochs=60, device="cpu")  # a card does not repeat itself to the last bit
     whole, broken = submit(lab, spec), submit(lab, spec)
     until(lambda: lab.live(broken) is not None and len(lab.live(broken).epochs) > 3, 90)
-    os.kill(psutil.Process().children()[0].pid, signal.SIGKILL)
+    os.kill(started()[0].pid, signal.SIGKILL)
     assert lab.wait_idle(60)
     before = history.card(broken)
     assert before.status == Status.FAILED

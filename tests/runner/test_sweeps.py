@@ -25,7 +25,7 @@ def history():
 
 
 @pytest.fixture
-def lab(history):
+def lab(history, started):
     lab = Lab(history, OFF)
     yield lab
     lab.close()
@@ -62,18 +62,18 @@ def status(history, sweep_id):
     return history.sweeps.get(sweep_id).status
 
 
-def test_all_cells_are_measured_in_one_process_and_the_budget_is_used(lab, history):
+def test_all_cells_are_measured_in_one_process_and_the_budget_is_used(lab, history, started):
     until(lab.hardware)
     sweep_id = begin(lab, history, budget=15)
     until(lambda: lab.sweeps()[0].current)
-    workers = {child.pid for child in psutil.Process().children()}
+    workers = set(started())
     snapshot = lab.sweeps()[0]
     assert (snapshot.status, snapshot.total) == (SweepStatus.RUNNING, 3)
     assert 0 < snapshot.seconds_left <= 15
     assert snapshot.current.endswith("on cpu")
     assert lab.busy()
     until(lambda: len(measured(history, sweep_id)) > 1)
-    assert {child.pid for child in psutil.Process().children()} == workers
+    assert set(started()) == workers
     assert lab.wait_idle(120)
     record = history.sweeps.get(sweep_id)
     assert (record.status, record.error) == (SweepStatus.FINISHED, None)
@@ -124,9 +124,9 @@ def test_a_stop_ends_the_cell_under_way_and_a_waiting_sweep(lab, history):
     assert all(run.status.over for run in history.summaries())
 
 
-def test_a_killed_worker_costs_its_cell_and_no_more(lab, history):
+def test_a_killed_worker_costs_its_cell_and_no_more(lab, history, started):
     until(lab.hardware)
-    (worker,) = psutil.Process().children()
+    (worker,) = started()
     sweep_id = begin(lab, history, budget=60)
     until(lambda: history.summaries(sweep_id=sweep_id))
     os.kill(worker.pid, signal.SIGKILL)
@@ -150,11 +150,11 @@ def test_a_cell_that_cannot_work_is_a_failed_run_and_the_sweep_goes_on(lab, hist
     assert status(history, sweep_id) is SweepStatus.FINISHED
 
 
-def test_closing_the_lab_interrupts_its_sweeps(history):
+def test_closing_the_lab_interrupts_its_sweeps(history, started):
     lab = Lab(history, OFF)
     running, waiting = begin(lab, history, budget=60), begin(lab, history)
     until(lambda: lab.sweeps()[0].current)
-    workers = psutil.Process().children()
+    workers = started()
     lab.close()
     assert status(history, running) is SweepStatus.INTERRUPTED
     assert status(history, waiting) is SweepStatus.INTERRUPTED
