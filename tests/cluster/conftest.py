@@ -1,4 +1,4 @@
-"""A real Ray cluster of three nodes on the loopback interface, for as long as this room is tested."""
+"""A real Ray cluster of three nodes on the loopback interface, while this room is tested."""
 
 from __future__ import annotations
 
