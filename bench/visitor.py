@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,72 @@ PATIENCE_SECONDS = 120.0
 KEPT_RUNS = 2
 """For how many reruns a cached message is kept without being used."""
 MESSAGE_BYTES = 2**28
+
+
+@dataclass
+class _Kept:
+    """A message that a browser keeps, the fragment it belongs to, and when it was last used."""
+
+    message: ForwardMsg
+    fragment: str
+    run: int
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Of an element: the run that drew it last, the fragment and the page that it belongs to."""
+
+    run: str
+    fragment: str
+    script: str
+
+
+class MessageCache:
+    """The large messages that a browser keeps, so that the server only has to name them.
+
+    Each request tells the server which these are. One that is gone when the answer names it stops
+    the page for good, so they grow old as in the front end (`ForwardMessageCache`): when a run has
+    finished, and if that was a fragment's, only those that belong to the fragment.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}
+        self._runs = 0
+
+    def hashes(self) -> list[str]:
+        """What the server may name instead of sending it again."""
+        return list(self._kept)
+
+    def whole(self, message: ForwardMsg) -> ForwardMsg:
+        """The message that a reference stands for; any other one as it came.
+
+        Raises:
+            LookupError: it names one that is not kept.
+        """
+        if message.WhichOneof("type") != "ref_hash":
+            if message.metadata.cacheable:
+                kept = self._kept.setdefault(
+                    message.hash, _Kept(message, message.delta.fragment_id, self._runs)
+                )
+                kept.run = self._runs
+            return message
+        if message.ref_hash not in self._kept:
+            raise LookupError("The server names a message that this browser keeps no more.")
+        kept = self._kept[message.ref_hash]
+        kept.run = self._runs
+        found = ForwardMsg()
+        found.CopyFrom(kept.message)
+        found.metadata.CopyFrom(message.metadata)
+        return found
+
+    def finish(self, fragments: Sequence[str]) -> None:
+        """Count a run that has finished, of the whole page or of fragments of it."""
+        self._runs += 1
+        self._kept = {
+            key: kept
+            for key, kept in self._kept.items()
+            if self._runs - kept.run <= KEPT_RUNS or (fragments and kept.fragment not in fragments)
+        }
 
 
 class Visitor:
@@ -49,10 +116,13 @@ class Visitor:
         """What is on the page, by place."""
         self.session_id = ""
         self._states: dict[str, WidgetState] = {}
-        self._cached: dict[str, tuple[ForwardMsg, int]] = {}
-        self._runs = 0
+        self._cache = MessageCache()
         self._page_hash = ""
-        self._seen: set[tuple[int, ...]] = set()
+        self._run = ""
+        """Id of the run that draws."""
+        self._heard = False
+        """That run answers the last request, or was begun after it."""
+        self._drawn: dict[tuple[int, ...], _Drawn] = {}
         self._timers: dict[str, tuple[float, asyncio.Task[None]]] = {}
         self._asked: dict[str, list[float]] = {}
         self._idle = asyncio.Event()
@@ -87,7 +157,7 @@ class Visitor:
         request.fragment_id, request.is_auto_rerun = fragment, timer
         changed = {state.id: state for state in states}
         request.widget_states.widgets.extend((self._states | changed).values())
-        request.cached_message_hashes.extend(self._cached)
+        request.cached_message_hashes.extend(self._cache.hashes())
         request.context_info.timezone = "UTC"
         request.context_info.url = f"{self.url}/{self.page}"
         return asked.SerializeToString()
@@ -96,11 +166,15 @@ class Visitor:
         """Send a message, one's own or another's, and wait until the page stands."""
         self.sent.append(data)
         self._idle.clear()
-        await self._socket.send(data)
+        await self._ask(data)
         await self.wait()
 
+    async def _ask(self, data: bytes) -> None:
+        self._heard = False
+        await self._socket.send(data)
+
     async def wait(self) -> None:
-        """Until the script that was asked for has run."""
+        """Until the page that was asked for has been drawn."""
         idle = asyncio.create_task(self._idle.wait())
         await asyncio.wait(
             {idle, self._reader}, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -182,19 +256,14 @@ class Visitor:
     # --- hearing ------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        async for data in self._socket:
-            assert isinstance(data, bytes)
-            self.received_bytes += len(data)
-            message = ForwardMsg.FromString(data)
-            if message.WhichOneof("type") == "ref_hash":
-                metadata, cached = message.metadata, self._cached[message.ref_hash][0]
-                message = ForwardMsg()
-                message.CopyFrom(cached)
-                message.metadata.CopyFrom(metadata)
-                self._cached[message.hash] = cached, self._runs
-            elif message.metadata.cacheable:
-                self._cached[message.hash] = message, self._runs
-            self._take(message)
+        try:
+            async for data in self._socket:
+                assert isinstance(data, bytes)
+                self.received_bytes += len(data)
+                self._take(self._cache.whole(ForwardMsg.FromString(data)))
+        except Exception as error:
+            self.errors.append(f"the page stands still: {error}")
+            raise
 
     def _take(self, message: ForwardMsg) -> None:
         match message.WhichOneof("type"):
@@ -215,21 +284,21 @@ class Visitor:
                 self._finish(message)
 
     def _begin(self, message: ForwardMsg) -> None:
-        self.session_id = message.new_session.initialize.session_id
-        self._page_hash = message.new_session.page_script_hash
-        if not message.metadata.run.fragment_ids:
+        session, run = message.new_session, message.metadata.run
+        self.session_id = session.initialize.session_id
+        self._run, self._heard = run.script_run_id, True
+        if session.page_script_hash != self._page_hash:
+            self._drop(lambda drawn: drawn.script != session.main_script_hash)
+        if not run.fragment_ids:  # a fragment may be of the page before
+            self._page_hash = session.page_script_hash
             self._stop_timers()
-        self._seen = set()
-        self._runs += 1
-        old = [key for key, (_, used) in self._cached.items() if self._runs - used > KEPT_RUNS]
-        for key in old:
-            del self._cached[key]
 
     def _draw(self, message: ForwardMsg) -> None:
-        place = tuple(message.metadata.delta_path)
-        self._seen.add(place)
         if message.delta.WhichOneof("type") != "new_element":
             return
+        place = tuple(message.metadata.delta_path)
+        script = message.metadata.active_script_hash
+        self._drawn[place] = _Drawn(self._run, message.delta.fragment_id, script)
         element = self.elements[place] = message.delta.new_element
         kind = element.WhichOneof("type")
         if kind == "exception":
@@ -243,14 +312,24 @@ class Visitor:
             return
         if status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
             self.errors.append("the script could not be compiled")
-        fragments = message.metadata.run.fragment_ids
-        if not fragments:
-            for place in set(self.elements) - self._seen:
-                del self.elements[place]
-            self._asked.clear()
-        for fragment in fragments:
+        run = message.metadata.run
+        if self._heard:
+            self._cache.finish(run.fragment_ids)
+        self._drop(
+            lambda drawn: (
+                drawn.run != run.script_run_id
+                and (not run.fragment_ids or drawn.fragment in run.fragment_ids)
+            )
+        )
+        for fragment in run.fragment_ids:
             self.refresh_seconds += [now - asked for asked in self._asked.pop(fragment, [])]
-        self._idle.set()
+        if not run.fragment_ids:
+            self._asked.clear()
+            self._idle.set()
+
+    def _drop(self, goes: Callable[[_Drawn], bool]) -> None:
+        for place in [place for place, drawn in self._drawn.items() if goes(drawn)]:
+            del self._drawn[place], self.elements[place]
 
     # --- timers -------------------------------------------------------------------------------
 
@@ -282,7 +361,7 @@ class Visitor:
             await asyncio.sleep(max(0.0, due - perf_counter()))
             due += interval
             self._asked.setdefault(fragment, []).append(perf_counter())
-            await self._socket.send(self.message(fragment=fragment, timer=True))
+            await self._ask(self.message(fragment=fragment, timer=True))
 
 
 def _xsrf(url: str) -> dict[str, str]:

@@ -278,9 +278,6 @@ async def see_the_end(url: str) -> list[Visitor]:
     return waiting
 
 
-# A soak until it holds again: those who watch a run from its queue are shown its last figures, but
-# the sentence of its end is not among what this player of a browser keeps. A real one shows it.
-@pytest.mark.soak
 def test_everybody_in_a_crowd_sees_a_run_end(home):
     with serving(home) as server:
         assert asyncio.run(see_the_end(server.url)) == []
