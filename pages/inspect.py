@@ -17,6 +17,7 @@ looked_into = choice.subjects(chosen)
 if looked_into:
     with right:
         epoch = choice.epoch(looked_into)
-    inspect_view.show(looked_into, epoch)
+        part = choice.part(looked_into)
+    inspect_view.show(looked_into, epoch, part)
 elif not chosen:
     inspect_view.empty(runs)

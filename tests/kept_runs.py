@@ -15,6 +15,7 @@ from cnnlab.spec import (
     CnnModel,
     Conv,
     DatasetFacts,
+    Exam,
     ExperimentSpec,
     Kind,
     ModelFacts,
@@ -25,7 +26,7 @@ from cnnlab.spec import (
 )
 from tests.example_runs import CPU, ended, epoch
 
-PICTURES, TRAIN = 80, 60
+PICTURES, TRAIN, TESTED = 80, 60, 12
 NAMES = ("0", "1", "2")
 SMALL_CNN = CnnModel(
     blocks=(Block(convs=(Conv(filters=4),), pool=2), Block(convs=(Conv(filters=5),))),
@@ -36,15 +37,17 @@ SMALL_CNN = CnnModel(
 
 
 def marks(folder: Path, channels: int = 1) -> Path:
-    """A data set of 80 grey or coloured pictures of 12 x 12 in three classes, light on dark."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(PICTURES) % len(NAMES)
-    images = rng.integers(0, 40, (PICTURES, 12, 12, channels), np.uint8)
+    """A data set of 80 grey or coloured pictures of 12 x 12 in three classes, light on dark; and 12
+    more to test with."""
+    labels = np.arange(PICTURES + TESTED) % len(NAMES)
+    images = np.random.default_rng(0).integers(0, 40, (len(labels), 12, 12, channels), np.uint8)
     for picture, label in zip(images, labels, strict=True):
         picture[2 + 3 * label : 5 + 3 * label, 2:10] = 220
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"marks{channels}.npz"
-    np.savez(file, x_train=images, y_train=labels)
+    train, test = slice(PICTURES), slice(PICTURES, None)
+    arrays = {"x_train": images[train], "x_test": images[test]}
+    np.savez(file, **arrays, y_train=labels[train], y_test=labels[test])
     datasets.fetch(str(file))
     return file
 
@@ -109,12 +112,14 @@ def add_kept_run(
     seed: int = 0,
     kept: bool = True,
     answered: bool = True,
+    tested: bool = False,
 ) -> str:
     """A run of three epochs on `marks` that is over; its id.
 
     Args:
         kept: whether it left weights.
         answered: whether it left its answers to the validation pictures too.
+        tested: whether it was held against the test set.
     """
     spec = spec_of(str(dataset), model)
     info = datasets.info(str(dataset))
@@ -133,14 +138,19 @@ def add_kept_run(
     begun = RunStarted(model=about, dataset=facts, device=CPU, environment={}, steps_per_epoch=3)
     for event in (begun, *(epoch(n, 5.0)[-1] for n in (1, 2, 3))):
         history.record(run_id, event)
-    history.record(run_id, ended(3, 5.0, Status.FINISHED))
+    exam = Exam(loss=1.0, accuracy=0.5, images=TESTED) if tested else None
+    over = ended(3, 5.0, Status.FINISHED).model_copy(update={"test": exam})
+    history.record(run_id, over)
     if kept:
-        _keep(run_id, spec, layers, seed, answered)
+        places = {"validation": np.arange(TRAIN, PICTURES)} if answered else {}
+        if tested:
+            places["test"] = np.arange(TESTED)
+        _keep(run_id, spec, layers, seed, places)
     return run_id
 
 
 def _keep(
-    run_id: str, spec: ExperimentSpec, layers: list[Layer], seed: int, answered: bool
+    run_id: str, spec: ExperimentSpec, layers: list[Layer], seed: int, asked: dict[str, np.ndarray]
 ) -> None:
     places = np.arange(TRAIN, PICTURES)
     labels = places % len(NAMES)
@@ -151,6 +161,11 @@ def _keep(
     writer.begin(shown, 0)
     for number, (weights, accuracy) in enumerate(zip(film, (0.5, 0.8, 0.7), strict=True)):
         writer.epoch(weights, accuracy, shares(labels[:12], seed + number))
+    writer.end({part: _given(part, places, seed) for part, places in asked.items()})
+
+
+def _given(part: str, places: np.ndarray, seed: int) -> learned.Answers:
+    """What was answered to a part of `marks`, in which the classes take turns."""
+    labels = (places + (PICTURES if part == "test" else 0)) % len(NAMES)
     final, best = shares(labels, seed + 2), shares(labels, seed + 1)
-    given = learned.Answers(labels, places, final, best)
-    writer.end({"validation": given} if answered else {})
+    return learned.Answers(labels, places, final, best)

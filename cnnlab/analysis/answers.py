@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cnnlab.analysis.chances import Interval, wilson
+from cnnlab.spec import HeldOut
 
 Order = Literal["worst", "least sure"]
 
@@ -28,7 +29,9 @@ class Answers:
     names: tuple[str, ...]
     """Of the classes."""
     numbers: np.ndarray
-    """Whole numbers (n,): which pictures they are, counted from 0 in the order of their set."""
+    """Whole numbers (n,): which pictures they are, counted from 0 in the order of their set: the
+    test part, or, of the validation pictures, all that were there to learn from."""
+    part: HeldOut = "validation"
 
     @cached_property
     def said(self) -> np.ndarray:

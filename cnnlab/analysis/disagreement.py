@@ -46,7 +46,7 @@ def paired(first: Answers, second: Answers) -> tuple[Answers, Answers]:
 def at(answers: Answers, places: np.ndarray) -> Answers:
     """The answers to some of the pictures."""
     kept = answers.probabilities[places], answers.labels[places]
-    return Answers(*kept, answers.names, answers.numbers[places])
+    return Answers(*kept, answers.names, answers.numbers[places], answers.part)
 
 
 def disagreement(first: Answers, second: Answers) -> Disagreement:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from cnnlab.spec import Frozen, LabError, Number, home
@@ -117,7 +117,24 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             f"{path.parent.name}/{path.name} is not kept any more: train the run again."
         ) from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise LabError(f"{path} is damaged ({error}): train the run again.") from error
+        raise _damaged(path, error) from error
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """The names of the arrays of a file that is there, which is not read whole for that.
+
+    Raises:
+        LabError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            return frozenset(file.keys())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, why: Exception) -> LabError:
+    return LabError(f"{path} is damaged ({why}): train the run again.")
 
 
 # --- facts and settings ---------------------------------------------------------------------

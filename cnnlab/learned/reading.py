@@ -11,7 +11,14 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from cnnlab.learned.files import FACTS, Facts, place_of, read_arrays, read_facts
+from cnnlab.learned.files import (
+    FACTS,
+    Facts,
+    names_in,
+    place_of,
+    read_arrays,
+    read_facts,
+)
 from cnnlab.spec import HeldOut, LabError, Paired
 
 At = Literal["final", "best"]
@@ -77,6 +84,13 @@ class Learned:
             f"The weights of the run {self.run_id} after epoch {at} were not kept; choose one of "
             f"the epochs {', '.join(map(str, self.frames))}."
         )
+
+    @property
+    def parts(self) -> tuple[HeldOut, ...]:
+        """The parts of its data of which answers are kept: none of a run that did not finish."""
+        path = self.place / "predictions.safetensors"
+        names = names_in(path) if path.exists() else frozenset[str]()
+        return tuple(part for part in get_args(HeldOut) if f"{part}.final" in names)
 
     def predictions(self, part: HeldOut, at: At = "final") -> Predictions | None:
         """What it answered; None where the data have no such part, or the run did not finish."""

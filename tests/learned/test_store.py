@@ -27,6 +27,7 @@ def test_what_was_kept_is_read_as_it_was_written(home):
     assert found.probabilities.dtype == np.float16
     np.testing.assert_allclose(found.probabilities, drawn.answers(99, 9), atol=1e-3)
     assert found.labels.tolist() == [0, 1, 2] * 3
+    assert run.parts == ("validation",)
     assert run.predictions("test") is None
     assert run.predictions("validation", "best") is None
     gallery = run.gallery
@@ -70,6 +71,9 @@ def test_a_damaged_file_is_named(home):
     path.write_bytes(path.read_bytes()[:-7])
     with pytest.raises(LabError, match=r"final\.safetensors is damaged"):
         open_run("a").weights("final")
+    (home / "learned" / "a" / "predictions.safetensors").write_bytes(b"no arrays")
+    with pytest.raises(LabError, match=r"predictions\.safetensors is damaged"):
+        _ = open_run("a").parts
     (home / "learned" / "a" / "facts.json").write_text("{")
     with pytest.raises(LabError, match=r"facts\.json is damaged"):
         open_run("a")

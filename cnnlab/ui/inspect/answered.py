@@ -1,4 +1,6 @@
-"""What a network answered to the pictures kept aside: how many are right, and which are not."""
+"""What a network answered to the pictures kept aside, or to the test set: how many are right, and
+which are not.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +43,12 @@ def _key(subject: Subject) -> str:
 
 def _beside(subject: Subject, answers: Answers) -> str:
     share = answering.right_share(answers)
-    kind = "series" if subject.series else "pictures"
-    whole = subject.card.dataset.validation_images if subject.card.dataset else len(answers)
-    part = f" of the {words.count(whole)}" if whole > len(answers) else ""
+    things = words.things("series" if subject.series else "pictures")
+    whole = _whole(subject, answers)
+    some = f" of the {words.count(whole)}" if whole > len(answers) else ""
+    where = "kept aside" if answers.part == "validation" else "of the test set"
     said = (
-        f"of {words.count(len(answers))}{part} {words.things(kind)} kept aside: between "
+        f"of {words.count(len(answers))}{some} {things} {where}: between "
         f"{words.percent(share.low)} and {words.percent(share.high)}, as far as so many can tell."
     )
     table = answering.by_class(answers)
@@ -57,6 +60,14 @@ def _beside(subject: Subject, answers: Answers) -> str:
         f"**{tables.plain(str(most['name']))}** best, {words.percent(float(most['share']))}."
     )
     return f"{said} {known}"
+
+
+def _whole(subject: Subject, answers: Answers) -> int:
+    """How many pictures the part has that was answered, or some of it."""
+    data, test = subject.card.dataset, subject.card.test
+    if answers.part == "test":
+        return test.images if test else len(answers)
+    return data.validation_images if data else len(answers)
 
 
 # --- class by class -------------------------------------------------------------------------

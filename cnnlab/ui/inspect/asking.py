@@ -19,7 +19,7 @@ from cnnlab.devices import worker_environment
 from cnnlab.insight import Answer, Foresee, Insight, Look, Network, Question
 from cnnlab.learned import Learned
 from cnnlab.runner import turns
-from cnnlab.spec import ExperimentSpec, LabError, RunCard
+from cnnlab.spec import ExperimentSpec, HeldOut, LabError, RunCard
 from cnnlab.ui import lab, top
 from cnnlab.ui.held import Held
 
@@ -90,15 +90,17 @@ class Subject:
         )
 
 
-def pictures(subject: Subject, places: np.ndarray) -> np.ndarray | None:
-    """Some of the pictures or sequences that a run was trained and validated on; None where they
-    are not here.
+def pictures(
+    subject: Subject, places: np.ndarray, part: HeldOut = "validation"
+) -> np.ndarray | None:
+    """Some of the pictures or sequences that a run was trained and validated on, or of its test
+    set; None where they are not here.
     """
     spec = subject.card.spec
     if not subject.data_known:
         return None
     try:
-        return _some(spec.dataset, spec.train_limit, spec.validation_split, places, spec)
+        return _some(spec.dataset, spec.train_limit, spec.validation_split, places, part, spec)
     except LabError:
         return None  # the data set is gone; what was answered is still there
 
@@ -106,17 +108,22 @@ def pictures(subject: Subject, places: np.ndarray) -> np.ndarray | None:
 # Not for long: files of the same name may be put in their place.
 @st.cache_data(max_entries=64, ttl=60, show_spinner=False)
 def _some(
-    name: str, limit: int | None, share: float, places: np.ndarray, _spec: ExperimentSpec
+    name: str,
+    limit: int | None,
+    share: float,
+    places: np.ndarray,
+    part: HeldOut,
+    _spec: ExperimentSpec,
 ) -> np.ndarray | None:
-    return some(_spec, places)
+    return some(_spec, places, part)
 
 
 # --- answers to many ------------------------------------------------------------------------
 
 
-def answers(subject: Subject, epoch: int) -> Answers | None:
-    """What a run answered, after an epoch, to its validation pictures: all of them at the end and
-    at its best epoch, as was kept; as many as the machine answers in a moment at others.
+def answers(subject: Subject, epoch: int, part: HeldOut) -> Answers | None:
+    """What a run answered, after an epoch, to a part of its data: to all of it at the end and at
+    its best epoch, as was kept; to as many as the machine answers in a moment at others.
 
     None where no answers were kept, or the pictures are not here.
 
@@ -124,22 +131,22 @@ def answers(subject: Subject, epoch: int) -> Answers | None:
         LabError: the network cannot be asked; `Waiting`, not now.
     """
     facts = subject.kept.facts
-    last = subject.kept.predictions("validation", "final")
+    last = subject.kept.predictions(part, "final")
     if last is None:
         return None
     if epoch == facts.epochs:
-        return Answers(last.probabilities, last.labels, subject.classes, last.indices)
-    best = subject.kept.predictions("validation", "best") if epoch == facts.best_epoch else None
+        return Answers(last.probabilities, last.labels, subject.classes, last.indices, part)
+    best = subject.kept.predictions(part, "best") if epoch == facts.best_epoch else None
     if best is not None:
-        return Answers(best.probabilities, best.labels, subject.classes, best.indices)
+        return Answers(best.probabilities, best.labels, subject.classes, best.indices, part)
     chosen = _spread(len(last.labels), _count(subject))
     places, labels = last.indices[chosen], last.labels[chosen]
-    shown = pictures(subject, places)
+    shown = pictures(subject, places, part)
     if shown is None:
         return None
     network = subject.network(epoch)
-    found = _foreseen(network.model_dump_json(), places, network, shown)
-    return Answers(found, labels, subject.classes, places)
+    found = _foreseen(network.model_dump_json(), part, places, network, shown)
+    return Answers(found, labels, subject.classes, places, part)
 
 
 def _count(subject: Subject) -> int:
@@ -155,7 +162,9 @@ def _spread(total: int, count: int) -> np.ndarray:
 
 
 @st.cache_data(max_entries=128, show_spinner="Asking the network as it was …")
-def _foreseen(key: str, places: np.ndarray, _network: Network, _pictures: np.ndarray) -> np.ndarray:
+def _foreseen(
+    key: str, part: HeldOut, places: np.ndarray, _network: Network, _pictures: np.ndarray
+) -> np.ndarray:
     return _asked(Foresee(network=_network), _pictures).arrays["probabilities"]
 
 

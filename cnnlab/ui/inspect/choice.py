@@ -1,4 +1,6 @@
-"""Which runs are looked into, one or two, and after which epoch: the URL keeps both."""
+"""Which runs are looked into, one or two, after which epoch, and by which part of their data: the
+URL keeps it all.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,15 @@ import streamlit as st
 
 from cnnlab import learned
 from cnnlab.history import RunSummary
-from cnnlab.spec import LabError
+from cnnlab.spec import HeldOut, LabError
 from cnnlab.ui import lab, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.compare.choice import RUNS, asked, resolve
 from cnnlab.ui.inspect.asking import Subject, kept
 
 EPOCH, SLIDER, CHIPS = "epoch", "inspect.epoch", "inspect.runs"
+PART, PART_CHOICE = "part", "inspect.part"
+PARTS: dict[HeldOut, str] = {"validation": "Validation", "test": "Test set"}
 MOST_DIGITS = 9
 """Of an epoch in a link."""
 MOST = 2
@@ -93,3 +97,29 @@ def epoch(looked_into: Sequence[Subject]) -> int:
 
 def _moved() -> None:
     st.query_params[EPOCH] = str(st.session_state[SLIDER])
+
+
+def part(looked_into: Sequence[Subject]) -> HeldOut:
+    """The part of the data whose answers the page is about: a choice where all have both."""
+    try:
+        if not all(set(subject.kept.parts) == set(PARTS) for subject in looked_into):
+            return "validation"
+    except LabError:
+        return "validation"  # damaged, which is said in the place of the answers
+    linked = st.query_params.get(PART, "")
+    at = next((part for part in PARTS if part == linked), "validation")
+    if st.session_state.get(PART_CHOICE) != at:
+        st.session_state[PART_CHOICE] = at
+    st.segmented_control(
+        "Answers to",
+        list(PARTS),
+        required=True,
+        format_func=PARTS.__getitem__,
+        key=PART_CHOICE,
+        on_change=_part_chosen,
+    )
+    return at
+
+
+def _part_chosen() -> None:
+    st.query_params[PART] = st.session_state[PART_CHOICE]

@@ -1,4 +1,6 @@
-"""The Inspect page, put together: runs, an epoch, and one of three views of what they learned."""
+"""The Inspect page, put together: runs, an epoch, a part of their data, and one of three views of
+what they learned.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from cnnlab import words
 from cnnlab.analysis.answers import Answers
 from cnnlab.history import RunSummary
 from cnnlab.learned import Gallery
-from cnnlab.spec import PRESETS, LabError
+from cnnlab.spec import PRESETS, HeldOut, LabError
 from cnnlab.ui import lab, rights, tables
 from cnnlab.ui.inspect import answered, disagree, own, walls, way
 from cnnlab.ui.inspect.answered import Answered
 from cnnlab.ui.inspect.asking import Subject, Waiting, answers, pictures
-from cnnlab.ui.inspect.walls import VIEW, WAY
+from cnnlab.ui.inspect.walls import VIEW, WAY, Place
 from cnnlab.ui.top import BEGUN, TRAIN
 
 ANSWERS, OWN = "What it gets wrong", "Your own"
@@ -54,9 +56,10 @@ def _train() -> None:
     st.switch_page(TRAIN, query_params={"run": run_id})
 
 
-def show(looked_into: Sequence[Subject], epoch: int) -> None:
-    """What one run learned, or two side by side, as they were after an epoch."""
-    found = _answered(looked_into, epoch)
+def show(looked_into: Sequence[Subject], epoch: int, part: HeldOut) -> None:
+    """What one run learned, or two side by side, as they were after an epoch; their answers are
+    those to a part of their data."""
+    found = _answered(looked_into, epoch, part)
     if found:
         answered.lead(found)
     st.session_state.setdefault(VIEW, ANSWERS)
@@ -69,13 +72,13 @@ def show(looked_into: Sequence[Subject], epoch: int) -> None:
         _answers(found)
 
 
-def _answered(looked_into: Sequence[Subject], epoch: int) -> Answered:
+def _answered(looked_into: Sequence[Subject], epoch: int, part: HeldOut) -> Answered:
     """The answers of each run; of those that cannot be had now, why."""
     found: Answered = []
     for subject in looked_into:
         name = f"{subject.name}: " if len(looked_into) > 1 else ""
         try:
-            given = answers(subject, subject.shown(epoch))
+            given = answers(subject, subject.shown(epoch), part)
         except LabError as error:
             waits = isinstance(error, Waiting)
             icon = ":material/hourglass_empty:" if waits else ":material/error:"
@@ -89,7 +92,7 @@ def _answered(looked_into: Sequence[Subject], epoch: int) -> Answered:
 
 
 def _why_none(subject: Subject) -> str:
-    if subject.kept.predictions("validation") is None:
+    if not subject.kept.parts:
         return (
             "Only runs that finished keep what they answer; this one can still be looked through."
         )
@@ -130,8 +133,8 @@ def _way(looked_into: Sequence[Subject], epoch: int, found: Answered) -> None:
     subject = looked_into[0]
     gallery = subject.kept.gallery
     _wall(subject, subject.shown(epoch), gallery)
-    number = _choose(subject, gallery.indices)
-    shown = pictures(subject, np.array([number]))
+    part, number = _choose(subject, gallery.indices)
+    shown = pictures(subject, np.array([number]), part)
     if shown is None:
         st.info(
             f"The data set {tables.plain(subject.card.spec.dataset)} is not here, so its pictures "
@@ -140,7 +143,7 @@ def _way(looked_into: Sequence[Subject], epoch: int, found: Answered) -> None:
         )
         way.weights(looked_into, epoch)
     else:
-        way.show(looked_into, epoch, way.Seen(shown[0], _truth(found, gallery, number)))
+        way.show(looked_into, epoch, way.Seen(shown[0], _truth(found, gallery, (part, number))))
 
 
 def _wall(subject: Subject, epoch: int, gallery: Gallery) -> None:
@@ -151,29 +154,34 @@ def _wall(subject: Subject, epoch: int, gallery: Gallery) -> None:
         walls.show(subject, given, range(len(given)), f"inspect-gallery-{subject.card.run_id}")
 
 
-def _choose(subject: Subject, offered: np.ndarray) -> int:
-    """The place of the picture in its data set: one of the same few, or one that was clicked."""
+def _choose(subject: Subject, gallery: np.ndarray) -> Place:
+    """One of the pictures that were watched, or one that was clicked."""
+    offered: list[Place] = [("validation", int(number)) for number in gallery]
     key = walls.chosen_of(subject.card.spec.dataset)
-    chosen = st.session_state.get(key, int(offered[0]))
+    chosen: Place = st.session_state.get(key, offered[0])
     if st.session_state.get(NUMBER) != chosen:
         st.session_state[NUMBER] = chosen
     st.selectbox(
         "Sequence number" if subject.series else "Picture number",
-        list(dict.fromkeys([*map(int, offered), chosen])),
+        list(dict.fromkeys([*offered, chosen])),
         key=NUMBER,
-        format_func=words.count,
+        format_func=_place_said,
         on_change=lambda: st.session_state.update({key: st.session_state[NUMBER]}),
     )
     return chosen
 
 
-def _truth(found: Answered, gallery: Gallery, number: int) -> int | None:
+def _place_said(place: Place) -> str:
+    part, number = place
+    return words.count(number) if part == "validation" else f"{words.count(number)} of the test set"
+
+
+def _truth(found: Answered, gallery: Gallery, place: Place) -> int | None:
     """What a picture really is, as far as that was kept."""
-    for numbers, labels in (
-        (gallery.indices, gallery.labels),
-        *((given.numbers, given.labels) for _, given in found),
-    ):
-        places = np.flatnonzero(numbers == number)
-        if len(places):
-            return int(labels[places[0]])
+    part, number = place
+    known = [("validation", gallery.indices, gallery.labels)]
+    for told, numbers, labels in (*known, *((a.part, a.numbers, a.labels) for _, a in found)):
+        at = np.flatnonzero(numbers == number)
+        if told == part and len(at):
+            return int(labels[at[0]])
     return None

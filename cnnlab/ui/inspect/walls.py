@@ -10,6 +10,7 @@ import streamlit as st
 
 from cnnlab import charts, words
 from cnnlab.analysis.answers import Answers
+from cnnlab.spec import HeldOut
 from cnnlab.ui.colours import inked
 from cnnlab.ui.inspect import sheets
 from cnnlab.ui.inspect.asking import Subject, pictures
@@ -19,6 +20,8 @@ MOST = 12
 VIEW, WAY = "inspect.view", "Through the network"
 """In the session: the view that is open."""
 TILE_PIXELS = 96
+Place = tuple[HeldOut, int]
+"""A picture of a data set: its part, and which it is there, as `Answers.numbers` counts."""
 
 
 def show(subject: Subject, answers: Answers, places: Sequence[int], key: str) -> None:
@@ -30,7 +33,7 @@ def show(subject: Subject, answers: Answers, places: Sequence[int], key: str) ->
     chosen = np.array(places[:MOST], int)
     if not len(chosen):
         return
-    shown = pictures(subject, answers.numbers[chosen])
+    shown = pictures(subject, answers.numbers[chosen], answers.part)
     if shown is None:
         st.caption(_without_pictures(answers, chosen))
         return
@@ -45,7 +48,7 @@ def show(subject: Subject, answers: Answers, places: Sequence[int], key: str) ->
         inked(charts.pictures_spec(rows)),
         key=key,
         alt=_alt(answers, chosen),
-        on_select=lambda: _picked(dataset, key, frame["picture"].tolist()),
+        on_select=lambda: _picked(dataset, key, answers.part, frame["picture"].tolist()),
         selection_mode=charts.PICTURE,
     )
 
@@ -93,24 +96,24 @@ def _as_buttons(dataset: str, answers: Answers, chosen: np.ndarray, key: str) ->
                 f"{name}: {said(answers, place)}",
                 key=f"{key}.{number}",
                 on_click=open_way,
-                args=(dataset, number),
+                args=(dataset, (answers.part, number)),
             )
 
 
-def _picked(dataset: str, key: str, shown: list[int]) -> None:
+def _picked(dataset: str, key: str, part: HeldOut, shown: list[int]) -> None:
     """Open what was clicked; a browser may send anything, and only what is shown counts."""
     points = st.session_state[key]["selection"].get(charts.PICTURE, [])
     numbers = [point.get("picture") for point in points]
     if numbers and numbers[0] in shown:
-        open_way(dataset, int(numbers[0]))
+        open_way(dataset, (part, int(numbers[0])))
 
 
-def open_way(dataset: str, number: int) -> None:
+def open_way(dataset: str, picture: Place) -> None:
     """Show the way of a picture through the network; for callbacks."""
-    st.session_state[chosen_of(dataset)] = number
+    st.session_state[chosen_of(dataset)] = picture
     st.session_state[VIEW] = WAY
 
 
 def chosen_of(dataset: str) -> str:
-    """In the session: the place of the chosen picture in a data set."""
+    """In the session: the `Place` of the chosen picture in a data set."""
     return f"inspect.picture.{dataset}"

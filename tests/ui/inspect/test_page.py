@@ -28,12 +28,14 @@ class QuietInsight:
 
     def __init__(self) -> None:
         self.asked: list[Question] = []
+        self.seen: list[np.ndarray] = []
         self.fails: LabError | None = None
 
     def answer(self, question: Question, input_: np.ndarray) -> Answer:
         if self.fails:
             raise self.fails
         self.asked.append(question)
+        self.seen.append(input_)
         classes = question.network.classes
         if isinstance(question, Foresee):
             shares = np.eye(classes)[np.arange(len(input_)) % classes]
@@ -184,9 +186,10 @@ def test_a_picture_that_was_clicked_is_the_one_that_is_shown(
 ):
     add_kept_run(history, dataset)
     app = page("inspect")
-    app.session_state[walls.chosen_of(str(dataset))] = 77
+    app.session_state[walls.chosen_of(str(dataset))] = ("validation", 77)
     app = view(app, walls.WAY)
-    assert app.selectbox[0].value == 77
+    assert app.selectbox[0].value == ("validation", 77)
+    np.testing.assert_array_equal(insight.seen[-1], np.load(dataset)["x_train"][77])
 
 
 def test_another_class_can_be_asked_about(history: History, dataset: Path, insight: QuietInsight):
@@ -248,6 +251,62 @@ def test_a_network_that_cannot_be_asked_is_said_in_a_sentence(
     insight.fails = LabError("The process ended; try again.")
     app = page("inspect", epoch="1")
     assert "The process ended; try again." in said(app, "error")
+
+
+# --- the test set ---------------------------------------------------------------------------
+
+
+def on_the_test_set(app: AppTest) -> AppTest:
+    (choice,) = (group for group in app.get("button_group") if group.label == "Answers to")
+    app = choice.set_value("test").run()
+    assert not app.exception, app.exception[0].stack_trace
+    return app
+
+
+def test_the_answers_to_the_test_set_can_be_chosen_and_the_address_keeps_that(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset, tested=True)
+    app = page("inspect")
+    assert "of 20 pictures kept aside" in said(app, "markdown")
+    app = on_the_test_set(app)
+    assert app.query_params["part"] == "test"
+    for shown in (app, page("inspect", part="test")):
+        assert "of 12 pictures of the test set" in said(shown, "markdown")
+        assert "of 12 are mistaken" in said(shown, "caption")
+    assert not insight.asked
+    assert "kept aside" in said(page("inspect", part="made up"), "markdown")
+
+
+def test_of_another_epoch_the_network_is_asked_about_the_test_set(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset, tested=True)
+    page("inspect", part="test", epoch="1")
+    np.testing.assert_array_equal(insight.seen[-1], np.load(dataset)["x_test"])
+
+
+def test_a_picture_of_the_test_set_has_its_way_too(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    add_kept_run(history, dataset, tested=True)
+    app = page("inspect", part="test")
+    app.session_state[walls.chosen_of(str(dataset))] = ("test", 7)
+    app = view(app, walls.WAY)
+    np.testing.assert_array_equal(insight.seen[-1], np.load(dataset)["x_test"][7])
+    assert app.selectbox[0].options[-1] == "7 of the test set"
+
+
+def test_two_runs_disagree_on_the_test_set_if_both_were_held_against_it(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    tested = [add_kept_run(history, dataset, seed=seed, tested=True) for seed in (0, 9)]
+    app = on_the_test_set(page("inspect", runs=",".join(tested)))
+    assert "Of the same 12, both are right on" in said(app, "markdown")
+    bare = add_kept_run(history, dataset)
+    app = page("inspect", runs=f"{tested[0]},{bare}", part="test")
+    assert not [group for group in app.get("button_group") if group.label == "Answers to"]
+    assert "Of the same 20" in said(app, "markdown")
 
 
 # --- two runs -------------------------------------------------------------------------------
