@@ -107,7 +107,7 @@ def part(looked_into: Sequence[Subject]) -> HeldOut:
     except LabError:
         return "validation"  # damaged, which is said in the place of the answers
     linked = st.query_params.get(PART, "")
-    at = next((part for part in PARTS if part == linked), "validation")
+    at: HeldOut = next((part for part in PARTS if part == linked), "validation")
     if st.session_state.get(PART_CHOICE) != at:
         st.session_state[PART_CHOICE] = at
     st.segmented_control(
