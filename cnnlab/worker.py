@@ -67,7 +67,8 @@ def serve(gpu_off: GpuOff) -> None:
             log.exception("%s of %s failed", job["kind"], job["run_id"])
             emit(RunEnded(status=Status.FAILED, error=training.explain(error)))
         job = inbox.next()
-    cut = training.Cut(job["cut_seconds"], emit, inbox.stop.is_set)
+    turns = training.Turns(job["turn_seconds"], emit, inbox.turn) if job["turn_seconds"] else None
+    cut = training.Cut(job["cut_seconds"], emit, inbox.stop.is_set, turns)
     try:
         training.train(
             parse_spec(job["spec"]),
@@ -78,6 +79,7 @@ def serve(gpu_off: GpuOff) -> None:
             keep=partial(learned.Writer, job["run_id"]) if job["keep"] else None,
             tested=not cut.seconds,
             resume=checkpoints.newest(job["run_id"]) if job["resume"] else None,
+            turns=turns,
         )
     except Exception as error:  # the process boundary: all that is left is to tell the lab
         log.exception("run %s failed", job["run_id"])
@@ -130,11 +132,13 @@ def _take_stdout() -> IO[str]:
 
 
 class Inbox:
-    """What the lab says on stdin: first a job, then perhaps "stop". Read on a thread."""
+    """What the lab says on stdin: first a job, then perhaps "stop", and "go" whenever a run that
+    takes turns has its next one. Read on a thread."""
 
     def __init__(self) -> None:
         self.job: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stop = threading.Event()
+        self._go = threading.Semaphore(0)
         threading.Thread(target=self._listen, name="cnnlab-stdin", daemon=True).start()
 
     def next(self) -> Order:
@@ -144,12 +148,20 @@ class Inbox:
             datasets.stand_in(job["spec"]["dataset"], key)
         return job
 
+    def turn(self) -> None:
+        """Wait for the next turn, or the wish that the run stop."""
+        self._go.acquire()
+
     def _listen(self) -> None:
         for line in sys.stdin:
-            if line.strip() == "stop":
-                self.stop.set()
-            else:
-                self.job.put(_with_own_clock(json.loads(line)))
+            match line.strip():
+                case "go":
+                    self._go.release()
+                case "stop":
+                    self.stop.set()
+                    self._go.release()
+                case order:
+                    self.job.put(_with_own_clock(json.loads(order)))
         os._exit(1)  # the lab is gone
 
 

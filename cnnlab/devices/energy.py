@@ -24,7 +24,10 @@ class Source(Protocol):
     joules: float
 
     def poll(self) -> None:
-        """Add what was used since the last poll. Raises Unreadable."""
+        """Add what was used since the last poll or skip. Raises Unreadable."""
+
+    def skip(self) -> None:
+        """Add nothing of what was used since the last poll. Raises Unreadable."""
 
 
 class EnergyMeter:
@@ -35,6 +38,8 @@ class EnergyMeter:
         self._failure: Unreadable | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._polling = threading.Lock()
+        self._holds = False
         self._host: EnergyMeter | None = None
         """Beside a card: what feeds it."""
 
@@ -51,6 +56,20 @@ class EnergyMeter:
         self._thread = threading.Thread(target=self._run, name="energy", daemon=True)
         self._thread.start()
 
+    def hold(self) -> None:
+        """What is used from now on is others'."""
+        if self._host:
+            self._host.hold()
+        self._poll()
+        self._holds = True
+
+    def go_on(self) -> None:
+        """What is used from now on is the run's again."""
+        if self._host:
+            self._host.go_on()
+        self._poll()
+        self._holds = False
+
     def stop(self) -> Energy:
         """End the measurement.
 
@@ -62,7 +81,7 @@ class EnergyMeter:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-            self._poll()  # here, so that the last moments count
+        self._poll()  # here, so that the last moments count
         host = self._host.stop().joules if self._host else None
         return self._result().model_copy(update={"host_joules": host})
 
@@ -72,10 +91,11 @@ class EnergyMeter:
             self._poll()
 
     def _poll(self) -> None:
-        assert self._source is not None
-        if self._failure is None:
+        with self._polling:
+            if self._source is None or self._failure is not None:
+                return
             try:
-                self._source.poll()
+                self._source.skip() if self._holds else self._source.poll()
             except Unreadable as error:
                 self._failure = error
 
@@ -120,11 +140,16 @@ class NvmlCounter:
 
     def __init__(self, card: Card) -> None:
         self._card = card
-        self._first = self._read()
+        self._last = self._read()
         self.joules = 0.0
 
     def poll(self) -> None:
-        self.joules = (self._read() - self._first) / 1e3
+        before = self._last
+        self.skip()
+        self.joules += (self._last - before) / 1e3
+
+    def skip(self) -> None:
+        self._last = self._read()
 
     def _read(self) -> int:
         return self._card.ask("TotalEnergyConsumption")
@@ -143,9 +168,13 @@ class NvmlPower:
         self._last = self._read()
 
     def poll(self) -> None:
-        now = self._read()
-        self.joules += (now[0] - self._last[0]) * (now[1] + self._last[1]) / 2
-        self._last = now
+        before = self._last
+        self.skip()
+        now = self._last
+        self.joules += (now[0] - before[0]) * (now[1] + before[1]) / 2
+
+    def skip(self) -> None:
+        self._last = self._read()
 
     def _read(self) -> tuple[float, float]:
         """Seconds and watts."""
@@ -171,11 +200,14 @@ class Rapl:
         self.joules = 0.0
 
     def poll(self) -> None:
-        now = self._read()
-        for before, after, full in zip(self._last, now, self._ranges, strict=True):
+        then = self._last
+        self.skip()
+        for before, after, full in zip(then, self._last, self._ranges, strict=True):
             turn = full if after < before else 0
             self.joules += (after - before + turn) / 1e6
-        self._last = now
+
+    def skip(self) -> None:
+        self._last = self._read()
 
     def _read(self) -> list[int]:
         return [_microjoules(zone / "energy_uj") for zone in self._zones]

@@ -117,6 +117,12 @@ class Tally:
         if reading.clock - self._span.clock >= SPAN_SECONDS:
             self._judge()
 
+    def skip(self, reading: Reading) -> None:
+        """What passed since the last reading is none of the run's time."""
+        before, self._last = self._last, reading
+        self._first = _later(self._first, before, reading)
+        self._span = _later(self._span, before, reading)
+
     @property
     def seconds(self) -> float:
         """How long was watched."""
@@ -234,6 +240,16 @@ CAUSES = {
 """What may hold a run up, by the field of `Disturbances` that has its share; how it is said."""
 
 
+def _later(one: Reading, before: Reading, after: Reading) -> Reading:
+    """A reading as if what passed between two others had passed before it."""
+    moves = (_between(*pair) for pair in zip(before, after, strict=True))
+    moved = (
+        None if value is None or move is None else value + move
+        for value, move in zip(one, moves, strict=True)
+    )
+    return Reading(*moved)  # type: ignore[arg-type]  # clocks are known in all of them
+
+
 def _larger(cpu: float | None, card: float | None) -> float | None:
     """A share of both; where the card does not tell, the CPU vouches for nothing but a yes."""
     return cpu or None if card is None else max(cpu or 0.0, card)
@@ -257,6 +273,8 @@ class LoadSampler:
         self._stop = threading.Event()
         self._cost = 0.0
         self._thread: threading.Thread | None = None
+        self._reading = threading.Lock()
+        self._holds = False
         self.waits = Waits()
         """What threads waited so far, for who wants to know it of single steps."""
 
@@ -274,6 +292,18 @@ class LoadSampler:
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._thread.start()
 
+    def hold(self) -> None:
+        """Others have the machine, as was agreed: look away."""
+        with self._reading:
+            self._tally.add(self._read())
+            self._holds = True
+
+    def go_on(self) -> None:
+        """Look again."""
+        with self._reading:
+            self._tally.skip(self._read())
+            self._holds = False
+
     def stop(self, left_out: bool = False) -> Disturbances:
         """Stop watching and say what was seen.
 
@@ -287,15 +317,20 @@ class LoadSampler:
             raise RuntimeError("LoadSampler.stop was called before start")
         self._stop.set()
         self._thread.join()
-        self._tally.add(self._read())
+        self._add()
         self.waits.close()
         return self._tally.result(self._card, self._cost, left_out)
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
+            with self._reading:
+                self._add()
+            self._cost = time.thread_time()
+
+    def _add(self) -> None:
+        if not self._holds:
             self._tally.add(self._read())
             self._card.look()
-            self._cost = time.thread_time()
 
     def _read(self) -> Reading:
         self.waits.look()

@@ -1,8 +1,8 @@
 """Where the runners of a race are at a moment of its clock.
 
-Lanes take turns on one machine, so no two of them ever run at once. They are shown as if they did:
-while one runs, the others go along as ghosts, each at the pace of its own last run, up to the same
-second and no further.
+Lanes take turns on one machine, so no two of them ever run at once; each has its own clock. Where
+they follow each other, they are shown as if they ran together: while one runs, the others go along
+as ghosts, each at the pace of its own last run, up to the same second and no further.
 """
 
 from __future__ import annotations

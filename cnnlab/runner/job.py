@@ -20,6 +20,8 @@ class Job:
     resume: bool = False
     cut_seconds: float | None = None
     """End it after so many seconds of training; null: train it to its end."""
+    turn_seconds: float | None = None
+    """It takes turns of so many seconds with the runs that share its machine; null: it is alone."""
     keep: bool = False
     """Keep what it learns: not of runs that are only timed."""
     worker: Process | None = None
@@ -37,6 +39,7 @@ class Job:
             "launched_at": launched_at,
             "resume": self.resume,
             "cut_seconds": self.cut_seconds,
+            "turn_seconds": self.turn_seconds,
             "keep": self.keep,
             "spec": self.spec.model_dump(mode="json"),
         }

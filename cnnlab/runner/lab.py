@@ -159,7 +159,7 @@ class Lab:
             if not job.begun:
                 self._floor.races.remove(job)
             self._changed.notify_all()
-        for run_id in set(job.snapshot().run_ids) & set(self.training().values()):
+        for run_id in job.snapshot().run_ids:
             self.stop(run_id)
 
     def submit_sweep(self, record: Record, runs: Sequence[CellRun]) -> None:
@@ -214,12 +214,13 @@ class Lab:
         return next(iter(self.training().values()), None)
 
     def training(self) -> dict[str, str]:
-        """By machine, the id of the run that is being trained there."""
+        """By machine, the id of the run that is being trained there; of those side by side, the
+        first."""
         with self._changed:
             return {
-                machine: station.job.run_id
+                machine: station.jobs[0].run_id
                 for machine, station in self._floor.stations.items()
-                if station.job
+                if station.jobs
             }
 
     def hardware(self) -> dict[str, Any] | None:
@@ -234,7 +235,7 @@ class Lab:
             stations = self._stations()
             runs = [run for station in stations for run in station.lives()]
             # Behind them: a run may go on on another machine than the one that had it last.
-            runs += [station.last for station in stations if station.last]
+            runs += [run for station in stations for run in station.last]
         runs += self._floor.watcher.unwritten()
         return next((run.snapshot() for run in runs if run.run_id == run_id), None)
 

@@ -1,14 +1,17 @@
-"""A race under way in the lab: it hands out one run after the other, and is told what came of it.
+"""A race under way in the lab: it hands out its runs, and is told what came of each.
 
-Lanes on different machines run at the same time: a round begins when the last one is over on all.
-The threads of its machines call `calls`, `leg` and `add`; pages ask for a snapshot or a stop from
-their own.
+Short runs that share this computer train side by side, in turns; whole trainings, and the runs of
+a machine that is elsewhere, follow each other. Lanes on different machines run at the same time: a
+round begins when the last one is over on all. The threads of its machines call `calls`, `legs` and
+`add`; pages ask for a snapshot or a stop from their own.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
@@ -16,7 +19,12 @@ from uuid import uuid4
 from cnnlab.race import Gain, Leg, Referee, timed
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun
-from cnnlab.spec import ExperimentSpec, Part, RacePlan, Status
+from cnnlab.spec import HERE, ExperimentSpec, LabError, Part, RacePlan, Status
+
+log = logging.getLogger(__name__)
+
+TURN_SECONDS = 0.4
+"""Of training before another lane has the machine: what disturbs it changes within seconds."""
 
 
 class Keeper(Protocol):
@@ -55,7 +63,7 @@ class RaceJob:
         self._referee = Referee(plan)
         self._began_at: float | None = None
         self._run_ids: list[str] = []
-        self._current: dict[str, Leg] = {}
+        self._current: dict[str, list[Leg]] = {}
         self._stopped = self._over = False
         self.machines = tuple(dict.fromkeys(lane.spec.machine for lane in plan.lanes))
 
@@ -107,48 +115,82 @@ class RaceJob:
     def _round_is_over(self) -> bool:
         return self._stopped or not self._referee.waiting
 
-    def leg(self, machine: str) -> Job | None:
-        """The next run on a machine, entered in the history; None where there is none for it now,
-        or the race is over.
+    def legs(self, machine: str, accelerators: int) -> list[Job]:
+        """The next runs on a machine, entered in the history: those that train side by side. None
+        where there is none for it now, or the race is over.
+
+        Args:
+            accelerators: that the machine has.
 
         Raises:
             LabError: the history cannot be written.
         """
         with self._lock:
             if self._round_is_over and self._current:
-                return None
+                return []
             leg = None if self._stopped else self._referee.next(self._seconds(), machine)
             if leg is None:
                 self._over = self._round_is_over and not self._current
-                return None
-            self._over = True  # unless the history takes it
-            cut_seconds = self._plan.leg_seconds
-            run_id = self._history.create(
-                leg.entry.spec,
-                name=f"{self._name}: {leg.entry.title}"[:120],
-                session=self._session,
-                part=leg.part(self.race_id, self._name, cut_seconds),
-            )
-            self._over = False
-            self._current[machine] = leg
-            self._run_ids.append(run_id)
-        live = LiveRun(run_id, leg.entry.spec)
-        return Job(run_id, leg.entry.spec, live, cut_seconds=cut_seconds)
+                return []
+            beside = self._side_by_side(machine, accelerators)
+            legs = [leg, *(self._rest_of_round(machine) if beside else ())]
+            self._over = True  # unless the history takes them
+            jobs: list[Job] = []
+            try:
+                jobs.extend(self._enter(one, beside=len(legs) > 1) for one in legs)
+                self._over = False
+            except LabError:
+                if not jobs:
+                    raise
+                log.exception("a run of race %s cannot be entered, so it ends", self.race_id)
+            self._current[machine] = legs[: len(jobs)]
+        return jobs
 
-    def add(self, job: Job) -> None:
-        """A run of it is over."""
+    def _rest_of_round(self, machine: str) -> Iterator[Leg]:
+        while self._referee.waiting:
+            if (leg := self._referee.next(self._seconds(), machine)) is None:
+                return
+            yield leg
+
+    def _side_by_side(self, machine: str, accelerators: int) -> bool:
+        """Two runs on one card would share its memory, and a cluster gives a machine to one."""
+        lanes = [lane.spec for lane in self._plan.lanes if lane.spec.machine == machine]
+        on_card = [one for one in lanes if one.device != "cpu" and one.gpu_off == "none"]
+        alone = accelerators == 0 or len(on_card) < 2
+        return machine == HERE and self._plan.leg_seconds is not None and alone
+
+    def _enter(self, leg: Leg, beside: bool) -> Job:
+        spec, cut_seconds = leg.entry.spec, self._plan.leg_seconds
+        run_id = self._history.create(
+            spec,
+            name=f"{self._name}: {leg.entry.title}"[:120],
+            session=self._session,
+            part=leg.part(self.race_id, self._name, cut_seconds),
+        )
+        self._run_ids.append(run_id)
+        turn_seconds = TURN_SECONDS if beside else None
+        live = LiveRun(run_id, spec)
+        return Job(run_id, spec, live, cut_seconds=cut_seconds, turn_seconds=turn_seconds)
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """The runs that a machine was given are over."""
         with self._lock:
-            leg, run = self._current.pop(job.spec.machine), job.live.snapshot()
-            if run.ended and run.ended.status is Status.STOPPED:
-                self._stopped = True  # whoever stops one run of a race wants it to end
-            finished = run.ended and run.ended.status is Status.FINISHED
-            data = run.started.dataset if run.started else None
-            self._referee.add(
-                leg,
-                timed(job.spec, data, run.ended.timing, run.ended.disturbances)
-                if run.ended and finished
-                else None,
-            )
+            legs = self._current.pop(jobs[0].spec.machine)
+            for leg, job in zip(legs, jobs, strict=True):
+                self._add(leg, job)
+
+    def _add(self, leg: Leg, job: Job) -> None:
+        run = job.live.snapshot()
+        if run.ended and run.ended.status is Status.STOPPED:
+            self._stopped = True  # whoever stops one run of a race wants it to end
+        finished = run.ended and run.ended.status is Status.FINISHED
+        data = run.started.dataset if run.started else None
+        self._referee.add(
+            leg,
+            timed(job.spec, data, run.ended.timing, run.ended.disturbances)
+            if run.ended and finished
+            else None,
+        )
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began_at if self._began_at is not None else 0.0

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from cnnlab import checkpoints, learned
+from cnnlab.runner.baton import Baton
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun
 from cnnlab.runner.process import Process, events_of, why_it_died
@@ -18,7 +19,7 @@ from cnnlab.runner.sweep_job import SweepJob
 from cnnlab.runner.turns import turn_on
 from cnnlab.runner.watcher import Watcher
 from cnnlab.runner.workers import Workers
-from cnnlab.spec import Event, LabError, RunEnded, Status, SweepStatus
+from cnnlab.spec import Event, LabError, PhaseChanged, RunEnded, Status, SweepStatus
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,11 @@ class Station:
         self.queue: deque[Job] = deque()
         self.sweeps: deque[SweepJob] = deque()
         self.sweeping: SweepJob | None = None
-        self.job: Job | None = None
-        self.last: LiveRun | None = None
+        self.jobs: list[Job] = []
+        """What trains: one run, or those of a race that take turns."""
+        self.last: list[LiveRun] = []
+        self._crew = [workers]
+        """A training process for each of them."""
         self._thread = threading.Thread(target=self._work, name=f"cnnlab-{machine}", daemon=True)
 
     def open(self) -> None:
@@ -66,28 +70,28 @@ class Station:
     def free(self) -> bool:
         """A race could begin now."""
         begun = any(race.begun for race in self._races())
-        return not (self.queue or self.job or self.sweeping or begun)
+        return not (self.queue or self.jobs or self.sweeping or begun)
 
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
-        return not (self.queue or self.job or self.sweeps or self._races())
+        return not (self.queue or self.jobs or self.sweeps or self._races())
 
     def lives(self) -> list[LiveRun]:
-        """The runs that wait, then the one that trains."""
-        return [job.live for job in (*self.queue, *([self.job] if self.job else []))]
+        """The runs that wait, then what trains."""
+        return [job.live for job in (*self.queue, *self.jobs)]
 
     def stop(self, run_id: str) -> Job | None:
-        """Ask the run that trains to stop, or take it out of the queue, and hand it over then."""
+        """Ask a run that trains to stop, or take it out of the queue, and hand it over then."""
         waiting = next((job for job in self.queue if job.run_id == run_id), None)
         if waiting:
             self.queue.remove(waiting)
-        elif self.job and self.job.run_id == run_id:
-            self.job.stop_requested = True
-            # One that still imports torch, or hangs in a driver, hears of it as well.
-            worker = self.job.worker or self.workers.current
-            if worker:
-                self.job.stopping.ask(worker)
+        for number, job in enumerate(self.jobs):
+            if job.run_id == run_id:
+                job.stop_requested = True
+                # One that still imports torch, or hangs in a driver, hears of it as well.
+                if worker := job.worker or self._crew[number].current:
+                    job.stopping.ask(worker)
         return waiting
 
     def end_sweep(self, sweep_id: str, status: SweepStatus) -> SweepJob | None:
@@ -109,7 +113,8 @@ class Station:
         for sweep in self.sweeps:
             sweep.ask(SweepStatus.INTERRUPTED, None)
             sweep.kill()
-        self.workers.close()
+        for workers in self._crew:
+            workers.close()
         return waiting
 
     def join(self) -> None:
@@ -133,8 +138,9 @@ class Station:
                 case RaceJob():
                     self._race(job)
                 case Job():
-                    self._run(job)
-        self.workers.drop()
+                    self._run([job])
+        for workers in self._crew:
+            workers.drop()
 
     def _next(self) -> Job | RaceJob | SweepJob | None:
         """Wait for something to do; None when the lab closes."""
@@ -150,9 +156,10 @@ class Station:
         if race := self._race_begun():
             return race if race.calls(self.machine) else None
         if self.queue:
-            self.job = self.queue.popleft()
+            job = self.queue.popleft()
+            self._take_up([job])
             self._changed.notify_all()
-            return self.job
+            return job
         if self.sweeps and not self._races():  # which waits for its other machines
             self.sweeping = self.sweeps[0]
         return self.sweeping
@@ -172,35 +179,58 @@ class Station:
     def _races(self) -> list[RaceJob]:
         return [race for race in self._floor.races if self.machine in race.machines]
 
-    def _run(self, job: Job) -> None:
-        """A run from its beginning to its end."""
+    def _take_up(self, jobs: list[Job]) -> None:
+        """With a training process for each. Whoever calls it has `Floor.changed`."""
+        self.jobs = jobs
+        missing = 0 if self._floor.closing else max(len(jobs) - len(self._crew), 0)
+        self._crew += [self.workers.another() for _ in range(missing)]
+
+    def _run(self, jobs: list[Job]) -> None:
+        """Runs from their beginning to their end: one, or some that take turns."""
+        baton = Baton(len(jobs))
+        others = [
+            threading.Thread(target=self._lead, args=(number, job, baton), name=job.run_id)
+            for number, job in enumerate(jobs[1:], start=1)
+        ]
+        with turn_on(self.machine):
+            for thread in others:
+                thread.start()
+            self._lead(0, jobs[0], baton)
+            for thread in others:
+                thread.join()
+        self._tidy()
+        with self._changed:
+            self.last, self.jobs = [job.live for job in jobs], []
+        self._rest()
+
+    def _lead(self, number: int, job: Job, baton: Baton) -> None:
+        """One of them, in a process of its own."""
         try:
-            self._train(job)
+            self._train(number, job, baton)
         except Exception as error:
             # The thread serves every later run too: it must outlive a failing history.
             log.exception("run %s was lost", job.run_id)
-            self._give_up(job, error)
-        self._tidy()
-        with self._changed:
-            self.last, self.job = job.live, None
-        self._rest()
+            self._give_up(number, job, error)
+        finally:
+            baton.over(number)
 
     def _race(self, race: RaceJob) -> None:
-        """A run of a race; where none is left, its end."""
+        """The next runs of a race; where none is left, its end."""
+        hardware = self.workers.hardware or {}
         try:
-            job = race.leg(self.machine)
+            jobs = race.legs(self.machine, len(hardware.get("accelerators", ())))
         except LabError:
             log.exception("race %s was lost", race.race_id)
-            job = None
+            jobs = []
         with self._changed:
-            self.job = job
+            self._take_up(jobs)
             if race.over and race in self._floor.races:
                 self._floor.races.remove(race)
-        if job is None:
+        if not jobs:
             self._rest()
             return
-        self._run(job)
-        race.add(job)
+        self._run(jobs)
+        race.add(jobs)
         with self._changed:
             self._changed.notify_all()  # the other machines of the race wait for this
 
@@ -234,20 +264,21 @@ class Station:
                 self.sweeps.remove(job)
         self._rest()
 
-    def _train(self, job: Job) -> None:
-        with turn_on(self.machine):
-            launched_at = time.monotonic()
-            self._history.mark(job.run_id, Status.RUNNING)
-            worker = self.workers.worker_for(job.spec.gpu_off)
-            ended, code = False, 0
-            if worker:
-                self._hand_over(job, worker, launched_at)
-                for event in events_of(worker):
-                    ended = ended or isinstance(event, RunEnded)
-                    self._take(job, event)
-                code = self._dismiss(job, worker)
-            if not ended:
-                self._take(job, self._last_word(job, code))
+    def _train(self, number: int, job: Job, baton: Baton) -> None:
+        launched_at = time.monotonic()
+        self._history.mark(job.run_id, Status.RUNNING)
+        worker = self._crew[number].worker_for(job.spec.gpu_off)
+        ended, code = False, 0
+        if worker:
+            self._hand_over(job, worker, launched_at)
+            for event in events_of(worker):
+                ended = ended or isinstance(event, RunEnded)
+                self._take(job, event)
+                if isinstance(event, PhaseChanged) and event.phase == "holding":
+                    baton.held(number, worker)
+            code = self._dismiss(number, job, worker)
+        if not ended:
+            self._take(job, self._last_word(job, code))
 
     def _hand_over(self, job: Job, worker: Process, launched_at: float) -> None:
         with self._changed:
@@ -257,8 +288,8 @@ class Station:
                 job.stopping.over()  # it may have been asked of a worker that is gone by now
                 job.stopping.ask(worker)
 
-    def _dismiss(self, job: Job, worker: Process) -> int:
-        self.workers.let_go()
+    def _dismiss(self, number: int, job: Job, worker: Process) -> int:
+        self._crew[number].let_go()
         code = worker.close()
         job.stopping.over()
         return code
@@ -275,10 +306,10 @@ class Station:
         job.live.apply(event)
         self._history.record(job.run_id, event)
 
-    def _give_up(self, job: Job, error: Exception) -> None:
-        if worker := self.workers.current:
+    def _give_up(self, number: int, job: Job, error: Exception) -> None:
+        if worker := self._crew[number].current:
             worker.kill()
-            self._dismiss(job, worker)
+            self._dismiss(number, job, worker)
         said = str(error) if isinstance(error, LabError) else "The lab lost this run; see its log."
         end(self._floor.watcher, job, Status.FAILED, said)
 

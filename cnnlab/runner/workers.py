@@ -27,6 +27,10 @@ class Workers:
         self.current: Process | None = None
         self.hardware: dict[str, Any] | None = None
 
+    def another(self) -> Workers:
+        """One more process at a time, on the same machine."""
+        return Workers(self._start_one, self._changed)
+
     def close(self) -> None:
         """Start no more, and end the one that there is at once."""
         with self._changed:

@@ -248,10 +248,11 @@ class RunStarted(Frozen):
 
 
 class PhaseChanged(Frozen):
-    """What the worker is doing, for the page; it waits while another lab has its machine."""
+    """What the worker is doing, for the page; it waits while another lab has its machine, and holds
+    while another lane of its race does."""
 
     kind: Literal["phase"] = "phase"
-    phase: Literal["waiting", "loading", "building", "training", "validating", "testing"]
+    phase: Literal["waiting", "loading", "building", "holding", "training", "validating", "testing"]
     done: float | None = None
     """Share of the phase that is done, 0 to 1, where it is known."""
 

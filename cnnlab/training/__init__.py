@@ -12,6 +12,7 @@ from cnnlab.training.measuring import measure
 from cnnlab.training.profiling import profile
 from cnnlab.training.run import first_steps, train
 from cnnlab.training.trying import try_change
+from cnnlab.training.turns import Turns
 
 __all__ = [
     "Cut",
@@ -21,6 +22,7 @@ __all__ = [
     "Save",
     "Stop",
     "Stopped",
+    "Turns",
     "clock_for",
     "explain",
     "first_steps",

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 
@@ -27,6 +27,7 @@ from cnnlab.training.quiet import Slices, Waited, quiet_seconds
 
 if TYPE_CHECKING:
     from cnnlab.training.keeping import Keeper
+    from cnnlab.training.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,13 @@ Save = Callable[[Checkpoint], None]
 # Loss and accuracy are read from the device this often: live enough for a chart, and at most a
 # few waits a second for the device.
 WINDOW_SECONDS = 0.3
+
+
+class Watch(Protocol):
+    """Watches a run from its beginning to its end, but for when it holds."""
+
+    def hold(self) -> None: ...
+    def go_on(self) -> None: ...
 
 
 class Diverged(LabError):
@@ -63,10 +71,13 @@ class LabCallback(Watcher):
         emit: Emit,
         stop: Stop,
         bookmark: Bookmark | None = None,
+        turns: Turns | None = None,
     ) -> None:
         super().__init__()
         self.spec, self.device, self.emit, self.stop = spec, device, emit, stop
-        self.bookmark = bookmark or Bookmark()
+        self.bookmark, self.turns = bookmark or Bookmark(), turns
+        self.watches: tuple[Watch, ...] = ()
+        """What watches the run, and is not to watch while others have the machine."""
         self.clock = clock_for(device)
         self.steps, self.test_batches = Slices(), Slices()
         self.began = self.edge = self.epoch_began = self.test_began = time.perf_counter()
@@ -119,11 +130,32 @@ class LabCallback(Watcher):
         now = time.perf_counter()
         self.wait_ms.append((now - self.step_left) * 1e3)
         self._poll()
+        if self.turns and self.turns.over:
+            self._hold(self.turns, begun=batch > 0)
+            now = time.perf_counter()
         self.clock.mark()
         self.steps.mark()
         # The first window closes after one step, so that a chart has something to show.
         if batch and (batch == 1 or now - self.edge >= self.window_seconds):
             self.close_window()
+
+    def _hold(self, turns: Turns, begun: bool) -> None:
+        """Let others have the machine; nothing of that is this run's time."""
+        if begun:
+            self.clock.mark()
+            self.steps.rest()
+            self.close_window()
+        for watch in self.watches:
+            watch.hold()
+        held = turns.next()
+        for watch in self.watches:
+            watch.go_on()
+        self.clock.restart()
+        self.began += held
+        self.epoch_began += held
+        self.edge = time.perf_counter()
+        self._poll()
+        self.emit(PhaseChanged(phase="training"))
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.clock.mark()

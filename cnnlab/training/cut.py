@@ -6,6 +6,7 @@ import time
 
 from cnnlab.spec import Event, RunEnded, Status, Window
 from cnnlab.training.callback import Emit, Stop
+from cnnlab.training.turns import Turns
 
 LEAST_STEPS = 10
 """Half of which are warm-up: fewer would leave hardly a step to time."""
@@ -15,15 +16,18 @@ class Cut:
     """Stands between a run and those who listen to it: asks it to stop when its time is over, and
     says of one that was ended so that it has finished.
 
-    The time counts from the first steps on, when what is prepared at first is behind it.
+    The time counts from the first steps on, when what is prepared at first is behind it, and not
+    while others have their turn.
     """
 
-    def __init__(self, seconds: float | None, emit: Emit, stop: Stop) -> None:
+    def __init__(
+        self, seconds: float | None, emit: Emit, stop: Stop, turns: Turns | None = None
+    ) -> None:
         """
         Args:
             seconds: of training; null: the run is left alone.
         """
-        self.seconds, self._emit, self._stop = seconds, emit, stop
+        self.seconds, self._emit, self._stop, self._turns = seconds, emit, stop, turns
         self._began_at: float | None = None
         self._steps = 0
 
@@ -31,7 +35,10 @@ class Cut:
     def _over(self) -> bool:
         if self.seconds is None or self._began_at is None or self._steps < LEAST_STEPS:
             return False
-        return time.monotonic() - self._began_at >= self.seconds
+        return self._clock() - self._began_at >= self.seconds
+
+    def _clock(self) -> float:
+        return time.monotonic() - (self._turns.held_seconds if self._turns else 0.0)
 
     def stop(self) -> bool:
         """Whether the run is to stop."""
@@ -40,7 +47,7 @@ class Cut:
     def emit(self, event: Event) -> None:
         """Pass on what the run says."""
         if isinstance(event, Window):
-            self._began_at = self._began_at or time.monotonic()
+            self._began_at = self._began_at or self._clock()
             self._steps += len(event.step_ms)
         if isinstance(event, RunEnded) and event.status is Status.STOPPED and not self._stop():
             event = event.model_copy(update={"status": Status.FINISHED})

@@ -50,6 +50,11 @@ class Slices:
         self._began: float | None = None
         self._steps = 0
 
+    def rest(self) -> None:
+        """The stretch is broken off, and goes on with its next mark."""
+        self.close()
+        self._began, self._steps = None, 0
+
     def mark(self, steps: int = 1) -> None:
         """A step begins, or the stretch ends; so many were begun at the last mark."""
         if self.waited is None:

@@ -47,6 +47,7 @@ from cnnlab.spec import (
 from cnnlab.training.callback import Bookmark, Emit, LabCallback, Save, Stop, Stopped
 from cnnlab.training.keeping import Keeper, Validation
 from cnnlab.training.ledger import Ledger, timing_of
+from cnnlab.training.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def train(
     resume: Checkpoint | None = None,
     keep: Callable[[], Writer] | None = None,
     tested: bool = True,
+    turns: Turns | None = None,
 ) -> RunEnded:
     """Train one model and tell `emit` all about it.
 
@@ -73,6 +75,7 @@ def train(
         resume: where to go on; from there the run is the same as one that never broke off.
         keep: makes what keeps what is learnt, once the model stands; null: nothing is kept.
         tested: hold the run, once it has finished, against the test set of its data.
+        turns: when it may train, where others are timed beside it; null: whenever it likes.
 
     Raises:
         LabError: the spec, its data or its device cannot work, the checkpoint is of another run,
@@ -103,7 +106,7 @@ def train(
         if keeper:
             keeper.begin(spec.epochs, done=len(bookmark.epochs))
         ledger.close("build")
-        callback = LabCallback(spec, device, emit, stop, bookmark)
+        callback = LabCallback(spec, device, emit, stop, bookmark, turns)
         test = data.test if tested else None
         ended = _fit(callback, job, started, ledger, test and Pictures(*test, classes))
         emit(ended)
@@ -252,6 +255,7 @@ def _fit(
     if device == "cpu":  # a step on a card goes on while the host waits
         callback.tell_apart(sampler.waits.quick)
     meter.start(device)
+    callback.watches = (meter, sampler)
     status = Status.FINISHED
     try:
         job.model.fit(

@@ -46,6 +46,22 @@ def result(tally, card=None, left_out=False):
     return tally.result(card or CardWatch("cpu"), own_cost=0.0, left_out=left_out)
 
 
+def test_what_passes_while_a_run_holds_is_none_of_its_time():
+    tally, now = seen((1.0, 0.0, 2.0))
+    meanwhile = {"clock": 3.0, "calendar": 3.0, "busy": 6.0, "own": 0.0}
+    now = now._replace(**{name: getattr(now, name) + by for name, by in meanwhile.items()})
+    tally.skip(now)
+    for _ in range(4):
+        rises = {"clock": 0.25, "calendar": 0.25, "busy": 0.5, "own": 0.5}
+        now = now._replace(**{name: getattr(now, name) + by for name, by in rises.items()})
+        tally.add(now)
+    found = result(tally)
+    assert found.seconds == pytest.approx(2.0)
+    assert found.other_load_mean == pytest.approx(0.0)
+    assert found.other_load_peak == pytest.approx(0.0)
+    assert found.marks == ()
+
+
 # --- the run's own cores --------------------------------------------------------------------
 
 

@@ -177,6 +177,22 @@ def test_a_counter_that_wrapped_is_unrolled_at_every_turn(powercap):
     assert math.isclose(source.joules, 200 + 700 + 250)
 
 
+def test_what_is_used_while_a_run_holds_is_not_its_own(powercap):
+    meter = devices.EnergyMeter()
+
+    def uses(joules: int) -> None:
+        counter = powercap / "intel-rapl:0/energy_uj"
+        counter.write_text(str(int(counter.read_text()) + joules * 1_000_000))
+
+    meter.start("cpu")
+    uses(10)
+    meter.hold()
+    uses(50)
+    meter.go_on()
+    uses(7)
+    assert meter.stop().joules == 17
+
+
 def test_a_counter_for_root_only_says_so(powercap, monkeypatch):
     # Root may read a file whatever its mode, and the tests may run as root.
     def refuse(path, *arguments, **options):

@@ -1,4 +1,4 @@
-"""Races in the lab: their runs follow each other, are cut short, and make up one race."""
+"""Races in the lab: their runs take turns, are cut short, and make up one race."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.race import judge
 from cnnlab.runner import Lab
+from cnnlab.runner.race_job import RaceJob
 from cnnlab.spec import PRESETS, Lane, RacePlan, Status, change
+from tests.processes import Started
 
 LONG = change(PRESETS["tiny"].spec, train_limit=400, epochs=5000)
 WAYS = ("none", "device", "environment", "override")
 
 
 @pytest.fixture
-def lab(history: History) -> Iterator[Lab]:
+def lab(history: History, started: Started) -> Iterator[Lab]:
     lab = Lab(history, {way: worker_environment(way) for way in WAYS})
     yield lab
     lab.close()
@@ -66,6 +68,72 @@ def test_the_runs_of_a_race_take_turns_are_cut_short_and_belong_together(
     cards = [history.card(run.run_id) for run in runs]
     assert judge(cards).speed_up.pairs == 2
     assert judge(cards).same_start
+
+
+def test_short_runs_train_side_by_side_and_whole_trainings_one_by_one(
+    lab: Lab, history: History
+) -> None:
+    start(lab, plan(leg_seconds=2.0, rounds=1))
+    until(lambda: bool(lab.races()) and len(lab.races()[0].run_ids) == 2)
+    ids = lab.races()[0].run_ids
+
+    def steps(run_id: str) -> int:
+        live = lab.live(run_id)
+        return len(live.columns["step"]) if live and not live.ended else 0
+
+    until(lambda: all(steps(run_id) > 3 for run_id in ids))
+    assert lab.running() in ids
+    assert lab.wait_idle(60)
+    start(lab, plan(rounds=1))
+    until(lambda: bool(lab.races()) and bool(lab.running()) and steps(lab.running()) > 3)
+    (run_id,) = lab.races()[0].run_ids
+    lab.stop(run_id)
+    assert lab.wait_idle(60)
+    assert [history.card(run_id).status for run_id in ids] == [Status.FINISHED] * 2
+
+
+def test_whoever_stops_a_race_stops_the_run_that_holds_too(lab: Lab, history: History) -> None:
+    race_id = start(lab, plan(leg_seconds=600.0))
+    until(lambda: bool(lab.races()) and len(lab.races()[0].run_ids) == 2)
+    until(lambda: all(lab.live(run_id).epochs for run_id in lab.races()[0].run_ids), 90)
+    lab.stop_race(race_id)
+    assert lab.wait_idle(30)
+    runs = history.summaries(group_id=race_id)
+    assert [run.status for run in runs] == [Status.STOPPED] * 2
+
+
+def test_a_killed_lane_does_not_hold_the_other_up(
+    lab: Lab, history: History, started: Started
+) -> None:
+    race_id = start(lab, plan(leg_seconds=1.0, rounds=1))
+    until(lambda: len(started()) == 2)
+    until(lambda: bool(lab.races()[0].run_ids) and lab.live(lab.races()[0].run_ids[0]).started)
+    started()[-1].kill()
+    assert lab.wait_idle(60)
+    runs = history.summaries(group_id=race_id)
+    assert {run.status for run in runs} == {Status.FINISHED, Status.FAILED}
+
+
+@pytest.mark.parametrize(
+    ("devices", "machine", "accelerators", "together"),
+    [
+        (("auto", "auto"), "here", 0, 2),
+        (("cpu", "auto"), "here", 1, 2),
+        (("auto", "cuda:0"), "here", 1, 1),
+        (("cpu", "cpu"), "box", 0, 1),
+    ],
+)
+def test_runs_that_would_share_a_card_or_a_clusters_machine_follow_each_other(
+    history: History, devices: tuple[str, ...], machine: str, accelerators: int, together: int
+) -> None:
+    lanes = tuple(
+        Lane(title=f"Lane {number}", spec=change(LONG, device=device, machine=machine))
+        for number, device in enumerate(devices)
+    )
+    race = RaceJob("Race", "test", RacePlan(lanes=lanes, leg_seconds=1.0), history)
+    jobs = race.legs(machine, accelerators)
+    assert len(jobs) == together
+    assert {job.turn_seconds is not None for job in jobs} == {together > 1}
 
 
 def test_a_race_that_is_stopped_ends_with_the_run_under_way(lab: Lab, history: History) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnlab.spec import Event, RunEnded, Status, Window
-from cnnlab.training import Cut
+from cnnlab.training import Cut, Turns
 from cnnlab.training.cut import LEAST_STEPS
 
 
@@ -38,6 +38,17 @@ def test_a_run_is_cut_when_its_seconds_of_training_are_over(monkeypatch) -> None
     run.now += 1.0
     assert run.cut.stop()
     assert run.end() is Status.FINISHED
+
+
+def test_the_turns_of_others_do_not_count(monkeypatch) -> None:
+    run = Run(monkeypatch, 3.0)
+    turns = Turns(1.0, run.said.append, lambda: None)
+    run.cut = Cut(3.0, run.said.append, lambda: False, turns)
+    run.steps(LEAST_STEPS, 1.0)
+    run.now, turns.held_seconds = run.now + 5.0, 4.0
+    assert not run.cut.stop()
+    run.now += 2.0
+    assert run.cut.stop()
 
 
 def test_a_run_of_few_slow_steps_is_given_time_for_more(monkeypatch) -> None:

@@ -184,7 +184,7 @@ def _budget() -> float:
         help="When it is spent no further pair begins.",
     )
     st.caption(
-        f"Runs of {words.duration(LEG_SECONDS)} in turns, A B B A: at least {race.LEAST_PAIRS} "
+        f"Runs of {words.duration(LEG_SECONDS)} side by side: at least {race.LEAST_PAIRS} "
         f"pairs, and as many as it takes until the ratio is known to ±{words.percent(race.WIDTH)} "
         "or the budget is spent."
     )

@@ -29,7 +29,11 @@ PHASES = {
     "loading": "Loading the data",
     "building": "Building the network",
 }
-DOING = {"validating": ", validating", "testing": ", on the test set"}
+DOING = {
+    "holding": ", the other lane's turn",
+    "validating": ", validating",
+    "testing": ", on the test set",
+}
 
 
 def show(run_id: str) -> None:
