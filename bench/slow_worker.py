@@ -26,8 +26,8 @@ def slow_down() -> None:
             until = now + SLOWER * (now - self.step_began) if batch else now
             while time.perf_counter() < until:
                 pass
-            self.step_began = time.perf_counter()
-        begin(self, batch, logs)
+        begin(self, batch, logs)  # in which it may wait for its turn
+        self.step_began = time.perf_counter()
 
     LabCallback.on_train_batch_begin = later  # type: ignore[method-assign]
 

@@ -73,12 +73,13 @@ class Runner:
 
 
 def clock(runners: list[Runner]) -> float:
-    """Seconds since the start, for all of them: those of the one that runs; between two runs, of
-    the longest that was driven here.
+    """Seconds since the start, for all of them: those that every one that runs has behind it;
+    between two runs, of the longest that was driven here.
     """
     trails = [(runner.part, runner.trail) for runner in runners if runner.trail]
-    live = [trail.end_seconds for part, trail in trails if part == "runs"]
-    return max(live or [t.end_seconds for part, t in trails if part == "ghost"] or [0.0])
+    if live := [trail.end_seconds for part, trail in trails if part == "runs"]:
+        return min(live)
+    return max([t.end_seconds for part, t in trails if part == "ghost"], default=0.0)
 
 
 def finish(runners: list[Runner]) -> float:

@@ -39,6 +39,15 @@ def test_who_ran_before_goes_along_with_who_runs_now_and_no_further() -> None:
     assert SLOW.clock(now) == 2
 
 
+def test_of_two_that_take_turns_the_clock_shows_what_both_have_behind_them() -> None:
+    holds = Runner("holds", "runs", trail((1.0, 90.0), (1.6, 150.0)))
+    now = track.clock([holds, FAST])
+    assert now == 1.6
+    found = track.gap([holds, FAST], now)
+    assert found is not None
+    assert (found.title, found.pictures) == ("fast", pytest.approx(400 - 150))
+
+
 def test_who_has_come_to_its_end_stands_still_and_so_does_its_clock() -> None:
     assert SLOW.at(9.0) == 300
     assert SLOW.clock(9.0) == 3
