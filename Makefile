@@ -11,8 +11,9 @@ run: $(ENV)/.run
 share: $(ENV)/.run
 	$(BIN)/python -m cnnlab share
 
+# Two processes at once: a third would wait for cores that fits and browsers keep busy.
 test: $(ENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: $(ENV)/.dev
 	$(BIN)/ruff check .

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit
 from hypothesis import settings
+from streamlit.components.v2 import manifest_scanner
 
 from cnnlab.ui import lab as lab_of_pages
 from tests import postgres_server
+from tests.parallel import Rooms
 from tests.processes import Started
 from tests.quiet_lab import QuietLab
 
@@ -24,6 +29,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # For the same reason no generated example has a deadline.
 settings.register_profile("lab", deadline=None)
 settings.load_profile("lab")
+# Before its first page AppTest asks each installed package whether it brings parts of Streamlit's:
+# a quarter of a second in every test of a page, and the answer stays the same.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -36,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
+    """Asked where the suite is passed by several processes."""
+    return Rooms(config, log)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The lab's state of this test alone."""
@@ -43,6 +57,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CNNLAB_HOME", str(folder))
     monkeypatch.delenv("CNNLAB_DATABASE_URL", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the peaks of this machine lie that tests have measured."""
+    return tmp_path_factory.mktemp("machine") / "peaks.json"
+
+
+@pytest.fixture
+def peaks(home: Path, machine: Path) -> Iterator[None]:
+    """Runs of this test know what this machine can do, as all but the first run of a lab do.
+
+    To measure it takes as long as the fit of a small test.
+    """
+    home.mkdir(exist_ok=True)
+    if machine.exists():
+        shutil.copy(machine, home)
+    yield
+    if (found := home / machine.name).exists():
+        shutil.copy(found, machine)
 
 
 @pytest.fixture(autouse=True)

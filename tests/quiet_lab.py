@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from cnnlab.history import History, SweepRecord
 from cnnlab.runner import Lab, LiveRun, RaceSnapshot, Snapshot
@@ -20,6 +21,8 @@ from cnnlab.spec import HERE, ExperimentSpec, GpuOff, RacePlan, SweepStatus
 from cnnlab.sweep import CellRun, cells
 
 APP = Path(__file__).parents[1] / "app.py"
+TRAIN = ""
+"""The address of the page that the app begins with."""
 
 
 class QuietLab(Lab):
@@ -109,11 +112,18 @@ def own_history() -> History:
 
 def page(name: str, **parameters: str | list[str]) -> AppTest:
     """A page of the app as a browser gets it that follows a link."""
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
-    app.switch_page(f"pages/{name}.py")
+    app = arriving(name)
     app.query_params.update(parameters)
     app.run()
     assert not app.exception, app.exception[0].stack_trace
+    return app
+
+
+def arriving(name: str) -> AppTest:
+    """A browser that comes in by a link to a page, before anything is drawn."""
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    address = TRAIN if name == "train" else name
+    app._page_hash = calc_hash(address)  # `switch_page` knows the pages only after a first run
     return app
 
 

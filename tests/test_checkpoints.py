@@ -30,6 +30,8 @@ from cnnlab.spec import (
 )
 from cnnlab.training import train
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 CNN = {
     "family": "cnn",
     "blocks": [{"convs": [{"filters": 6, "kernel": 3}], "pool": 2}],

@@ -13,6 +13,8 @@ from cnnlab.spec import Epoch, RunCard, change
 from cnnlab.training import train
 from tests.example_runs import CPU, add_run
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 every_lesson = pytest.mark.parametrize("name", list(LESSONS))
 
 

@@ -16,6 +16,8 @@ from cnnlab.spec import PRESETS, ExperimentSpec, RunCard, Status, change
 from tests.example_runs import CARD, add_run
 from tests.example_sweeps import AXES, add_sweep
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 
 def cnnlab(*arguments: object) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own."""

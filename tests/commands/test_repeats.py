@@ -10,6 +10,8 @@ import pytest
 
 from cnnlab.history import History
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 
 def train(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cnnlab", "train", *arguments]

@@ -219,25 +219,32 @@ def test_batches_hold_every_picture_once_scaled_to_one() -> None:
     assert sorted(map(bytes, together.copy())) == sorted(map(bytes, expected))
 
 
+def check_alike(layer: keras.Layer, shape: tuple[int, ...], device: str, atol: float) -> None:
+    """Outputs and gradients of a layer's own call and of the engine's, for five inputs.
+
+    From weights that are not the first ones: biases are not nought.
+    """
+    layer.build((None, *shape))
+    random = np.random.default_rng(0)
+    layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+    x = torch.tensor(random.normal(0, 1, (5, *shape)), dtype=torch.float32, device=device)
+    parameters = [variable.value for variable in layer.trainable_variables]
+    results = []
+    for call in (layer.call, as_call(layer, kernel_of(layer))):
+        out = call(x)
+        results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
+    for keras_own, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=atol)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("cell", ["LSTM", "GRU", "SimpleRNN"])
 @ON_BOTH
 @pytest.mark.usefixtures("ieee")
 def test_one_call_of_torch_does_what_a_recurrent_layer_does(device, cell, whole) -> None:
-    """Outputs and gradients, from weights that are not the first ones: biases are not nought."""
     with keras.device(device):
         layer = getattr(keras.layers, cell)(7, return_sequences=whole)
-        layer.build((None, 11, 3))
-        random = np.random.default_rng(0)
-        layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
-        x = torch.tensor(random.normal(0, 1, (5, 11, 3)), dtype=torch.float32, device=device)
-        parameters = [variable.value for variable in layer.trainable_variables]
-        results = []
-        for call in (layer.call, as_call(layer, kernel_of(layer))):
-            out = call(x)
-            results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
-    for keras_own, ours in zip(*results, strict=True):
-        torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=1e-5)
+        check_alike(layer, (11, 3), device, atol=1e-5)
 
 
 @ON_BOTH
@@ -246,21 +253,10 @@ def test_one_call_of_torch_does_what_a_recurrent_layer_does(device, cell, whole)
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("kernel", [1, 2, 5])
 def test_one_call_of_torch_does_what_a_convolution_does(device, activation, padding, kernel):
-    """Outputs and gradients, from biases that are not nought."""
     with keras.device(device):
         settings = {"padding": padding, "activation": activation, "data_format": "channels_first"}
         layer = keras.layers.Conv2D(4, kernel, **settings)
-        layer.build((None, 3, 9, 8))
-        random = np.random.default_rng(0)
-        layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
-        x = torch.tensor(random.normal(0, 1, (5, 3, 9, 8)), dtype=torch.float32, device=device)
-        parameters = [variable.value for variable in layer.trainable_variables]
-        results = []
-        for call in (layer.call, as_call(layer, kernel_of(layer))):
-            out = call(x)
-            results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
-    for keras_own, ours in zip(*results, strict=True):
-        torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=1e-4)
+        check_alike(layer, (3, 9, 8), device, atol=1e-4)
 
 
 def test_other_layers_go_through_autograd() -> None:

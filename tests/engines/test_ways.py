@@ -17,6 +17,8 @@ from cnnlab.engines import Batches, Pictures, batches
 from cnnlab.spec import PRESETS, EpochEnded, ExperimentSpec, change
 from cnnlab.training import train
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 SMALL = change(
     PRESETS["dense"].spec,
     dataset="shapes",

@@ -27,6 +27,8 @@ from cnnlab.training import explain, train
 from tests.faults.labs import LONG, OFF, SHORT, submit, until
 from tests.processes import Started
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 
 def fit(spec: ExperimentSpec, stop: Callable[[list[Event]], bool] = lambda _: False) -> list[Event]:
     events: list[Event] = []

@@ -26,6 +26,8 @@ from cnnlab.spec import (
 )
 from cnnlab.training import train
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 PICTURES, CLASSES = 90, 5
 # What comes back of a script: Keras's own history, in full digits.
 REPORT = (

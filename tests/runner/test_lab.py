@@ -21,6 +21,8 @@ from cnnlab.ui import lab as lab_of_pages
 from tests.processes import Started
 from tests.quiet_lab import page
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 QUICK = change(PRESETS["tiny"].spec, train_limit=200, epochs=2)
 LONG = change(QUICK, epochs=5000)
 OFF = {name: worker_environment(name) for name in ("none", "device", "environment", "override")}

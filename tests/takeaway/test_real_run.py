@@ -13,6 +13,8 @@ from cnnlab import datasets
 from cnnlab.models import split
 from cnnlab.spec import RunCard
 
+pytestmark = pytest.mark.usefixtures("peaks")
+
 
 def cnnlab(*arguments: object) -> str:
     command = [sys.executable, "-m", "cnnlab", *map(str, arguments)]

@@ -11,16 +11,9 @@ from cnnlab.spec import PRESETS, RunStarted, change
 from cnnlab.training import train
 
 
-@pytest.fixture(scope="module")
-def one_home(tmp_path_factory):
-    """One home for all: the peak is measured once for a machine."""
-    return tmp_path_factory.mktemp("home")
-
-
 @pytest.mark.parametrize("engine", ["fast", "stock"])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_step_stays_under_its_peak(preset, engine, one_home, monkeypatch):
-    monkeypatch.setenv("CNNLAB_HOME", str(one_home))
+def test_a_step_stays_under_its_peak(preset, engine):
     spec = PRESETS[preset].spec
     dataset = "waves" if spec.model.family == "rnn" else "shapes"
     where = {"device": "cpu", "engine": engine, "dataset": dataset}

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 from cnnlab.sharing import PASSPHRASE
 from cnnlab.ui import audience, rights, top
-from tests.quiet_lab import APP
+from tests.quiet_lab import TRAIN, arriving
 
 WORD = "open sesame"
 
@@ -25,22 +24,15 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     audience.room.let_go()
 
 
-def visitor(page: str = "", **query: str) -> AppTest:
+def visitor(page: str = TRAIN, **query: str) -> AppTest:
     """A visitor's browser that comes in by a link."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    return _at(app, page, query)
+    return _drawn(arriving(page), query)
 
 
-def presenter(page: str = "", **query: str) -> AppTest:
+def presenter(page: str = TRAIN, **query: str) -> AppTest:
     """A presenter's browser."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = arriving(page)
     app.session_state[rights.KEY] = rights.door().key
-    return _at(app, page, query)
-
-
-def _at(app: AppTest, page: str, query: dict[str, str]) -> AppTest:
-    if page:
-        app._page_hash = calc_hash(page)  # `switch_page` knows the pages only after a first run
     return _drawn(app, query)
 
 
