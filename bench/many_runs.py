@@ -22,7 +22,7 @@ from bench.measure import Arm, paired, save
 from bench.opening import no_worker, opened
 from cnnlab.history import History
 from cnnlab.history.tables import epochs, runs
-from cnnlab.ui import lab
+from cnnlab.ui import held
 from cnnlab.ui.history.choice import MOST_LISTED
 from tests.postgres_server import server
 
@@ -68,7 +68,7 @@ class Visit:
         self._took = time.perf_counter() - began
 
     def __call__(self) -> float:
-        lab.let_go()
+        held.let_go()
         with patch.dict(os.environ, {"CNNLAB_DATABASE_URL": self._address}):
             opened("history", self._around, MOST_LISTED)
         return self._took
@@ -82,7 +82,7 @@ def visits() -> Iterator[tuple[Arm, Arm]]:
         stack.enter_context(patch.dict(os.environ, {"CNNLAB_HOME": home}))
         stack.enter_context(no_worker())
         running = stack.enter_context(server())
-        stack.callback(lab.let_go)  # before the server ends
+        stack.callback(held.let_go)  # before the server ends
         addresses = running.new(), f"sqlite:///{home}/many.db"
         for address in addresses:
             fill(address)

@@ -16,7 +16,7 @@ from bench.measure import ROOT
 from cnnlab.history import History
 from cnnlab.runner.station import Station
 from cnnlab.spec import RunCard
-from cnnlab.ui import lab
+from cnnlab.ui import held
 
 Around = Callable[[Callable[[], object]], None]
 """Runs the page's script that it is given, and times it."""
@@ -38,11 +38,11 @@ def lab_with(cards: list[RunCard]) -> Iterator[list[str]]:
         history = History()
         run_ids = history.add_cards(cards, origin="example")
         history.close()
-        lab.let_go()  # of one that was opened before, in another home
+        held.let_go()  # of one that was opened before, in another home
         try:
             yield run_ids
         finally:
-            lab.let_go()
+            held.let_go()
 
 
 def opened(page: str, around: Around, rows: int | None = None, **query: str) -> AppTest:

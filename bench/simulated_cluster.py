@@ -33,7 +33,7 @@ from cnnlab.history import History
 from cnnlab.runner import Lab
 from cnnlab.runner.process import Process, Worker
 from cnnlab.spec import Event, ExperimentSpec, GpuOff, Status, Window, change
-from cnnlab.ui import lab
+from cnnlab.ui import held, lab
 from tests.example_runs import CPU, TINY, ended, epoch, started
 from tests.postgres_server import Server, server
 
@@ -230,7 +230,7 @@ def simulation() -> Iterator[Simulation]:
         make = lambda: Lab(lab.history(), {}, found.worker)  # noqa: E731
         stack.enter_context(patch.object(lab.lab, "_make", make))
         stack.enter_context(no_worker())
-        stack.callback(lab.let_go)
+        stack.callback(held.let_go)
         yield found
 
 

@@ -16,7 +16,7 @@ import streamlit
 from hypothesis import settings
 from streamlit.components.v2 import manifest_scanner
 
-from cnnlab.ui import lab as lab_of_pages
+from cnnlab.ui import held
 from tests import postgres_server
 from tests.parallel import Rooms
 from tests.processes import Started
@@ -80,6 +80,15 @@ def peaks(home: Path, machine: Path) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def nothing_held() -> Iterator[None]:
+    """What pages hold for all browsers, or remember for a while, does not reach the next test."""
+    yield
+    held.let_go()
+    streamlit.cache_data.clear()
+    streamlit.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
     """A run sets the threads of its process, which is not to reach the next test."""
     torch = sys.modules.get("torch")
@@ -128,8 +137,5 @@ def quiet_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[QuietLab]:
     """The lab that pages find: one that starts no worker process and does as the test says."""
     lab = QuietLab()
     monkeypatch.setattr("cnnlab.ui.lab.Lab", lambda *_: lab)
-    streamlit.cache_resource.clear()
-    lab_of_pages.let_go()
     yield lab
-    lab_of_pages.let_go()
-    streamlit.cache_resource.clear()
+    lab.close()

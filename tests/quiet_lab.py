@@ -11,6 +11,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from cnnlab.devices import Cpu, Hardware
 from cnnlab.history import History, SweepRecord
 from cnnlab.runner import Lab, LiveRun, RaceSnapshot, Snapshot
 from cnnlab.runner.process import Process
@@ -47,6 +48,19 @@ class QuietLab(Lab):
     def _open(self, machine: str) -> Station:
         """One that starts no worker."""
         return Station(machine, Workers(no_worker, self._changed), self._floor, ahead=False)
+
+    def find_cpu_alone(self) -> None:
+        """As if a worker had looked, and found no accelerator."""
+        cpu = Cpu(
+            name="Example CPU",
+            physical_cores=2,
+            logical_cores=2,
+            usable_cores=2,
+            instruction_sets=(),
+            memory_mb=8_000,
+        )
+        found = Hardware(cpu=cpu, accelerators=(), versions={}, platform="Example")
+        self.found = found.model_dump(mode="json")
 
     def add(self, run_id: str, spec: ExperimentSpec) -> LiveRun:
         """A run that is being trained; events are applied to what this returns."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Thing = TypeVar("Thing")
 
@@ -20,6 +20,7 @@ class Held(Generic[Thing]):
         self._make, self._close = make, close
         self._thing: Thing | None = None
         self._lock = Lock()
+        _all.append(self)
 
     def __call__(self) -> Thing:
         with self._lock:
@@ -33,3 +34,12 @@ class Held(Generic[Thing]):
             thing, self._thing = self._thing, None
         if thing is not None:
             self._close(thing)
+
+
+_all: list[Held[Any]] = []
+
+
+def let_go() -> None:
+    """Close all that is held, what was made of others before them. For tests."""
+    for held in reversed(_all):
+        held.let_go()

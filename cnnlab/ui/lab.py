@@ -88,14 +88,6 @@ errands = Held(_open_errands, lambda opened: opened.close())
 """What is to be found out about runs that are over."""
 
 
-def let_go() -> None:
-    """Close all; whoever asks next opens them anew."""
-    errands.let_go()
-    machines.outlook.let_go()
-    lab.let_go()
-    history.let_go()
-
-
 def hardware(machine: str = HERE) -> Hardware | None:
     """What there is to train on; None until the first worker has looked, or the cluster told."""
     if machine != HERE:

@@ -240,12 +240,10 @@ serve(sys.argv[1])
 
 
 @pytest.fixture
-def lab_of_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+def lab_of_app(monkeypatch: pytest.MonkeyPatch) -> Lab:
     """The lab that the app opens for its pages, with workers that tell where their models lie."""
     monkeypatch.setattr(process.Worker, "COMMAND", (sys.executable, "-c", TELLING))
-    lab_of_pages.let_go()
-    yield lab_of_pages.lab()
-    lab_of_pages.let_go()
+    return lab_of_pages.lab()
 
 
 @pytest.mark.parametrize("engine", ["stock", "fast"])

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.sharing import PASSPHRASE
-from cnnlab.ui import audience, rights, top
+from cnnlab.ui import rights, top
 from tests.quiet_lab import TRAIN, arriving
 
 WORD = "open sesame"
 
 
-def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Share the lab, with a room of its own, for as long as a test lasts."""
+def share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share the lab for as long as a test lasts."""
     monkeypatch.setenv(PASSPHRASE, WORD)
-    rights.door.let_go()
-    audience.room.let_go()
-    yield
-    rights.door.let_go()
-    audience.room.let_go()
 
 
 def visitor(page: str = TRAIN, **query: str) -> AppTest:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -17,8 +15,8 @@ STOP, FOLLOW = "room.stop", "room.follow"
 
 
 @pytest.fixture(autouse=True)
-def shared(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    yield from sharing.opened(monkeypatch)
+def shared(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    sharing.share(monkeypatch)
 
 
 def place(app: AppTest) -> Place:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,8 +16,8 @@ TINY = PRESETS["tiny"].spec
 
 
 @pytest.fixture(autouse=True)
-def shared(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    yield from sharing.opened(monkeypatch)
+def shared(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    sharing.share(monkeypatch)
 
 
 def propose(phone: AppTest, name: str) -> AppTest:

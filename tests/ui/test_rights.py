@@ -23,9 +23,6 @@ WORD = "open sesame"
 def shared(monkeypatch):
     """A lab whose owner gave a passphrase."""
     monkeypatch.setenv(PASSPHRASE, WORD)
-    rights.door.let_go()
-    yield
-    rights.door.let_go()
 
 
 def visit() -> AppTest:
@@ -195,7 +192,6 @@ def test_a_wrong_passphrase_is_said_and_soon_must_wait(quiet_lab, shared):
 def test_a_lab_on_the_network_without_a_passphrase_makes_one_and_prints_it(
     quiet_lab, monkeypatch, capsys
 ):
-    rights.door.let_go()
     known = rights.st.get_option
     everywhere = {"server.address": "0.0.0.0"}
     monkeypatch.setattr(rights.st, "get_option", lambda name: everywhere.get(name) or known(name))
@@ -203,7 +199,6 @@ def test_a_lab_on_the_network_without_a_passphrase_makes_one_and_prints_it(
     assert app.button(key="start").disabled
     printed = capsys.readouterr().err.partition("passphrase: ")[2].split()[0]
     assert not sign_in(app, printed).button(key="start").disabled
-    rights.door.let_go()
 
 
 def test_every_deed_of_the_gate_is_refused_to_a_visitor(quiet_lab, shared):

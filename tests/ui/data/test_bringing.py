@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab import datasets
 from cnnlab.sharing import PASSPHRASE
 from cnnlab.spec import PRESETS, LabError, SpecError, change
-from cnnlab.ui import lab, rights
+from cnnlab.ui import lab
 from cnnlab.ui.data import camera, gate, upload
 from tests.datasets.drawn_files import drawn
 from tests.datasets.examples import as_zip, two_classes
@@ -196,7 +196,6 @@ def test_what_is_no_picture_is_refused_in_a_toast() -> None:
 
 def test_a_visitor_brings_nothing(monkeypatch: pytest.MonkeyPatch, pets: bytes) -> None:
     monkeypatch.setenv(PASSPHRASE, "open sesame")
-    rights.door.let_go()
     app = page("data")
     assert app.file_uploader[0].proto.disabled
     for act in (
@@ -207,4 +206,3 @@ def test_a_visitor_brings_nothing(monkeypatch: pytest.MonkeyPatch, pets: bytes) 
     ):
         with pytest.raises(LabError, match="You are watching"):
             act()
-    rights.door.let_go()

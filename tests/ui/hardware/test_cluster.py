@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from cnnlab import checkpoints, cluster
@@ -24,15 +22,14 @@ OLD = BOX.model_copy(update={"name": "old", "problem": "old has torch 2.1.0; ins
 
 
 @pytest.fixture
-def known(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuietLab]:
+def known(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> QuietLab:
     """A quiet lab that has looked at its cluster."""
     monkeypatch.setenv("CNNLAB_CLUSTER", "ray://there:10001")
     monkeypatch.setattr(cluster, "look", lambda: [BOX, OLD])
     quiet_lab.found = hello()
     machines.outlook().look()
     machines.outlook()._thread.join()
-    yield quiet_lab
-    machines.outlook.let_go()
+    return quiet_lab
 
 
 def test_without_a_cluster_no_page_speaks_of_machines(quiet_lab: QuietLab) -> None:

@@ -14,7 +14,6 @@ from cnnlab.history import History
 from cnnlab.insight import Answer, Foresee, Question
 from cnnlab.sharing import PASSPHRASE
 from cnnlab.spec import CnnModel, DenseModel, LabError, RnnModel
-from cnnlab.ui import rights
 from cnnlab.ui.inspect import answered, asking, walls
 from tests.example_runs import TINY, add_run
 from tests.kept_runs import NAMES, SMALL_CNN, add_kept_run, marks, wandering
@@ -441,7 +440,6 @@ def test_visitors_look_and_try_but_train_nothing(
     history: History, tmp_path: Path, insight: QuietInsight, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(PASSPHRASE, "open sesame")
-    rights.door.let_go()
     (button,) = (b for b in page("inspect").button if b.label == "Train a small network")
     assert button.disabled
     add_kept_run(history, marks(tmp_path))
@@ -449,7 +447,6 @@ def test_visitors_look_and_try_but_train_nothing(
     assert "Grad-CAM" in captions(app)
     app = view(app, "Your own")
     assert "Nothing of it is kept." in said(app, "caption")
-    rights.door.let_go()
 
 
 def test_links_lead_here_from_a_run_and_from_two(history: History, dataset: Path):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.devices import Cpu, Hardware
 from cnnlab.history import History
 from cnnlab.race import Gain
 from cnnlab.runner import RaceSnapshot
@@ -22,18 +19,9 @@ LANES = ("stock engine", "fast engine")
 
 
 @pytest.fixture(autouse=True)
-def shared(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    cpu = Cpu(
-        name="Example CPU",
-        physical_cores=2,
-        logical_cores=2,
-        usable_cores=2,
-        instruction_sets=(),
-        memory_mb=8_000,
-    )
-    found = Hardware(cpu=cpu, accelerators=(), versions={}, platform="Example")
-    quiet_lab.found = found.model_dump(mode="json")
-    yield from sharing.opened(monkeypatch)
+def shared(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet_lab.find_cpu_alone()
+    sharing.share(monkeypatch)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.charts import alt_text
-from cnnlab.devices import Accelerator, Cpu, Hardware
+from cnnlab.devices import Accelerator
 from cnnlab.history import History
 from cnnlab.race import Gain
 from cnnlab.runner import RaceSnapshot
@@ -54,17 +54,7 @@ def history() -> History:
 
 @pytest.fixture
 def cpu_alone(quiet_lab: QuietLab) -> None:
-    """A worker has looked, and found no accelerator."""
-    cpu = Cpu(
-        name="Example CPU",
-        physical_cores=2,
-        logical_cores=2,
-        usable_cores=2,
-        instruction_sets=(),
-        memory_mb=8_000,
-    )
-    found = Hardware(cpu=cpu, accelerators=(), versions={}, platform="Example")
-    quiet_lab.found = found.model_dump(mode="json")
+    quiet_lab.find_cpu_alone()
 
 
 def test_nothing_starts_before_the_devices_are_known(quiet_lab: QuietLab) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -32,8 +30,8 @@ def history() -> History:
 
 
 @pytest.fixture
-def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    yield from sharing.opened(monkeypatch)
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    sharing.share(monkeypatch)
 
 
 def written(app: AppTest) -> str:

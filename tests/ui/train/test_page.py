@@ -80,12 +80,10 @@ class PlayedWorker:
 def the_lab(monkeypatch):
     """A lab with a played worker, which has looked for the devices already."""
     monkeypatch.setattr(runner, "Worker", PlayedWorker)
-    lab.let_go()
     found = lab.lab()
     with found._changed:
         assert found._changed.wait_for(lambda: found.hardware() is not None, 30)
-    yield found
-    lab.let_go()
+    return found
 
 
 @pytest.fixture
