@@ -20,6 +20,7 @@ from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.runner.workers import Workers
 from cnnlab.spec import HERE, ExperimentSpec, GpuOff, RacePlan, SweepStatus
 from cnnlab.sweep import CellRun, cells
+from cnnlab.ui import top
 
 APP = Path(__file__).parents[1] / "app.py"
 TRAIN = ""
@@ -125,8 +126,9 @@ def own_history() -> History:
 
 
 def page(name: str, **parameters: str | list[str]) -> AppTest:
-    """A page of the app as a browser gets it that follows a link."""
+    """A page as a link opens it, by itself: `tests.ui.sharing` draws the app around it too."""
     app = arriving(name)
+    app.session_state[top.THROUGH_APP] = True
     app.query_params.update(parameters)
     app.run()
     assert not app.exception, app.exception[0].stack_trace

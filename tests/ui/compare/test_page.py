@@ -16,7 +16,7 @@ from cnnlab.report.story import verdicts
 from cnnlab.spec import Status, change
 from tests.example_runs import CARD, CPU, TINY, add_run
 from tests.example_sweeps import add_sweep
-from tests.quiet_lab import TRAIN, QuietLab, own_history, page, said
+from tests.quiet_lab import QuietLab, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -59,14 +59,14 @@ def test_an_empty_page_says_what_will_appear_and_offers_to_train() -> None:
     app = page("compare")
     assert "No runs yet" in said(app, "subheader")
     assert "laid over each other" in said(app, "markdown")
-    assert [item.proto.page for item in app.get("page_link")] == [TRAIN]
+    assert [item.proto.page for item in app.get("page_link")] == ["train"]
 
 
 def test_with_runs_but_none_chosen_it_points_to_the_history_too(history: History) -> None:
     add_run(history)
     app = page("compare")
     assert "No runs chosen" in said(app, "subheader")
-    assert [item.proto.page for item in app.get("page_link")] == ["history", TRAIN]
+    assert [item.proto.page for item in app.get("page_link")] == ["history", "train"]
 
 
 def test_the_articles_long_run_shows_what_learning_by_heart_looks_like() -> None:

@@ -12,7 +12,7 @@ from cnnlab.spec import Status, change, network_name
 from cnnlab.ui import tables
 from tests.example_runs import CARD, CPU, TINY, add_run
 from tests.example_sweeps import add_sweep
-from tests.quiet_lab import TRAIN, own_history, page, said
+from tests.quiet_lab import own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -39,7 +39,7 @@ def opened(app: AppTest) -> list[str]:
 def test_an_empty_history_says_what_will_appear_and_offers_to_train() -> None:
     app = page("history")
     assert "No runs yet in the session “today”" in said(app, "subheader")
-    assert [item.proto.page for item in app.get("page_link")] == [TRAIN]
+    assert [item.proto.page for item in app.get("page_link")] == ["train"]
     assert not app.dataframe
 
 
@@ -207,7 +207,7 @@ def test_what_all_rows_share_and_what_is_rarely_asked_for_is_hidden(history: His
 def test_an_empty_board_says_what_will_stand_there() -> None:
     app = page("history", board="1")
     assert "No scores yet" in said(app, "subheader")
-    assert [item.proto.page for item in app.get("page_link")] == [TRAIN]
+    assert [item.proto.page for item in app.get("page_link")] == ["train"]
 
 
 def test_the_board_has_the_best_by_data_set_of_all_sessions(history: History) -> None:
