@@ -14,7 +14,7 @@ from cnnlab.ui import audience, following
 from tests.example_runs import CARD, CPU, TINY, add_run, epoch, started
 from tests.quiet_lab import QuietLab, own_history, page
 from tests.ui import sharing
-from tests.ui.sharing import presenter, press, visitor
+from tests.ui.sharing import keys, presenter, visitor
 
 SCREENS = ("run", "result", "race", "comparison")
 
@@ -165,8 +165,8 @@ def test_keys_step_through_the_screens_and_lead_out_to_the_page(history: History
         app.button(key=key).click().run()
         assert app.query_params["screen"] == screen
     app.button(key="stage-n").click().run()
-    app = press(app, "stage-leave")
-    assert app.session_state[following.PAGE] == ""
+    app.button(key="stage-leave").click().run()
+    assert "stage-leave" not in keys(app)
     assert app.query_params["run"] == run_id
 
 
