@@ -7,11 +7,12 @@ from the cards of the reader's own runs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnlab import words
-from cnnlab.analysis import verdict
+from cnnlab.analysis import between, verdict
+from cnnlab.analysis.outcomes import BY_HEART, NOTICEABLE
 from cnnlab.published import REFERENCES
 from cnnlab.spec import PRESETS, DenseModel, ExperimentSpec, RunCard, change
 from cnnlab.spec.fields import assign
@@ -28,6 +29,8 @@ class Answer:
     label: str
     says: tuple[str, ...]
     """Sentences, the most important first."""
+    right: str
+    """Which of the lesson's guesses the runs bear out, or come nearest to."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ def _seconds(card: RunCard) -> float:
     return card.epochs[-1].seconds
 
 
+def _nearest(found: float, guesses: Mapping[str, float]) -> str:
+    """The guess that a figure of 1 or more is the fewest times away from."""
+    return min(guesses, key=lambda guess: abs(math.log(max(found, 1.0) / guesses[guess])))
+
+
 def _batches(card: RunCard) -> int:
     """Steps of an epoch."""
     assert card.dataset
@@ -61,6 +69,8 @@ def _batches(card: RunCard) -> int:
 
 
 # --- what a step is -------------------------------------------------------------------------
+
+_STEPS = {"32": 32, "54": 54, "1,700": 1700}
 
 
 def _step(cards: Cards) -> Answer:
@@ -83,12 +93,14 @@ def _step(cards: Cards) -> Answer:
             f"{words.number(begin)} (the logarithm of {card.dataset.classes}). After "
             f"{words.count(steps * len(card.epochs))} steps it was {words.number(last.loss)}.",
         ),
+        right=_nearest(steps, _STEPS),
     )
 
 
 # --- what one more filter costs -------------------------------------------------------------
 
 _FEW, _MANY = 8, 32
+_WEIGHTS = {"25": 25, "76": 76, "a few hundred": 300}
 
 
 def _filters(cards: Cards) -> Answer:
@@ -107,6 +119,7 @@ def _filters(cards: Cards) -> Answer:
             f"{_MANY} filters for {_FEW} make {words.number(work)} times the arithmetic for a "
             f"picture. {verdict(few, many)}",
         ),
+        right=_nearest(each, _WEIGHTS),
     )
 
 
@@ -114,6 +127,9 @@ def _filters(cards: Cards) -> Answer:
 
 # A hundred classes, and many weights between head and Dense: enough to learn pictures by heart.
 _LEARNS_BY_HEART = assign(_SHORT, ["dataset=shapes", "model.head=flatten"])
+
+
+_KNOWN = ("As many", "Somewhat fewer", "Far fewer")
 
 
 def _gap(card: RunCard) -> float:
@@ -140,12 +156,14 @@ def _overfits(cards: Cards) -> Answer:
             f"The published network reached {words.percent(published.accuracy)} in training after "
             f"{published.epoch} epochs, and {words.percent(published.val_accuracy)} in validation.",
         ),
+        right=_KNOWN[(_gap(little) >= NOTICEABLE) + (_gap(little) >= BY_HEART)],
     )
 
 
 # --- why a small network may be faster on the CPU -------------------------------------------
 
 _SMALL, _LARGE = 8, 512
+_AS_LONG = {"64 times": 64, "About 30 times": 30, "Far less": 10}
 
 
 def _overhead(cards: Cards) -> Answer:
@@ -170,12 +188,14 @@ def _overhead(cards: Cards) -> Answer:
             "networks, a CPU can win; with larger batches and networks the GPU overtakes it. The "
             "Explore page finds where.",
         ),
+        right=_nearest(second / first, _AS_LONG),
     )
 
 
 # --- batch size -----------------------------------------------------------------------------
 
 _NARROW, _WIDE = 16, 256
+_MORE, _EQUAL, _LESS = _AS_MUCH = ("More", "As much", "Less")
 
 
 def _batch(cards: Cards) -> Answer:
@@ -193,7 +213,16 @@ def _batch(cards: Cards) -> Answer:
             f"{words.percent(_last(wide))}. Larger batches usually want a higher learning rate or "
             "more epochs before they learn as much.",
         ),
+        right=_learnt(narrow, wide),
     )
+
+
+def _learnt(narrow: RunCard, wide: RunCard) -> str:
+    """Whether larger batches learnt more or less, as far as so many pictures can tell."""
+    found = between(narrow, wide).accuracy
+    if found.difference is None or not found.told:
+        return _EQUAL
+    return _MORE if found.difference > 0 else _LESS
 
 
 def _last(card: RunCard) -> float:
@@ -220,7 +249,7 @@ LESSONS: dict[str, Lesson] = {
         before="A network is not shown one picture at a time, nor all at once: it is shown a "
         "**batch** of 32. For each batch it takes one **step**. Once through all pictures is an "
         "**epoch**.",
-        guesses=("32", "54", "1,700"),
+        guesses=tuple(_STEPS),
         runs={"Two epochs": _SHORT},
         answer=_step,
     ),
@@ -229,7 +258,7 @@ LESSONS: dict[str, Lesson] = {
         question="How many weights does one more filter in the first layer add?",
         before="A **filter** is a small window, here of 5 x 5 pixels in three colours, that looks "
         "for one pattern everywhere in the picture. The next layer reads what all filters found.",
-        guesses=("25", "76", "a few hundred"),
+        guesses=tuple(_WEIGHTS),
         runs={f"{_FEW} filters": _conv(_FEW), f"{_MANY} filters": _conv(_MANY)},
         answer=_filters,
     ),
@@ -239,7 +268,7 @@ LESSONS: dict[str, Lesson] = {
         before="Some pictures are kept aside, for **validation**: the network never learns from "
         "them. The published run reached 82 % on the pictures it was shown, and 41 % on those kept "
         "aside.",
-        guesses=("As many", "Somewhat fewer", "Far fewer"),
+        guesses=_KNOWN,
         runs={
             "Few pictures": change(_LEARNS_BY_HEART, train_limit=400, epochs=20),
             "Ten times as many": change(_LEARNS_BY_HEART, train_limit=4000, epochs=2),
@@ -251,7 +280,7 @@ LESSONS: dict[str, Lesson] = {
         question="64 times as many pictures in a step: how many times as long does it take?",
         before="A GPU computes many numbers at once. But before it computes anything, a program "
         "has to prepare the step and start the work, on a CPU as well.",
-        guesses=("64 times", "About 30 times", "Far less"),
+        guesses=tuple(_AS_LONG),
         runs={f"Batches of {_SMALL}": _plain(_SMALL), f"Batches of {_LARGE}": _plain(_LARGE)},
         answer=_overhead,
     ),
@@ -260,7 +289,7 @@ LESSONS: dict[str, Lesson] = {
         question="Larger batches make an epoch shorter. Do they learn as much in it?",
         before="With larger batches there are fewer steps in an epoch. Each follows a better "
         "estimate of the way down, but there are fewer of them.",
-        guesses=("More", "As much", "Less"),
+        guesses=_AS_MUCH,
         runs={
             f"Batches of {_NARROW}": change(_SHORT, batch_size=_NARROW, epochs=4),
             f"Batches of {_WIDE}": change(_SHORT, batch_size=_WIDE, epochs=4),

@@ -11,11 +11,8 @@ top.require_app()
 
 hardware_view.machine()
 cluster_view.show()
-st.header("Calibration", anchor=False)
+st.subheader("Calibration", anchor=False)
 calibration_view.show()
-st.header("Three ways to switch a GPU off", anchor=False)
-st.write(
-    "Each run of the form can use one of them: under Device, “Switch the GPU off by”. The run "
-    "then records which device it really used."
-)
+st.subheader("Three ways to switch a GPU off", anchor=False)
+st.write("A run can use each of them, by the form's Device, and records what it really ran on.")
 hardware_view.off_switches()

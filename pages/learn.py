@@ -7,7 +7,7 @@ from cnnlab.ui.learn import view
 
 top.require_app()
 
-left, right = st.columns([1, 2], gap="large")
+left, right = st.columns([1, 3], gap="large")
 with left:
     chosen = view.choose()
 with right:

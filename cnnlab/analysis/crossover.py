@@ -96,7 +96,7 @@ def times_frame(grid: Grid, device: str) -> pd.DataFrame:
             text = _time(us) if us else ("×" if point.error else "…")
             rows.append(
                 _row(grid, point, text, point.noisy)
-                | {"level": level if us else None, "dark": level < 0.55}
+                | {"level": level if us else None, "dark": bool(us) and level < 0.55}
             )
     return pd.DataFrame(rows)
 
@@ -111,7 +111,8 @@ def accuracy_frame(grid: Grid, device: str) -> pd.DataFrame:
             share = point.accuracy
             level = (share - low) / (high - low) if share is not None and high > low else 0.0
             row = _row(grid, point, words.UNKNOWN if share is None else words.percent(share), False)
-            rows.append(row | {"level": None if share is None else level, "dark": level < 0.55})
+            known_dark = share is not None and level < 0.55
+            rows.append(row | {"level": None if share is None else level, "dark": known_dark})
     return pd.DataFrame(rows)
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import pandas as pd
 
 from cnnlab import words
-from cnnlab.spec import Frozen, RunCard
+from cnnlab.spec import Frozen, RunCard, choice
+
+DEVICES = {"auto": "any", "cpu": "CPU"}
+"""What a device that was asked for or used is called; a card goes by its key."""
 
 
 def flatten(value: Any, name: str = "") -> dict[str, Any]:
@@ -65,6 +68,8 @@ def facts_of(record: Frozen, name: str = "") -> dict[str, Any]:
 
 def _written(name: str, value: Any) -> str:
     """A setting to its last digit; a fraction that was measured, such as a load, to three."""
+    if isinstance(value, str):
+        return DEVICES.get(value, value) if name.startswith("device") else choice(name, value)
     measured = isinstance(value, float) and name.startswith("environment.")
     return words.number(value) if measured else words.value(value)
 

@@ -34,6 +34,9 @@ BEST: dict[str, Literal["max", "min"]] = {
 }
 """The figures of `results`, and which end of each is the good one."""
 
+NO_FEAT = frozenset({"gap", "last_accuracy"})
+"""Of which nobody is the best: the smallest gap has who learnt nothing, and by heart learns who
+knows all of what it was shown."""
 OF_A_FIT = frozenset({"fit_seconds", "joules"})
 OF_ENERGY = frozenset({"joules", "images_per_joule"})
 
@@ -84,7 +87,7 @@ def _result(card: RunCard, accuracy: float) -> dict[str, float | None]:
 def best_of(cards: Sequence[RunCard], frame: pd.DataFrame) -> dict[str, float]:
     """The best figure of each column of their `results` in which the runs differ; none of those
     that are `incomparable`."""
-    unfit = incomparable(cards)
+    unfit = incomparable(cards) | NO_FEAT
     found = {}
     for name, end in BEST.items():
         values = frame[name].dropna()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from cnnlab.charts.colours import REFERENCE, shape_of
-from cnnlab.charts.dress import SOURCE, TALLEST, once
+from cnnlab.charts.dress import LETTERS, SOURCE, TALLEST, WORDS, once
 
 PICKED = "picked"
 SMALLEST, LARGEST = 90, 900  # square pixels of a point
@@ -40,7 +40,7 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
         x=x, y=alt.Y("least:Q", scale=share), y2="most:Q"
     )
     names = (
-        base.mark_text(dy=-18, fontSize=13, color=REFERENCE, limit=110)
+        base.mark_text(dy=-18, fontSize=alt.expr(LETTERS), style=WORDS, limit=150)
         .encode(x=x, y=y, text="name:N")
         .transform_filter(ON_FRONT)
     )

@@ -13,6 +13,8 @@ from cnnlab.charts.dress import SOURCE, once
 CELL, SELECTED = "cell", "chosen"
 # Pixels of a cell's side: three of the longest, with their axis, fit a phone.
 LONGEST_SIDE, SHORTEST_SIDE, ACROSS = 96, 60, 290
+NOT_KNOWN = "#D5DAE0"
+"""Of a cell without a figure: it can be seen and clicked on either ground."""
 LIST_HEIGHT = 34  # pixels of a row that is the only column's
 LONGEST_LABEL = 260  # pixels
 BORDER = alt.NamedData("border")
@@ -101,7 +103,8 @@ def cells_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
         .add_params(chosen)
     )
     ink = alt.when(alt.datum.dark).then(alt.value("white")).otherwise(alt.value("#12171d"))
-    return _layered(len(x[1]), len(y[1]), cells, _written(ink))
+    ground = _base(x, y).mark_rect(stroke="white", strokeWidth=2, cursor="pointer", color=NOT_KNOWN)
+    return _layered(len(x[1]), len(y[1]), ground, cells, _written(ink))
 
 
 @once

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 
-from cnnlab.charts.dress import SOURCE, TALL, once
+from cnnlab.charts.dress import SOURCE, TALL, WORDS, once
 from cnnlab.charts.front import PICKED
 
 TICKS = alt.NamedData("ticks")
@@ -73,7 +75,10 @@ def _rules(x: alt.X) -> alt.Chart:
 
 def _texts(x: alt.X, y: alt.Y, ground: str) -> list[alt.Chart]:
     """The values that stand on the axes, beside them, each on a strip of the ground."""
-    looks = ({"color": ground, "stroke": ground, "strokeWidth": 5}, {"color": INK})
+    looks: tuple[dict[str, Any], ...] = (
+        {"color": ground, "stroke": ground, "strokeWidth": 5},
+        {"style": WORDS},
+    )
     base = alt.Chart(TICKS)
     return [
         base.mark_text(align="right", dx=-9, fontSize=13, limit=110, **look).encode(

@@ -237,3 +237,4 @@ def test_a_layer_of_accuracies_goes_from_the_worst_to_the_best_and_leaves_gaps()
     frame = accuracy_frame(Grid((side,), points), CPU)
     assert list(frame["text"]) == ["20 %", "–", "40 %"]
     assert list(frame["level"].dropna()) == [0.0, 1.0]
+    assert list(frame["dark"]) == [True, False, False]  # no white words on a cell without a colour

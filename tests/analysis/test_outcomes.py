@@ -200,6 +200,13 @@ def test_the_best_is_the_end_that_is_good_and_none_where_all_are_equal():
     assert "parameters" not in best
 
 
+def test_nobody_is_the_best_at_the_gap_which_is_least_where_nothing_was_learnt():
+    runs = [learning((0.9, 0.6)), named(learning((0.1, 0.1)), "other")]
+    best = analysis.best_of(runs, analysis.results(runs, 0.05))
+    assert best["best_val_accuracy"] == pytest.approx(0.6)
+    assert not {"gap", "last_accuracy"} & set(best)
+
+
 def test_a_disturbed_time_is_ranked_and_graded():
     runs = [learning((0.5, 0.4)), named(learning((0.5, 0.3), seconds=2.0), "other")]
     runs[1] = runs[1].model_copy(update={"disturbances": disturbances("Others kept 2 cores busy.")})
@@ -246,6 +253,13 @@ def test_a_measured_fraction_is_told_to_three_digits_and_a_setting_to_its_last()
 def test_what_was_asked_of_the_device_is_one_difference():
     assert "device.requested" not in analysis.differences([CPU, GPU]).index
     assert "device" in analysis.differences([CPU, GPU]).index
+
+
+def test_devices_and_choices_go_by_the_names_that_people_give_them():
+    spec = change(CPU.spec, device="auto", optimizer="sgd")
+    frame = analysis.differences([CPU, named(CPU.model_copy(update={"spec": spec}), "other")])
+    assert list(frame.loc["device"]) == ["CPU", "any"]
+    assert list(frame.loc["optimizer"]) == ["Adam", "SGD"]
 
 
 def test_what_is_the_same_in_all_and_what_differs_is_everything():

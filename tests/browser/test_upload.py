@@ -29,6 +29,7 @@ def test_an_archive_is_understood_kept_and_offered_for_training(page: Page, tmp_
     }
     file = as_zip(tmp_path / "pets.zip", files)
     page.goto("/data")
+    page.get_by_text("Bring your own data").click()
     page.locator('input[type="file"]').set_input_files(file)
     expect(page.get_by_text("pets.zip is not kept yet")).to_be_visible()
     expect(page.get_by_text("Classes: cat 3, dog 3.")).to_be_visible()
@@ -54,6 +55,7 @@ def with_camera(browser: Browser, server: Server) -> Iterator[Page]:
 def test_the_camera_makes_a_set_by_class(with_camera: Page) -> None:
     page = with_camera
     page.goto("/data")
+    page.get_by_text("Bring your own data").click()
     page.get_by_text("With the camera", exact=True).click()
     for name in ("mug", "hand"):
         page.get_by_role("textbox", name="Class").fill(name)

@@ -31,7 +31,7 @@ MEASURES: dict[Measure, str] = {
     "accuracy": "Accuracy",
     "loss": "Loss",
     "step_ms": "Step time",
-    "gap": "Gap training – validation",
+    "gap": "Gap",
 }
 MOST_BY_STEP = 8  # runs whose single steps are read; each may have tens of thousands
 MOST_SMALL = 24
@@ -118,7 +118,7 @@ def _look(cards: Sequence[RunCard]) -> Look:
     axes = [name for name in AXES if name != "joules" or measured]
     if st.session_state.get("compare.axis") not in axes:
         st.session_state.pop("compare.axis", None)  # of runs that were shown before
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         axis = st.segmented_control(
             "Against",
             options=axes,
@@ -126,6 +126,7 @@ def _look(cards: Sequence[RunCard]) -> Look:
             required=True,
             format_func=AXES.__getitem__,
             key="compare.axis",
+            label_visibility="collapsed",
         )
         measures = st.pills(
             "Show",
@@ -134,6 +135,7 @@ def _look(cards: Sequence[RunCard]) -> Look:
             selection_mode="multi",
             format_func=MEASURES.__getitem__,
             key="compare.measures",
+            label_visibility="collapsed",
         )
         with st.popover("Look", icon=":material/tune:"):
             smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="compare.smoothing")

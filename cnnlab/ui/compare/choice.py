@@ -11,7 +11,7 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.history import RunSummary
-from cnnlab.spec import LabError
+from cnnlab.spec import LabError, Status
 from cnnlab.ui import tables
 from cnnlab.ui.lab import history, session_name
 
@@ -20,6 +20,7 @@ BASE, HIDE = "base", "hide"  # in the address: what the others are held against,
 LADDER = "ladder"  # in the address: the runs are rungs, in their order
 MOST_RUNS = 500  # at once: beyond, a browser's address grows too long
 MOST_OFFERED = 500  # of the newest runs, by the list; the search finds all
+NEWEST = 4  # that are offered to be compared at once
 
 
 def asked() -> list[str]:
@@ -131,6 +132,22 @@ def _shortcuts(chosen: Sequence[str]) -> None:
     )
     if chosen:
         st.button("Clear", icon=":material/close:", on_click=put, args=([],))
+
+
+def offer_newest() -> None:
+    """A button that takes the newest runs which learnt the same, where there are several."""
+    finished = history().summaries(statuses=[Status.FINISHED], cells=False, limit=MOST_OFFERED)
+    alike = [run for run in finished if run.spec.dataset == finished[0].spec.dataset]
+    newest = alike[:NEWEST]
+    if len(newest) > 1:
+        st.button(
+            f"Compare the newest {len(newest)}",
+            type="primary",
+            icon=":material/compare_arrows:",
+            key="compare.newest",
+            on_click=put,
+            args=([run.run_id for run in newest],),
+        )
 
 
 def _put_session() -> None:

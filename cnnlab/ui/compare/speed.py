@@ -15,7 +15,7 @@ from cnnlab.ui import tables
 from cnnlab.ui.lab import history
 from cnnlab.ui.run.state import cards_of
 
-MOST_UNFOLDED, MOST_RUNS_SAID = 8, 30
+MOST_RUNS_SAID = 30
 MOST_PAIRED = 1000
 
 
@@ -82,7 +82,6 @@ def _several(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     with st.expander(
         f"Each of them against {tables.plain(names[0])}",
         icon=":material/balance:",
-        expanded=len(each) <= MOST_UNFOLDED,
     ):
         _listed([f"- {tables.plain(text)}" for text in each])
 

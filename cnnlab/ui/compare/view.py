@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab import analysis, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard, label
-from cnnlab.ui import live, tables
+from cnnlab.ui import call, live, tables
 from cnnlab.ui.compare import answers, choice, ladder, networks, panel, results
 from cnnlab.ui.compare import charts as compare_charts
 from cnnlab.ui.compare import files as compare_files
@@ -27,16 +27,15 @@ def empty(*, any_runs: bool) -> None:
     """Say what will appear here, and offer what makes it appear."""
     with st.container(border=True):
         st.subheader("No runs chosen" if any_runs else "No runs yet", anchor=False)
-        st.write(
-            "The runs you choose are laid over each other here: loss, accuracy and step time, what "
-            "differs between them, how much faster and how much better each is, and what that "
-            "number is worth."
-        )
-        if any_runs:
-            st.write("Choose some above, or tick them in the history.")
-            st.page_link("pages/history.py", label="History", icon=":material/history:")
-        st.page_link("pages/train.py", label="Train a run", icon=":material/play_arrow:")
-        ladder.offer_example()
+        st.write("Runs stand side by side here: who is better, who is faster, and what differs.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if any_runs:
+                choice.offer_newest()
+                history_link = "Tick them in the history"
+                st.page_link("pages/history.py", label=history_link, icon=":material/history:")
+            else:
+                call.to_train("Train a first run")
+            ladder.offer_example()
     compare_charts.learnt_by_heart([], [])
 
 

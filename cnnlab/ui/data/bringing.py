@@ -11,13 +11,13 @@ WAYS = {"A file or a folder": upload.offer, "With the camera": camera.show}
 
 def show() -> None:
     """The ways to bring data, one at a time: a camera begins to look as soon as it is drawn."""
-    st.subheader("Your own data", anchor=False)
-    way = st.segmented_control(
-        "How to bring data",
-        list(WAYS),
-        default=next(iter(WAYS)),
-        required=True,
-        key="data.way",
-        label_visibility="collapsed",
-    )
-    WAYS[way]()
+    with st.expander("Bring your own data", icon=":material/add:", key="data.own"):
+        way = st.segmented_control(
+            "How to bring data",
+            list(WAYS),
+            default=next(iter(WAYS)),
+            required=True,
+            key="data.way",
+            label_visibility="collapsed",
+        )
+        WAYS[way]()

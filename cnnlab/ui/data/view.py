@@ -12,7 +12,7 @@ from PIL import Image
 from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
 from cnnlab.spec import PRESETS, change
-from cnnlab.ui import lead, link, prepared, tables
+from cnnlab.ui import call, lead, link, prepared, tables
 from cnnlab.ui.colours import inked
 from cnnlab.ui.data import series as series_view
 
@@ -62,43 +62,38 @@ def _option(info: DatasetInfo) -> str:
 def figures(info: DatasetInfo) -> None:
     """How much a data set holds, and of what shape."""
     shape = " × ".join(map(str, info.image_shape)) if info.image_shape else words.UNKNOWN
-    lead.figure(words.count(info.train_images), f"{words.things(info.kind)} to train on")
-    with st.container(horizontal=True, key="data-facts"):
-        st.metric("Classes", words.count(info.classes), border=True, width=200)
+    with st.container(horizontal=True, vertical_alignment="center", gap="large", key="data-facts"):
+        lead.figure(words.count(info.train_images), f"{words.things(info.kind)} to train on")
+        st.metric("Classes", words.count(info.classes), width="content")
         if info.kind == "series":
-            shape = shape.removesuffix(" × 1")
-            st.metric("Steps × features", shape, border=True, width=240)
+            st.metric("Steps × features", shape.removesuffix(" × 1"), width="content")
         else:
-            st.metric("Height × width × channels", shape, border=True, width=240)
+            st.metric("Height × width × channels", shape, width="content")
 
 
 def facts(info: DatasetInfo) -> None:
     """The figures of a data set, and what it needs before it can be used."""
     figures(info)
-    if info.synthetic:
-        st.info(
-            f"**Synthetic.** These {words.things(info.kind)} are drawn by a program, the same ones "
-            "every time, so that the lab works without a network. Results on them say nothing "
-            f"about {'measurements' if info.kind == 'series' else 'photographs'}.",
-            icon=":material/brush:",
-        )
-    elif info.ready:
-        st.success(f"Ready: {tables.plain(info.origin)}.", icon=":material/check_circle:")
-    else:
+    if not info.ready:
         _not_ready(info)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _train_on(info)
+        if info.synthetic:
+            real = "measurements" if info.kind == "series" else "photographs"
+            st.caption(
+                f":material/brush: **Synthetic**: drawn by a program, the same every time. "
+                f"Results say nothing about {real}."
+            )
+        elif info.ready:
+            st.caption(f":material/check_circle: {tables.plain(info.origin)}")
     prepared.told(info.understood, info.kind)
 
 
-def train_on(info: DatasetInfo) -> None:
+def _train_on(info: DatasetInfo) -> None:
     """The way to a run on this data set."""
     preset = "lstm" if info.kind == "series" else link.DEFAULT_PRESET
     spec = change(PRESETS[preset].spec, dataset=info.name)
-    st.page_link(
-        "pages/train.py",
-        label="Train on it",
-        icon=":material/play_arrow:",
-        query_params=link.encode(spec),
-    )
+    call.to_train("Train on it", link.encode(spec))
 
 
 def _not_ready(info: DatasetInfo) -> None:
@@ -107,12 +102,13 @@ def _not_ready(info: DatasetInfo) -> None:
         "or do it now, here or in a terminal:",
         icon=":material/cloud_download:",
     )
-    prepared.button(info)
-    st.code(
-        f"python -m cnnlab datasets fetch {shlex.quote(info.name)}",
-        language="bash",
-        wrap_lines=True,
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        prepared.button(info)
+        st.code(
+            f"python -m cnnlab datasets fetch {shlex.quote(info.name)}",
+            language="bash",
+            wrap_lines=True,
+        )
 
 
 # --- samples --------------------------------------------------------------------------------
@@ -125,7 +121,6 @@ def gallery(info: DatasetInfo) -> None:
         st.caption(f"Its {things} appear here once it is prepared.")
         return
     samples = _samples(info.name, info.train_images)
-    st.subheader(f"Sample {things}", anchor=False)
     if info.classes and info.classes > len(samples):
         st.caption(f"{len(samples)} of {words.count(info.classes)} classes.")
     grid = st.grid(2, min_column_width=320)

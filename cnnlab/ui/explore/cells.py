@@ -40,8 +40,9 @@ def picture(cells: Cells) -> None:
     for device in devices:
         with maps.cell():
             _times(cells, device)
-    if any(point.noisy for point in grid.points):
-        st.caption("~ marks a cell whose figure is noisy: not found again within 5 %.")
+    noisy = any(point.noisy for point in grid.points)
+    mark = " ~ marks a cell whose figure is noisy: not found again within 5 %." if noisy else ""
+    st.caption(f"Click a cell to open its runs, or to train its recipe.{mark}")
     with st.expander("As a table", icon=":material/table_rows:"):
         _table(grid)
 
@@ -124,9 +125,7 @@ def _ratio(cells: Cells, first: str, second: str) -> None:
     ratios = analysis.ratio_frame(grid, first, second)
     if ratios.empty:
         return
-    st.markdown(
-        f"**How many times as fast: {tables.plain(second)}, against {tables.plain(first)}**"
-    )
+    st.markdown(f"**{tables.plain(second)} against {tables.plain(first)}, times as fast**")
     border = analysis.border_frame(ratios)
     _chart(
         "ratio",
@@ -138,9 +137,8 @@ def _ratio(cells: Cells, first: str, second: str) -> None:
         (first, second),
     )
     st.caption(
-        "Above 1, orange: the second is faster; below 1, blue: the first. The line runs "
-        "between them; a cell with ≈ is within the noise of its measurements. Choose a cell to "
-        "see its runs, or to train its recipe."
+        f"Orange: {tables.plain(second)} is faster; blue: {tables.plain(first)}; ≈ within the "
+        "noise of the measurements."
     )
 
 

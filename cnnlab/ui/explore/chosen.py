@@ -1,4 +1,4 @@
-"""Which sweep a reader looks at: the address keeps it."""
+"""Which sweep a reader looks at, which the address keeps, and where a new one is filled in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 SWEEP = "sweep"
 
@@ -20,16 +21,29 @@ class Titled(Protocol):
 Known = TypeVar("Known", bound=Titled)
 
 
-def choose(known: Mapping[str, Known]) -> Known:
-    """Let the reader choose of some sweeps, by id; at first the one that the address names."""
+def choose(known: Mapping[str, Known], row: DeltaGenerator) -> Known:
+    """Let the reader choose of some sweeps, by id; at first the one that the address names.
+
+    Args:
+        row: where the choice is to stand.
+    """
     linked, names = st.query_params.get(SWEEP, ""), list(known)
     place = names.index(linked) if linked in names else 0
     # Not bound by a key alone: a sweep that was just started is chosen by its address.
-    found = st.selectbox(
+    found = row.selectbox(
         "Sweep",
         names,
         index=place,
         format_func=lambda key: f"{known[key].title} ({key})",
+        label_visibility="collapsed",
+        width=380,
     )
     st.query_params[SWEEP] = found
     return known[found]
+
+
+def new_sweep(label: str, *, folded: bool) -> DeltaGenerator:
+    """Where a new sweep is filled in: in sight until there is one to be looked at."""
+    if folded:
+        return st.expander(label, icon=":material/add:")
+    return st.container(border=True)

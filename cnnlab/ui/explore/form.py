@@ -91,16 +91,20 @@ def show() -> list[str]:
         format_func=lambda key: OFFERS[key].title,
         key=OFFER,
         on_change=_take_offer,
+        label_visibility="collapsed",
     )
     offer = OFFERS.get(st.session_state[OFFER] or "")
-    st.caption(offer.shows if offer else "Your own sweep.")
-    spec = choose_base(f"{KEY}base")
-    for number, label in enumerate(("Along", "And along")):
-        _show_axis(number, label)
-    if machines.address():
-        _show_machines()
-    _show_devices()
-    return _show_start(spec)
+    st.write(offer.shows if offer else "Your own sweep.")
+    start = st.container()
+    with st.expander("What varies, on what, for how long", icon=":material/tune:"):
+        spec = choose_base(f"{KEY}base")
+        for number, label in enumerate(("Along", "And along")):
+            _show_axis(number, label)
+        if machines.address():
+            _show_machines()
+        _show_devices()
+    with start:
+        return _show_start(spec)
 
 
 def _begin() -> None:
@@ -135,11 +139,10 @@ def choose_base(key: str) -> ExperimentSpec:
     labels = {name: preset.title for name, preset in PRESETS.items()}
     labels |= {run_id: f"Run: {run.name} ({run_id})" for run_id, run in runs.items()}
     chosen = st.selectbox(
-        "Network and data",
+        "Everything else as in",
         list(labels),
         format_func=labels.__getitem__,
         key=key,
-        help="Everything that does not vary: a preset, or the recipe of a run.",
     )
     return PRESETS[chosen].spec if chosen in PRESETS else runs[chosen].spec
 
@@ -162,10 +165,10 @@ def _show_axis(number: int, label: str) -> None:
     if chosen:
         known = AXES[chosen].words
         right.text_input(
-            "Values",
+            "Values, separated by commas",
             key=f"{KEY}values{number}",
             max_chars=MOST_CHARS,
-            help=f"Separated by commas: {', '.join(known)}." if known else "Separated by commas.",
+            help=f"One or several of {', '.join(known)}." if known else None,
         )
 
 
@@ -204,7 +207,6 @@ def _show_devices() -> None:
         86_400,
         step=10,
         key=f"{KEY}budget",
-        help="The sweep takes so long; what is left after every cell goes into measuring again.",
     )
 
 
@@ -239,18 +241,21 @@ def _show_start(spec: ExperimentSpec) -> list[str]:
         filled, wrong = _filled(spec), ""
     except LabError as error:
         filled, wrong = None, str(error)
-    pressed = st.button(
-        "Start the sweep",
-        type="primary",
-        icon=":material/grid_view:",
-        key=f"{KEY}start",
-        **rights.limits(disabled=filled is None),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            "Start the sweep",
+            type="primary",
+            icon=":material/grid_view:",
+            key=f"{KEY}start",
+            **rights.limits(disabled=filled is None),
+        )
+        if filled:
+            cells = "1 cell" if filled.cells == 1 else f"{words.count(filled.cells)} cells"
+            lasts = words.duration(filled.budget_seconds)
+            st.caption(f"{cells} in {lasts}; what time is left measures again.", width="content")
     if filled is None:
         st.error(tables.plain(wrong), icon=":material/error:")
         return []
-    cells = "1 cell" if filled.cells == 1 else f"{words.count(filled.cells)} cells"
-    st.caption(f"{cells} in {words.duration(filled.budget_seconds)}.")
     if not pressed or not prepared.shape_known(filled.spec.dataset):
         return []
     try:

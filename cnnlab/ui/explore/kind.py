@@ -9,12 +9,6 @@ from cnnlab.ui.explore.chosen import SWEEP
 
 KIND = "explore.kind"
 KINDS = {"measure": "Speed of many sizes", "train": "Accuracy of many variants"}
-SAYS = {
-    "measure": "When does the GPU pay off? A sweep measures one network in many sizes, on each "
-    "device.",
-    "train": "What does each choice bring? A sweep trains variants of a recipe, and shows what "
-    "their accuracy cost.",
-}
 
 
 def show() -> None:
@@ -22,7 +16,8 @@ def show() -> None:
     if KIND not in st.session_state:
         linked = st.query_params.get(SWEEP, "")
         st.session_state[KIND] = "train" if linked in trained.known() else "measure"
-    st.segmented_control(
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.segmented_control(
         "What to explore",
         list(KINDS),
         required=True,
@@ -31,11 +26,10 @@ def show() -> None:
         on_change=_another,
         label_visibility="collapsed",
     )
-    st.write(SAYS[st.session_state[KIND]])
     if st.session_state[KIND] == "train":
-        trained.page()
+        trained.page(row)
     else:
-        view.show()
+        view.show(row)
 
 
 def _another() -> None:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab import analysis, charts, words
 from cnnlab.analysis import Grid, Point, Repeats, Side, Varied
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard
-from cnnlab.ui import front, lab, live, rights, tables
+from cnnlab.ui import front, lab, lead, live, rights, tables
 from cnnlab.ui.colours import ground, inked
 from cnnlab.ui.explore import cells, sweeps, training
-from cnnlab.ui.explore.chosen import SWEEP, choose
+from cnnlab.ui.explore.chosen import SWEEP, choose, new_sweep
 from cnnlab.ui.explore.grid import Cells
 from cnnlab.ui.run.state import cards_of
 
@@ -60,17 +61,14 @@ def _turn(run: RunSummary) -> int:
     return run.part.turn if run.part else 0
 
 
-def page() -> None:
-    """Choose a sweep or begin one, and what it came to so far."""
+def page(row: DeltaGenerator) -> None:
+    """Choose a sweep in a row above, or begin one, and what it came to so far."""
     sweeps_known = known()
+    chosen = choose(sweeps_known, row) if sweeps_known else None
     if not sweeps_known:
-        st.info(
-            "No variants have been trained yet. Begin below: each trained variant becomes a point "
-            "of accuracy against time, and a line through all that varies.",
-            icon=":material/scatter_plot:",
-        )
-    chosen = choose(sweeps_known) if sweeps_known else None
-    with st.expander("A new sweep that trains", icon=":material/add:", expanded=not sweeps_known):
+        st.subheader("What does each choice bring?", anchor=False)
+        st.write("Each variant of a recipe is trained and becomes a point: accuracy against time.")
+    with new_sweep("A new sweep that trains", folded=bool(sweeps_known)):
         started = training.show()
     if started:
         st.query_params[SWEEP] = started
@@ -93,7 +91,7 @@ def _show(sweep_id: str, over: bool) -> None:
     if not found:
         st.caption("The first points appear when a variant has trained its first epoch.")
         return
-    st.subheader(tables.plain(_headline(found)), anchor=False)
+    _headline(found)
     if other := len(cards) - sum(len(group.runs) for group in found):
         did = "1 run" if other == 1 else f"{words.count(other)} runs"
         st.caption(f"{did} learnt from other data than the first, and cannot stand beside it.")
@@ -102,8 +100,14 @@ def _show(sweep_id: str, over: bool) -> None:
         front.show(cards, _names(cards, axes))
     with right:
         _parallel(axes, found)
-    _map(axes, found, cards)
-    _table(axes, found)
+    if 0 < len(axes) < 3:
+        left, right = st.columns(2)
+        with left:
+            _map(axes, found, cards)
+        with right:
+            _table(axes, found)
+    else:
+        _table(axes, found)
 
 
 def _names(cards: Sequence[RunCard], axes: Sequence[Varied]) -> list[str]:
@@ -141,14 +145,16 @@ def _stop(run_ids: Sequence[str]) -> None:
     rights.attempt(sweeps.stop_training, run_ids)
 
 
-def _headline(found: Sequence[Repeats]) -> str:
+def _headline(found: Sequence[Repeats]) -> None:
     """Which variant is the most accurate, and which is the quickest on the front."""
     best = max(found, key=lambda group: group.accuracy)
     quick = min(found, key=lambda group: group.time)
+    lead.figure(words.percent(best.accuracy), f"the most accurate: {best.name}")
     said = f"Most accurate: {best.name}, {analysis.said(best)}."
+    more = f" Quickest: {quick.name}, {analysis.said(quick)}."
     if quick is best:
-        return f"{said} It is the quickest too."
-    return f"{said} Quickest: {quick.name}, {analysis.said(quick)}."
+        more = " It is the quickest too."
+    st.markdown(tables.plain(said + more))
 
 
 def _parallel(axes: Sequence[Varied], found: Sequence[Repeats]) -> None:
@@ -177,9 +183,7 @@ def _parallel(axes: Sequence[Varied], found: Sequence[Repeats]) -> None:
 
 
 def _map(axes: Sequence[Varied], found: Sequence[Repeats], cards: Sequence[RunCard]) -> None:
-    """The accuracies as a heat map, where one or two things vary; a click opens a cell's runs."""
-    if not 0 < len(axes) < 3:
-        return
+    """The accuracies as a heat map of one or two things; a click opens a cell's runs."""
     specs = {card.run_id: card.spec for card in cards}
     points = [
         Point(

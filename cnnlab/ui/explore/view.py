@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis import Grid
 from cnnlab.history import SweepRecord
@@ -14,7 +15,7 @@ from cnnlab.ui import lab, live, rights, tables
 from cnnlab.ui.explore import cells, sweeps
 from cnnlab.ui.explore import form as explore_form
 from cnnlab.ui.explore import grid as explore_grid
-from cnnlab.ui.explore.chosen import SWEEP, choose
+from cnnlab.ui.explore.chosen import SWEEP, choose, new_sweep
 from cnnlab.ui.explore.grid import Sweep
 
 AGAINST = "against"
@@ -23,30 +24,25 @@ SIGNS = {
     SweepStatus.QUEUED: "waits for its turn",
     SweepStatus.RUNNING: "is being measured",
     SweepStatus.PAUSED: "is paused",
-    SweepStatus.FINISHED: "is finished",
     SweepStatus.STOPPED: "was stopped",
     SweepStatus.FAILED: "failed",
     SweepStatus.INTERRUPTED: "was interrupted",
 }
 
 
-def show() -> None:
-    """Everything on the page."""
+def show(row: DeltaGenerator) -> None:
+    """Everything on the page; which sweep is chosen in a row above it."""
     known = explore_grid.known()
     linked = st.query_params.get(SWEEP)
     if linked and linked not in known:
         st.warning(
             f"There is no sweep {tables.plain(linked[:40])} here.", icon=":material/link_off:"
         )
+    chosen = choose(known, row) if known else None
     if not known:
-        st.info(
-            "Nothing has been swept yet. Start the sweep below: its coloured maps appear here "
-            "cell by cell, with the line at which one device overtakes the other, and that line "
-            "in one sentence.",
-            icon=":material/grid_view:",
-        )
-    chosen = choose(known) if known else None
-    with st.expander("A new sweep", icon=":material/add:", expanded=not known):
+        st.subheader("How fast is each size, and when does a GPU pay off?", anchor=False)
+        st.write("A sweep measures one network in many sizes: its map appears here, cell by cell.")
+    with new_sweep("A new sweep", folded=bool(known)):
         started = explore_form.show()
     if started:
         st.query_params.from_dict(dict(zip((SWEEP, AGAINST), started, strict=False)))
@@ -119,7 +115,7 @@ def _state(record: SweepRecord) -> None:
         with st.container(width="stretch"):
             if snapshot:
                 st.progress(_share(snapshot), text=_progress_text(snapshot))
-            else:
+            elif record.status is not SweepStatus.FINISHED:
                 why = f" {tables.plain(record.error)}" if record.error else ""
                 st.caption(f"This sweep {SIGNS[record.status]}.{why}")
         if not record.status.over:

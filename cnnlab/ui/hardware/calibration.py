@@ -17,10 +17,8 @@ POLL_SECONDS = 1.0
 def show() -> None:
     """A button, or how far it is; beneath, what the last one found."""
     st.write(
-        "About 75 seconds on each device: dense, convolutional and recurrent networks in a few "
-        "sizes, and some of them again in each half precision, on one thread, compiled and, on an "
-        "NVIDIA card, with TF32. The Train page then knows how long a run may take before the "
-        "first one, and what pays here."
+        "About 75 seconds on each device. The Train page then says how long a run may take before "
+        "the first one, and what pays here: a half precision, one thread, compiling."
     )
     running = any(one.name == CALIBRATION for one in sweeps_under_way())
     if running:

@@ -16,7 +16,7 @@ def show() -> None:
     address = machines.address()
     if address is None:
         return
-    st.header("Machines", anchor=False)
+    st.subheader("Machines", anchor=False)
     machines.known()  # which looks for them, the first time
     looking = machines.outlook().looking
     live.every(POLL_SECONDS if looking else None, _boxes, address, looking)

@@ -92,10 +92,9 @@ def _unit(value: float | None, unit: str) -> str:
 def _no_accelerator() -> None:
     with st.container(border=True, height="stretch"):
         st.badge("No accelerator", icon=ICON_NONE, color="gray")
-        st.subheader("None that torch can use", anchor=False)
-        st.write(
-            "Everything here trains on the CPU. With an NVIDIA card, its driver and torch's CUDA "
-            "build are needed; an Apple chip needs macOS 12.3 or later."
+        st.write("Torch can use none here, so everything trains on the CPU.")
+        st.caption(
+            "An NVIDIA card needs its driver and torch's CUDA build, an Apple chip macOS 12.3."
         )
 
 

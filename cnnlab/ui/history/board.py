@@ -9,7 +9,7 @@ import streamlit as st
 from cnnlab import analysis, words
 from cnnlab.analysis.board import Board, Score
 from cnnlab.history import Order, RunSummary
-from cnnlab.ui import tables
+from cnnlab.ui import call, tables
 from cnnlab.ui.colours import mark, palette
 from cnnlab.ui.history import view
 from cnnlab.ui.lab import dataset_labels, history
@@ -26,11 +26,8 @@ def show() -> None:
     if not found:
         with st.container(border=True):
             st.subheader("No scores yet", anchor=False)
-            st.write(
-                "The most accurate, the fastest and the most frugal runs stand here by their data "
-                "set, as soon as one is finished."
-            )
-            st.page_link("pages/train.py", label="Train a run", icon=":material/play_arrow:")
+            st.write("The most accurate, fastest and most frugal runs of each data set stand here.")
+            call.to_train("Train a run")
         return
     named = {score.run_id for board in found for _, scores in board.lists for score in scores}
     colours = palette().of_runs([runs[run_id] for run_id in named])
@@ -68,9 +65,9 @@ def _board(board: Board, title: str, runs: int, colours: dict[str, str]) -> None
 
 
 def _score(place: int, score: Score, colour: str, key: str) -> None:
-    with st.container(gap=None):
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.markdown(f"{place} · **{tables.plain(score.figure)}**", width="content")
+    with st.container(gap=None, key=f"score-{place}-{key}-{score.run_id}"):
+        st.markdown(f"{place} · **{tables.plain(score.figure)}**")
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
             mark(colour)
             st.button(
                 tables.plain(score.name),

@@ -6,7 +6,9 @@ The truth about which runs are open is the URL (`?run=ID&run=ID`): a link opens 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from math import isfinite, nan
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +16,7 @@ import streamlit as st
 from cnnlab import charts, words
 from cnnlab.history import LOW_IS_BETTER, RunSummary, Tally
 from cnnlab.spec import LabError, Status
-from cnnlab.ui import keeping, lab, rights, tables
+from cnnlab.ui import call, keeping, lab, lead, rights, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.history import groups
 from cnnlab.ui.history.choice import ORDERS, Choice, Scope
@@ -87,12 +89,8 @@ def empty(within: Scope) -> None:
     where = "" if within == "all" else f" in the session “{tables.plain(session_name())}”"
     with st.container(border=True):
         st.subheader(f"No runs yet{where}", anchor=False)
-        st.write(
-            "Every run you train appears here with its settings, its curves and its speed, "
-            "ready to be compared."
-        )
-        link = "Train a first run" if within == "all" else "Train a run"
-        st.page_link("pages/train.py", label=link, icon=":material/play_arrow:")
+        st.write("Every run appears here with its curve and its speed, ready to be compared.")
+        call.to_train("Train a first run" if within == "all" else "Train a run")
 
 
 # --- the table ------------------------------------------------------------------------------
@@ -101,6 +99,8 @@ def empty(within: Scope) -> None:
 def table(choice: Choice, open_now: Sequence[str]) -> None:
     """The runs with a filter above; a click opens one row, ticks open several."""
     rows, behind = groups.gathered(choice.runs)
+    if not open_now:
+        _best(rows)
     shown = _filtered(tables.runs_table(rows, st.context.timezone), choice.tally)
     column = ORDERS[st.session_state["history.order"]]
     shown = shown.sort_values(
@@ -141,6 +141,22 @@ def table(choice: Choice, open_now: Sequence[str]) -> None:
             "Click a run to look into it; tick several to compare them. A race, or repeats over "
             "seeds, have one row, which opens all their runs."
         )
+
+
+def _best(rows: Sequence[RunSummary]) -> None:
+    """What leads while no run is open: the most accurate of the runs on what most learnt from."""
+    known = [run for run in rows if isfinite(run.best_val_accuracy or nan)]
+    if not known:
+        return
+    often = Counter(run.spec.dataset for run in known)
+    ((dataset, count),) = often.most_common(1)
+    best = max(
+        (run for run in known if run.spec.dataset == dataset),
+        key=lambda run: run.best_val_accuracy or 0.0,
+    )
+    on = f" on {lab.dataset_labels().get(dataset, dataset)}" if len(often) > 1 else ""
+    among = "" if count == 1 else f", the best of {words.count(count)}{on}"
+    lead.figure(words.percent(best.best_val_accuracy), f"validation accuracy{among}: {best.name}")
 
 
 def _drawn(shown: pd.DataFrame, rows: Sequence[RunSummary]) -> pd.DataFrame:
@@ -185,21 +201,25 @@ def _filtered(frame: pd.DataFrame, tally: Tally) -> pd.DataFrame:
             placeholder="Name, network, data, device, note, id",
             width=320,
         )
-        states = st.pills(
-            "Status",
-            options=[status.value for status in Status if status in tally.statuses],
-            format_func=lambda state: tables.status_text(Status(state)),
-            selection_mode="multi",
-            key="history.states",
-        )
-        kinds = st.pills(
-            "Device",
-            options=[name for kind, name in tables.KINDS.items() if kind in tally.kinds],
-            selection_mode="multi",
-            key="history.kinds",
-        )
+        statuses = [status.value for status in Status if status in tally.statuses]
+        states = _pills("Status", statuses, "history.states", _status_text)
+        kinds_here = [name for kind, name in tables.KINDS.items() if kind in tally.kinds]
+        kinds = _pills("Device", kinds_here, "history.kinds", str)
         st.selectbox("Best first, by", list(ORDERS), key="history.order", width=200)
     return tables.chosen(frame, text, states, kinds)
+
+
+def _pills(
+    label: str, options: Sequence[str], key: str, write: Callable[[str], str]
+) -> Sequence[str]:
+    """What the reader wants to see of several; nothing to choose where all are alike."""
+    if len(options) < 2:
+        return []
+    return st.pills(label, options, selection_mode="multi", format_func=write, key=key)
+
+
+def _status_text(state: str) -> str:
+    return tables.status_text(Status(state))
 
 
 # --- putting in order -----------------------------------------------------------------------

@@ -9,22 +9,27 @@ import streamlit as st
 from cnnlab.lessons import LESSONS, Lesson
 from cnnlab.spec import LabError, RunCard, Status
 from cnnlab.ui import lab, lead, link, live, rights, tables
+from cnnlab.ui.learn import networks
 from cnnlab.ui.run import charts, view
 from cnnlab.ui.run.state import read
 
-LESSON, RUNS = "lesson", "runs"
+LESSON, RUNS, DONE = "lesson", "runs", "learn.done"
 REFRESH_SECONDS = 1.0
 
 
 def choose() -> str:
-    """Let the reader choose a lesson; its name, which the address keeps."""
+    """Let the reader choose a lesson, of which those answered bear a tick; the address keeps it."""
     names = list(LESSONS)
-    asked = st.query_params.get(LESSON)
+    asked, done = st.query_params.get(LESSON), st.session_state.get(DONE, ())
+    titles = {
+        name: f"{number}. {lesson.title}{' :material/check_circle:' if name in done else ''}"
+        for number, (name, lesson) in enumerate(LESSONS.items(), 1)
+    }
     return st.radio(
         "Lesson",
         names,
         index=names.index(asked) if asked in names else 0,
-        format_func=lambda name: f"{names.index(name) + 1}. {LESSONS[name].title}",
+        format_func=titles.__getitem__,
         key="lesson",
         on_change=_turn_to,
         label_visibility="collapsed",
@@ -38,27 +43,41 @@ def _turn_to() -> None:
 def show(name: str) -> None:
     """One lesson, as far as the reader is."""
     lesson = LESSONS[name]
-    st.subheader(lesson.question, anchor=False)
-    st.markdown(lesson.before)
-    st.radio("Your guess", lesson.guesses, index=None, horizontal=True, key=f"guess-{name}")
-    run_ids = [part for part in st.query_params.get(RUNS, "").split(",") if part]
-    if len(run_ids) != len(lesson.runs):
-        _offer(name, lesson)
-        return
-    try:
-        cards = [lab.history().card(run_id, steps=False) for run_id in run_ids]
-    except LabError as error:
-        st.error(tables.plain(str(error)), icon=":material/search_off:")
-        _offer(name, lesson)
-        return
-    if all(card.status is Status.FINISHED for card in cards):
+    st.header(lesson.question, anchor=False)
+    cards = _begun(lesson)
+    if cards and all(card.status is Status.FINISHED for card in cards):
         _answer(name, lesson, cards)
-    elif any(card.status.over and card.status is not Status.FINISHED for card in cards):
-        broken = next(card for card in cards if card.status.over)
+        return
+    st.markdown(lesson.before)
+    _guess(name, lesson)
+    broken = next((c for c in cards if c.status.over and c.status is not Status.FINISHED), None)
+    if broken:
         st.warning(tables.plain(tables.outcome(broken)), icon=":material/warning:")
+    if broken or not cards:
         _offer(name, lesson)
+        networks.show(lesson)
     else:
         _watch(lesson, cards)
+
+
+def _begun(lesson: Lesson) -> list[RunCard]:
+    """Its runs, as the address names them; none where it names others, or what is gone."""
+    run_ids = [part for part in st.query_params.get(RUNS, "").split(",") if part]
+    if len(run_ids) != len(lesson.runs):
+        return []
+    try:
+        return [lab.history().card(run_id, steps=False) for run_id in run_ids]
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/search_off:")
+        return []
+
+
+def _guess(name: str, lesson: Lesson, *, over: bool = False) -> str | None:
+    """What the reader expects; once it is over it can only be looked at."""
+    key = f"guess-{name}"
+    if over and not st.session_state.get(key):
+        return None
+    return st.pills("Your guess", lesson.guesses, key=key, disabled=over)
 
 
 def _offer(name: str, lesson: Lesson) -> None:
@@ -104,12 +123,17 @@ def _wait(run_id: str) -> None:
 
 
 def _answer(name: str, lesson: Lesson, cards: Sequence[RunCard]) -> None:
+    """The figure, whether the guess was right, and the way on; what bears it out beneath."""
     answer = lesson.answer(cards)
-    if guess := st.session_state.get(f"guess-{name}"):
-        st.caption(f"Your guess: {guess}.")
+    if guess := _guess(name, lesson, over=True):
+        right = guess == answer.right
+        said = f"You guessed {guess}" + (": right" if right else f"; the runs say {answer.right}")
+        icon = ":material/check:" if right else ":material/close:"
+        st.badge(tables.plain(said), icon=icon, color="green" if right else "orange")
     lead.figure(answer.figure, answer.label)
-    for sentence in answer.says:
-        st.markdown(tables.plain(sentence))
+    first, *more = answer.says
+    st.markdown(tables.plain(first))
+    _onwards(name, cards)
     for (title, card), column in zip(
         zip(lesson.runs, cards, strict=True), st.columns(len(cards)), strict=True
     ):
@@ -117,7 +141,17 @@ def _answer(name: str, lesson: Lesson, cards: Sequence[RunCard]) -> None:
             if len(cards) > 1:
                 st.markdown(f"**{tables.plain(title)}**")
             charts.accuracy(read(card))
-    _onwards(name, cards)
+    for sentence in more:
+        st.markdown(tables.plain(sentence))
+    _remember(name)
+
+
+def _remember(name: str) -> None:
+    """That its answer was seen; the list of lessons is drawn already, so it is drawn anew once."""
+    done = st.session_state.setdefault(DONE, [])
+    if name not in done:
+        done.append(name)
+        st.rerun()
 
 
 def _onwards(name: str, cards: Sequence[RunCard]) -> None:

@@ -58,15 +58,24 @@ def charts(app: AppTest) -> list[str]:
 def test_an_empty_page_says_what_will_appear_and_offers_to_train() -> None:
     app = page("compare")
     assert "No runs yet" in said(app, "subheader")
-    assert "laid over each other" in said(app, "markdown")
+    assert "Runs stand side by side here" in said(app, "markdown")
     assert [item.proto.page for item in app.get("page_link")] == ["train"]
 
 
-def test_with_runs_but_none_chosen_it_points_to_the_history_too(history: History) -> None:
-    add_run(history)
+def test_with_runs_but_none_chosen_it_offers_the_newest_of_one_data_set(history: History) -> None:
+    old = [add_run(history, name=f"Old {place}") for place in range(4)]
+    new = add_run(history, name="New")
+    add_run(history, spec=change(TINY, dataset="mnist"), status=Status.FAILED)
     app = page("compare")
     assert "No runs chosen" in said(app, "subheader")
-    assert [item.proto.page for item in app.get("page_link")] == ["history", "train"]
+    assert [item.proto.page for item in app.get("page_link")] == ["history"]
+    button(app, "Compare the newest 4").click().run()
+    assert asked(app) == [new, *old[:0:-1]]
+
+
+def test_one_run_has_no_newest_to_be_compared_with(history: History) -> None:
+    add_run(history)
+    assert not [x for x in page("compare").button if x.label.startswith("Compare the newest")]
 
 
 def test_the_articles_long_run_shows_what_learning_by_heart_looks_like() -> None:
@@ -357,6 +366,7 @@ def test_the_best_of_each_column_bears_a_star(history: History) -> None:
     assert list(shown["Step (ms)"]) == ["10 ★", "20  (2×)"]
     assert list(shown["Best val."]) == ["12 %", "16 % ★  (+4.0)"]
     assert "★" not in "".join(shown["Parameters"])  # both have as many
+    assert "★" not in "".join([*shown["Gap"], *shown["Last training"]])  # nothing to be proud of
 
 
 def test_of_one_kind_of_device_the_page_says_what_the_report_says(history: History) -> None:

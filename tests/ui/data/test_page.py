@@ -28,7 +28,7 @@ def own(home: Path) -> str:
 
 def test_the_first_data_set_is_synthetic_and_says_so() -> None:
     app = page("data")
-    assert "**Synthetic.**" in said(app, "info")
+    assert "**Synthetic**" in said(app, "caption")
     assert figures(app)["Classes"] == "10"
     assert len(app.get("image")) == 10
 
@@ -59,7 +59,7 @@ def test_waves_are_drawn_as_lines_with_their_words() -> None:
     app = page("data", dataset="waves")
     assert leads(app)["sequences to train on"] == "18,000"
     assert figures(app)["Steps × features"] == "128 × 3"
-    assert "These sequences are drawn" in said(app, "info")
+    assert "Results say nothing about measurements" in said(app, "caption")
     drawings = app.get("vega_lite_chart")
     assert len(drawings) == 6
     says = drawings[1].proto.alt
@@ -82,7 +82,7 @@ def test_a_csv_file_is_offered_and_drawn_once_it_is_prepared(home: Path) -> None
 
 
 def test_a_data_set_that_is_gone_gives_way_to_the_first() -> None:
-    assert "**Synthetic.**" in said(page("data", dataset="nowhere"), "info")
+    assert "**Synthetic**" in said(page("data", dataset="nowhere"), "caption")
 
 
 def test_a_run_on_the_chosen_data_set_is_one_link_away() -> None:

@@ -11,7 +11,7 @@ from cnnlab.history import History
 from cnnlab.spec import LabError, Part, Status, change
 from cnnlab.sweep.variants import parts, variants
 from tests.example_runs import TINY, add_run
-from tests.quiet_lab import QuietLab, own_history, page, said
+from tests.quiet_lab import QuietLab, leads, own_history, page, said
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_without_a_sweep_the_page_says_what_comes_and_offers_one_that_can_be_sta
     queued: list[str], history: History
 ) -> None:
     app = training()
-    assert "No variants have been trained yet" in said(app, "info")
+    assert "Each variant of a recipe is trained and becomes a point" in said(app, "markdown")
     assert "6 runs of 5 epochs each" in said(app, "caption")
     app.button(key="trained.start").click().run()
     assert not app.exception
@@ -144,7 +144,10 @@ def test_trained_variants_are_points_lines_a_map_and_a_table(history: History) -
     assert scatter.startswith("Points for the validation accuracy")
     assert parallel.startswith("Parallel coordinates")
     assert heat.startswith("Heat map of the validation accuracy")
-    assert "batch size 32, learning rate 0.001" in said(app, "subheader").replace("\\", "")
+    assert "batch size 32, learning rate 0.001" in said(app, "markdown").replace("\\", "")
+    ((says, figure),) = leads(app).items()
+    assert says.startswith("the most accurate: batch size ")
+    assert figure.endswith("%")
     table = app.dataframe[0].value
     assert len(table) == 4
     assert set(table["Runs"]) == {2}
@@ -161,7 +164,7 @@ def test_one_variant_alone_is_drawn_too(history: History) -> None:
     add_trained(history, "batch_size=32")
     app = page("explore", sweep="g1")
     assert len(drawings(app)) == 2
-    assert "every seed" in said(app, "subheader")
+    assert "every seed" in said(app, "markdown")
 
 
 def test_a_sweep_under_way_counts_its_runs_once_and_can_be_stopped(
@@ -215,4 +218,4 @@ def test_the_other_kind_of_sweep_is_one_click_away(history: History) -> None:
     app = page("explore", sweep="g1")
     app.button_group(key="explore.kind").set_value("measure").run()
     assert "sweep" not in app.query_params
-    assert "Nothing has been swept yet" in said(app, "info")
+    assert "How fast is each size" in said(app, "subheader")

@@ -34,14 +34,14 @@ def known(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> QuietLab:
 
 def test_without_a_cluster_no_page_speaks_of_machines(quiet_lab: QuietLab) -> None:
     quiet_lab.found = hello()
-    assert "Machines" not in said(page("hardware"), "header")
+    assert "Machines" not in said(page("hardware"), "subheader")
     assert "Where" not in [item.label for item in page("train").selectbox]
     assert machines.names() == ["here"]
 
 
 def test_every_machine_is_told_with_what_it_has_and_what_is_wrong(known: QuietLab) -> None:
     app = page("hardware")
-    assert "Machines" in said(app, "header")
+    assert "Machines" in said(app, "subheader")
     assert "Example GPU" in said(app, "markdown")
     assert "torch 2.9.0" in said(app, "caption")
     assert "old has torch 2.1.0" in said(app, "error")

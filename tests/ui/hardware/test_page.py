@@ -54,7 +54,7 @@ def test_until_the_worker_has_looked_the_page_says_that_it_waits(quiet_lab: Quie
 def test_a_machine_without_accelerator_says_so(quiet_lab: QuietLab) -> None:
     quiet_lab.found = hello()
     app = page("hardware")
-    assert "None that torch can use" in said(app, "subheader")
+    assert "Torch can use none here" in said(app, "markdown")
     assert figures(app)["Usable cores"] == "2.5"
     assert leads(app) == {"to train on, and no accelerator": "2.5 cores"}
     assert figures(app)["Memory"] == "16 GB"

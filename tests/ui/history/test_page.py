@@ -12,7 +12,7 @@ from cnnlab.spec import Status, change, network_name
 from cnnlab.ui import tables
 from tests.example_runs import CARD, CPU, TINY, add_run
 from tests.example_sweeps import add_sweep
-from tests.quiet_lab import own_history, page, said
+from tests.quiet_lab import leads, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
 
@@ -104,6 +104,25 @@ def test_the_table_is_filtered_by_text_status_and_device(history: History) -> No
     app.run()
     assert "No run fits the filter" in said(app, "info")
     assert "Click a run" not in said(app, "caption")
+
+
+def test_what_all_runs_share_is_no_filter(history: History) -> None:
+    add_run(history, name="First")
+    assert not {"Status", "Device"} & {item.label for item in page("history").button_group}
+    add_run(history, name="Second", device=CARD)
+    assert "Device" in {item.label for item in page("history").button_group}
+
+
+def test_the_most_accurate_run_leads_until_one_is_opened(history: History) -> None:
+    short = add_run(history, name="Short", epochs=2)
+    add_run(history, name="Long", epochs=5)
+    add_run(history, name="Other data", epochs=9, spec=change(TINY, dataset="mnist"))
+    add_run(history, name="Nothing learnt", epochs=0, status=Status.FAILED)
+    ((says, figure),) = leads(page("history")).items()
+    assert figure == "20 %"
+    assert says.startswith("validation accuracy, the best of 2 on ")
+    assert says.endswith(": Long")
+    assert "validation accuracy, the best" not in str(leads(page("history", run=short)))
 
 
 def test_a_link_opens_its_run_and_ticks_it(history: History) -> None:

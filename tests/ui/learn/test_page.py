@@ -55,6 +55,23 @@ def test_an_answer_stands_beside_its_figure_and_leads_on(quiet_lab, name):
     assert "runs" not in app.query_params
 
 
+def test_a_lesson_shows_what_it_trains_before_it_does(quiet_lab):
+    assert len(page("learn", lesson="step").get("vega_lite_chart")) == 1
+    assert len(page("learn", lesson="filter").get("vega_lite_chart")) == 2
+
+
+@pytest.mark.parametrize(("guess", "says"), [("54", "right"), ("1,700", "the runs say 54")])
+def test_a_guess_is_held_against_the_runs_and_the_lesson_is_ticked(quiet_lab, guess, says):
+    app = page("learn", lesson="step")
+    app.button_group(key="guess-step").set_value(guess).run()
+    app.query_params["runs"] = runs_of("step")
+    app.run()
+    assert says in said(app, "markdown").replace("\\", "")
+    app.button(key="lesson-next").click().run()
+    assert "check_circle" in app.radio(key="lesson").options[0]
+    assert "check_circle" not in app.radio(key="lesson").options[1]
+
+
 def test_a_run_that_was_stopped_says_so_and_can_be_begun_anew(quiet_lab):
     app = page("learn", lesson="step", runs=runs_of("step", Status.STOPPED))
     assert said(app, "warning")
