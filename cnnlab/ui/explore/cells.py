@@ -47,6 +47,18 @@ def picture(cells: Cells) -> None:
         _table(grid)
 
 
+def outline(grid: Grid) -> None:
+    """The cells that are going to be measured, before there is a figure in any."""
+    data = {"source": charts.packed(analysis.times_frame(grid, grid.devices[0]))}
+    st.vega_lite_chart(
+        None,
+        inked(charts.cells_spec(*_axes(grid))) | {"datasets": data},
+        key="outline",
+        width="stretch" if grid.downwards else "content",
+        alt=f"The {len(data['source'])} cells that this sweep is going to measure, still empty.",
+    )
+
+
 def _layer() -> str:
     return st.segmented_control(
         "Layer",

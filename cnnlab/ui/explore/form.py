@@ -10,9 +10,11 @@ import streamlit as st
 
 from cnnlab import sweep, words
 from cnnlab.history import RunSummary
-from cnnlab.spec import HERE, PRESETS, Axis, ExperimentSpec, LabError, Status
+from cnnlab.spec import HERE, PRESETS, Axis, ExperimentSpec, LabError, Status, SweepPlan
 from cnnlab.sweep import AXES
 from cnnlab.ui import lab, machines, prepared, rights, tables
+from cnnlab.ui.explore import cells as cells_view
+from cnnlab.ui.explore import grid as explore_grid
 from cnnlab.ui.explore import sweeps
 
 KEY, OFFER = "sweep.", "sweep.offer"
@@ -78,12 +80,16 @@ class Filled:
     axes: tuple[Axis, ...]
     devices: tuple[str, ...]
     machines: tuple[str, ...]
-    budget_seconds: float
+    plan: SweepPlan
     cells: int
 
 
-def show() -> list[str]:
-    """Draw the form; the ids of the sweeps that were started just now, one for each machine."""
+def show(*, outlined: bool) -> list[str]:
+    """Draw the form; the ids of the sweeps that were started just now, one for each machine.
+
+    Args:
+        outlined: with the map that is going to be filled.
+    """
     _begin()
     st.pills(
         "Begin with",
@@ -104,7 +110,7 @@ def show() -> list[str]:
             _show_machines()
         _show_devices()
     with start:
-        return _show_start(spec)
+        return _show_start(spec, outlined=outlined)
 
 
 def _begin() -> None:
@@ -233,10 +239,10 @@ def _filled(spec: ExperimentSpec) -> Filled:
     plan = sweep.plan(spec, axes, devices, float(state[f"{KEY}budget"]))
     cells = len(sweep.cells(plan))
     sweep.check_budget(plan, cells)
-    return Filled(spec, axes, tuple(devices), _machines(), plan.budget_seconds, cells)
+    return Filled(spec, axes, tuple(devices), _machines(), plan, cells)
 
 
-def _show_start(spec: ExperimentSpec) -> list[str]:
+def _show_start(spec: ExperimentSpec, *, outlined: bool) -> list[str]:
     try:
         filled, wrong = _filled(spec), ""
     except LabError as error:
@@ -251,16 +257,18 @@ def _show_start(spec: ExperimentSpec) -> list[str]:
         )
         if filled:
             cells = "1 cell" if filled.cells == 1 else f"{words.count(filled.cells)} cells"
-            lasts = words.duration(filled.budget_seconds)
+            lasts = words.duration(filled.plan.budget_seconds)
             st.caption(f"{cells} in {lasts}; what time is left measures again.", width="content")
     if filled is None:
         st.error(tables.plain(wrong), icon=":material/error:")
         return []
+    if outlined:
+        cells_view.outline(explore_grid.planned(filled.plan))
     if not pressed or not prepared.shape_known(filled.spec.dataset):
         return []
     try:
         return sweeps.begin_on(
-            filled.machines, filled.spec, filled.axes, filled.devices, filled.budget_seconds
+            filled.machines, filled.spec, filled.axes, filled.devices, filled.plan.budget_seconds
         )
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")

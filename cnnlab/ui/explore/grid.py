@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 
 from cnnlab import datasets, sweep
 from cnnlab.analysis import Grid, Point, Side, device_kind
 from cnnlab.history import RunSummary, SweepRecord
-from cnnlab.spec import HERE, ExperimentSpec, Status, Value
+from cnnlab.spec import HERE, ExperimentSpec, Status, SweepPlan, Value
 from cnnlab.sweep import AXES, Cell, CellResult
 from cnnlab.ui import lab
 
@@ -76,6 +76,19 @@ def cells_of(shown: Sweep) -> Cells:
     else:
         cells = _cells_of(runs)
         axes = _axes_of(cells)
+    return _gathered(cells, axes, runs)
+
+
+def planned(plan: SweepPlan) -> Grid:
+    """The cells that a sweep is going to measure."""
+    axes = {axis.name: axis.values for axis in plan.axes}
+    return _gathered(sweep.cells(plan), axes, []).grid
+
+
+def _gathered(
+    cells: Sequence[Cell], axes: Mapping[str, tuple[Value, ...]], runs: Sequence[RunSummary]
+) -> Cells:
+    """What some cells came to by the runs that measured them."""
     sides = tuple(Side(_title(name), values) for name, values in axes.items())
     names = _device_names(cells, runs)
     found = sweep.results(cells, runs)

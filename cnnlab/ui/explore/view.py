@@ -43,7 +43,7 @@ def show(row: DeltaGenerator) -> None:
         st.subheader("How fast is each size, and when does a GPU pay off?", anchor=False)
         st.write("A sweep measures one network in many sizes: its map appears here, cell by cell.")
     with new_sweep("A new sweep", folded=bool(known)):
-        started = explore_form.show()
+        started = explore_form.show(outlined=not known)
     if started:
         st.query_params.from_dict(dict(zip((SWEEP, AGAINST), started, strict=False)))
         st.rerun()

@@ -43,7 +43,7 @@ def test_an_empty_page_says_what_appears_here_and_offers_to_start(quiet_lab) -> 
     assert "its map appears here, cell by cell" in said(app, "markdown")
     assert not button(app, "Start the sweep").disabled
     assert "9 cells in 1 min" in said(app, "caption")
-    assert not drawings(app)
+    assert drawings(app) == ["The 9 cells that this sweep is going to measure, still empty."]
 
 
 @pytest.mark.parametrize("offer", explore_form.OFFERS)
