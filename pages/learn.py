@@ -12,3 +12,5 @@ with left:
     chosen = view.choose()
 with right:
     view.show(chosen)
+with left:
+    view.answered()

@@ -34,9 +34,9 @@ BEST: dict[str, Literal["max", "min"]] = {
 }
 """The figures of `results`, and which end of each is the good one."""
 
-NO_FEAT = frozenset({"gap", "last_accuracy"})
+NO_FEAT = frozenset({"gap", "last_accuracy", "parameters"})
 """Of which nobody is the best: the smallest gap has who learnt nothing, and by heart learns who
-knows all of what it was shown."""
+knows all of what it was shown; a small network is a choice."""
 OF_A_FIT = frozenset({"fit_seconds", "joules"})
 OF_ENERGY = frozenset({"joules", "images_per_joule"})
 

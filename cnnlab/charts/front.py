@@ -9,6 +9,11 @@ from cnnlab.charts.dress import LETTERS, SOURCE, TALLEST, WORDS, once
 
 PICKED = "picked"
 SMALLEST, LARGEST = 90, 900  # square pixels of a point
+INWARDS = (
+    "scale('x', datum.seconds) < 90 ? 'left'"
+    " : scale('x', datum.seconds) > width - 90 ? 'right' : 'center'"
+)
+"""How a name lies to its point: one at an edge would lie upon the axis, or be cut."""
 ON_FRONT = "datum.front === 'on the front'"
 
 
@@ -40,7 +45,9 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
         x=x, y=alt.Y("least:Q", scale=share), y2="most:Q"
     )
     names = (
-        base.mark_text(dy=-18, fontSize=alt.expr(LETTERS), style=WORDS, limit=150)
+        base.mark_text(
+            dy=-18, align=alt.expr(INWARDS), fontSize=alt.expr(LETTERS), style=WORDS, limit=150
+        )
         .encode(x=x, y=y, text="name:N")
         .transform_filter(ON_FRONT)
     )

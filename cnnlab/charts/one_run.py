@@ -196,7 +196,10 @@ def gap(colour: str) -> alt.LayerChart:
     From a frame with the columns epoch, accuracy, val_accuracy.
     """
     share = alt.Axis(format="%")
-    upper = alt.Y("accuracy:Q", title="Accuracy", axis=share, scale=alt.Scale(domainMin=0))
+    scale = alt.Scale(
+        domainMin=0, nice=False, padding=24
+    )  # room for the name above the highest point
+    upper = alt.Y("accuracy:Q", title="Accuracy", axis=share, scale=scale)
     lower = alt.Y("val_accuracy:Q")
     base = alt.Chart().encode(
         x=x_axis("epoch", "epoch", scale=alt.Scale(domainMin=0, padding=24)),

@@ -221,7 +221,8 @@ def runs_table(runs: Sequence[RunSummary], timezone: str | None) -> pd.DataFrame
     frame["state"] = frame["status"]
     frame["status"] = [status_text(run.status) for run in runs]
     frame["created_at"] = frame["created_at"].dt.tz_convert(timezone or "UTC").dt.tz_localize(None)
-    for name in ("fit_seconds", "step_ms_median", "images_per_second"):
+    accuracies = ("best_val_accuracy", "last_val_accuracy", "test_accuracy")
+    for name in (*accuracies, "fit_seconds", "step_ms_median", "images_per_second"):
         frame[name] = [three_digits(value) for value in frame[name]]
     return frame.set_index("run_id")
 

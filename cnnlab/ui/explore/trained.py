@@ -150,11 +150,10 @@ def _headline(found: Sequence[Repeats]) -> None:
     best = max(found, key=lambda group: group.accuracy)
     quick = min(found, key=lambda group: group.time)
     lead.figure(words.percent(best.accuracy), f"the most accurate: {best.name}")
-    said = f"Most accurate: {best.name}, {analysis.said(best)}."
-    more = f" Quickest: {quick.name}, {analysis.said(quick)}."
+    more = f"Quickest: {quick.name}, {analysis.said(quick)}."
     if quick is best:
-        more = " It is the quickest too."
-    st.markdown(tables.plain(said + more))
+        more = "It is the quickest too."
+    st.markdown(tables.plain(f"{analysis.said(best)}. {more}"))
 
 
 def _parallel(axes: Sequence[Varied], found: Sequence[Repeats]) -> None:

@@ -18,22 +18,25 @@ REFRESH_SECONDS = 1.0
 
 
 def choose() -> str:
-    """Let the reader choose a lesson, of which those answered bear a tick; the address keeps it."""
+    """Let the reader choose a lesson; its name, which the address keeps."""
     names = list(LESSONS)
-    asked, done = st.query_params.get(LESSON), st.session_state.get(DONE, ())
-    titles = {
-        name: f"{number}. {lesson.title}{' :material/check_circle:' if name in done else ''}"
-        for number, (name, lesson) in enumerate(LESSONS.items(), 1)
-    }
+    asked = st.query_params.get(LESSON)
+    # The titles stay what they are: a radio button with another one would be a new widget.
     return st.radio(
         "Lesson",
         names,
         index=names.index(asked) if asked in names else 0,
-        format_func=titles.__getitem__,
+        format_func=lambda name: f"{names.index(name) + 1}. {LESSONS[name].title}",
         key="lesson",
         on_change=_turn_to,
         label_visibility="collapsed",
     )
+
+
+def answered() -> None:
+    """How many of them this reader has the answer to."""
+    if done := st.session_state.get(DONE):
+        st.caption(f":material/check_circle: {len(done)} of {len(LESSONS)} answered")
 
 
 def _turn_to() -> None:
@@ -143,15 +146,8 @@ def _answer(name: str, lesson: Lesson, cards: Sequence[RunCard]) -> None:
             charts.accuracy(read(card))
     for sentence in more:
         st.markdown(tables.plain(sentence))
-    _remember(name)
-
-
-def _remember(name: str) -> None:
-    """That its answer was seen; the list of lessons is drawn already, so it is drawn anew once."""
     done = st.session_state.setdefault(DONE, [])
-    if name not in done:
-        done.append(name)
-        st.rerun()
+    done += [name] if name not in done else []
 
 
 def _onwards(name: str, cards: Sequence[RunCard]) -> None:
