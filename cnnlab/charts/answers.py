@@ -53,7 +53,14 @@ def by_class_spec(runs: Runs, classes: int) -> alt.LayerChart:
     y = alt.Y(
         "name:N",
         sort=alt.EncodingSortField("place", op="min"),
-        axis=alt.Axis(title=None, labelLimit=150, labelOverlap=False, ticks=False, domain=False),
+        axis=alt.Axis(
+            title=None,
+            labelLimit=150,
+            labelOverlap=False,
+            labelFlush=False,
+            ticks=False,
+            domain=False,
+        ),
     )
     scale = roomy(domain=[0, 1])
     axis = alt.Axis(title="Right", format="%", tickCount=5)
@@ -88,7 +95,7 @@ def confusion_spec(names: tuple[str, ...]) -> alt.LayerChart:
         names: of the classes that are shown, from the top down and from left to right.
     """
     axis: dict[str, Any] = {"labels": len(names) <= NAMED, "labelLimit": 130, "labelOverlap": False}
-    axis |= {"ticks": False, "domain": False, "grid": False}
+    axis |= {"ticks": False, "domain": False, "grid": False, "labelFlush": False}
     along = alt.X(
         "said_name:N",
         sort=list(names),

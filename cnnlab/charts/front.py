@@ -14,6 +14,8 @@ INWARDS = (
     " : scale('x', datum.seconds) > width - 90 ? 'right' : 'center'"
 )
 """How a name lies to its point: one at an edge would lie upon the axis, or be cut."""
+ROOM = "windowSize()[0] > 1799 ? 280 : 150"
+"""Pixels of a name: a projector has more of them."""
 ON_FRONT = "datum.front === 'on the front'"
 
 
@@ -46,7 +48,11 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
     )
     names = (
         base.mark_text(
-            dy=-18, align=alt.expr(INWARDS), fontSize=alt.expr(LETTERS), style=WORDS, limit=150
+            dy=-18,
+            align=alt.expr(INWARDS),
+            fontSize=alt.expr(LETTERS),
+            style=WORDS,
+            limit=alt.expr(ROOM),
         )
         .encode(x=x, y=y, text="name:N")
         .transform_filter(ON_FRONT)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from cnnlab.charts.colours import ACCELERATOR, CPU
-from cnnlab.charts.dress import SOURCE, once
+from cnnlab.charts.dress import LETTERS, SOURCE, once
 
 CELL, SELECTED = "cell", "chosen"
 # Pixels of a cell's side: three of the longest, with their axis, fit a phone.
@@ -51,11 +51,12 @@ def _base(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt
     )
 
 
-def _written(colour: alt.Color | alt.Value) -> alt.Chart:
-    """The value in the middle of each cell."""
+def _written(colour: alt.Color | alt.Value, columns: int) -> alt.Chart:
+    """The value in the middle of each cell; it grows with the window where the cells have room."""
+    letters = alt.expr(LETTERS) if columns <= ACROSS // LONGEST_SIDE else 14
     return (
         alt.Chart()
-        .mark_text(fontSize=14, fontWeight=500)
+        .mark_text(fontSize=letters, fontWeight=500)
         .encode(x=alt.X("column:Q"), y=alt.Y("row:Q"), text="text:N", color=colour)
     )
 
@@ -104,7 +105,7 @@ def cells_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
     )
     ink = alt.when(alt.datum.dark).then(alt.value("white")).otherwise(alt.value("#12171d"))
     ground = _base(x, y).mark_rect(stroke="white", strokeWidth=2, cursor="pointer", color=NOT_KNOWN)
-    return _layered(len(x[1]), len(y[1]), ground, cells, _written(ink))
+    return _layered(len(x[1]), len(y[1]), ground, cells, _written(ink, len(x[1])))
 
 
 @once
@@ -141,4 +142,4 @@ def ratio_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
         .mark_rule(strokeWidth=4, color="#12171d", strokeCap="round")
         .encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     )
-    return _layered(len(x[1]), len(y[1]), cells, _written(ink), line)
+    return _layered(len(x[1]), len(y[1]), cells, _written(ink, len(x[1])), line)

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from cnnlab.charts.dress import SOURCE, TALL, WORDS, once
+from cnnlab.charts.dress import LETTERS, SOURCE, TALL, WORDS, once
 from cnnlab.charts.front import PICKED
 
 TICKS = alt.NamedData("ticks")
@@ -36,7 +36,7 @@ def parallel_spec(axes: tuple[str, ...], ground: str) -> alt.LayerChart:
         sort=list(axes),
         title=None,
         scale=alt.Scale(type="point", domain=list(axes), padding=0.5),
-        axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False, labelLimit=150),
+        axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False, labelLimit=220),
     )
     y = alt.Y("place:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
     colour = alt.Color(
@@ -81,7 +81,7 @@ def _texts(x: alt.X, y: alt.Y, ground: str) -> list[alt.Chart]:
     )
     base = alt.Chart(TICKS)
     return [
-        base.mark_text(align="right", dx=-9, fontSize=13, limit=110, **look).encode(
+        base.mark_text(align="right", dx=-9, fontSize=alt.expr(LETTERS), limit=110, **look).encode(
             x=x, y=y, text="text:N"
         )
         for look in looks

@@ -6,6 +6,7 @@ import io
 import json
 from collections import Counter
 from itertools import combinations
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -21,6 +22,7 @@ from cnnlab import analysis, charts, ladder
 from cnnlab.analysis import answers as answering
 from cnnlab.analysis import sureness
 from cnnlab.charts.colours import shape_of
+from cnnlab.charts.dress import LETTERS, WORDS
 from cnnlab.race import lanes, pairs_frame
 from cnnlab.room import Bet, dots_frame
 from tests.analysis.pretend import Pretend
@@ -466,6 +468,34 @@ def test_cells_are_square_and_three_across_fit_a_phone() -> None:
         spec = charts.cells_spec(*axes)
         assert spec["width"] / columns == spec["height"] / rows
     assert charts.cells_spec(("", ("a", "b", "c")), ("", ("a",)))["width"] < 300
+
+
+def texts(spec: charts.Spec) -> list[dict[str, Any]]:
+    """The marks of a chart that are words."""
+    return [x["mark"] for x in spec["layer"] if x["mark"]["type"] == "text"]
+
+
+def test_a_cell_without_a_figure_is_seen_and_can_be_clicked() -> None:
+    ground, cells, _ = charts.cells_spec(("", ("a", "b")), ("", ("a",)))["layer"]
+    assert ground["mark"]["cursor"] == "pointer"
+    assert "color" not in ground["encoding"]  # a level that is not known has no colour
+    assert "color" in cells["encoding"]
+
+
+def test_words_in_cells_grow_with_the_window_where_there_is_room() -> None:
+    few, many = (("", tuple(map(str, range(count)))) for count in (3, 9))
+    (grows,) = texts(charts.cells_spec(few, few))
+    (stays,) = texts(charts.cells_spec(many, few))
+    assert grows["fontSize"] == {"expr": LETTERS}
+    assert stays["fontSize"] == 14
+
+
+def test_words_among_marks_have_the_ink_of_the_theme() -> None:
+    (name,) = texts(charts.front_spec((("a", "#000000"),)))
+    *_, value = texts(charts.parallel_spec(("A", "B"), "#FFFFFF"))
+    for mark in (name, value):
+        assert mark["style"] == WORDS
+        assert "color" not in mark
 
 
 def test_each_value_of_an_axis_of_a_grid_has_its_label() -> None:

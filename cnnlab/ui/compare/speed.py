@@ -44,7 +44,8 @@ def _pair(first: RunCard, second: RunCard) -> None:
     if found.speed.ratio is None:
         st.warning(said, icon=":material/balance:")
         return
-    st.header(said, anchor=False)
+    with st.container(key="verdict"):
+        st.header(said, anchor=False)
     grade_badge(found.speed.grade)
 
 

@@ -62,7 +62,7 @@ def _option(info: DatasetInfo) -> str:
 def figures(info: DatasetInfo) -> None:
     """How much a data set holds, and of what shape."""
     shape = " × ".join(map(str, info.image_shape)) if info.image_shape else words.UNKNOWN
-    with st.container(horizontal=True, vertical_alignment="center", gap="large", key="data-facts"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="data-facts"):
         lead.figure(words.count(info.train_images), f"{words.things(info.kind)} to train on")
         st.metric("Classes", words.count(info.classes), width="content")
         if info.kind == "series":
@@ -93,7 +93,15 @@ def _train_on(info: DatasetInfo) -> None:
     """The way to a run on this data set."""
     preset = "lstm" if info.kind == "series" else link.DEFAULT_PRESET
     spec = change(PRESETS[preset].spec, dataset=info.name)
-    call.to_train("Train on it", link.encode(spec))
+    if info.ready:
+        call.to_train("Train on it", link.encode(spec))
+        return
+    st.page_link(
+        "pages/train.py",
+        label="Train on it",
+        icon=":material/play_arrow:",
+        query_params=link.encode(spec),
+    )
 
 
 def _not_ready(info: DatasetInfo) -> None:

@@ -72,6 +72,7 @@ def _choose_beside(shown: Sweep, known: dict[str, Sweep]) -> Sweep | None:
         index=options.index(linked) if linked in options else 0,
         format_func=lambda key: f"{known[key].title} ({key})" if key else "No other sweep",
         help="Another sweep over the same axes, made here or brought in from another machine.",
+        width=380,
     )
     if not chosen:
         st.query_params.pop(AGAINST, None)

@@ -100,9 +100,9 @@ def _no_accelerator() -> None:
 
 def off_switches() -> None:
     """The ways to keep a run off the GPU: what each does, and its code."""
-    columns = st.columns(len(OFF_SWITCHES))
-    for (way, switch), column in zip(OFF_SWITCHES.items(), columns, strict=True):
-        with column, st.container(border=True, height="stretch"):
+    grid = st.grid(len(OFF_SWITCHES), min_column_width=280)
+    for way, switch in OFF_SWITCHES.items():
+        with grid.cell(), st.container(border=True, height="stretch"):
             st.markdown(f"**{switch.title}**")
             st.write(switch.explanation)
             st.code(switch.code, language="python", wrap_lines=True)

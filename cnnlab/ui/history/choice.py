@@ -58,7 +58,7 @@ class Choice:
 
 def choose() -> Choice:
     """Let the reader choose which runs are shown: of other sessions too, cells of sweeps too."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
         within = _scope()
         session = None if within == "all" else session_name()
         tally = history().tally(session)

@@ -16,7 +16,8 @@ def show(lesson: Lesson) -> None:
     """The pictures at the left, the networks that differ beside each other."""
     specs = _unlike(lesson)
     info = datasets.info(next(iter(specs.values())).dataset)
-    goes_in, *places = st.columns([2, *[14 // len(specs)] * len(specs)], gap="medium")
+    shares = [2, *[14 // len(specs)] * len(specs)]
+    goes_in, *places = st.container(key="between-lesson").columns(shares, gap="medium")
     with goes_in:
         samples.pictures(info, samples.of(info))
     for number, ((title, spec), place) in enumerate(zip(specs.items(), places, strict=True)):
