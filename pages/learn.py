@@ -11,6 +11,8 @@ left, right = st.columns([1, 3], gap="large")
 with left:
     chosen = view.choose()
 with right:
-    view.show(chosen)
+    trained = view.show(chosen)
 with left:
     view.answered()
+if trained:
+    view.watch(trained)

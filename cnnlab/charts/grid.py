@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import altair as alt
 
 from cnnlab.charts.colours import ACCELERATOR, CPU
-from cnnlab.charts.dress import LETTERS, SOURCE, once
+from cnnlab.charts.dress import LETTERS, SOURCE, WORDS, once
 
 CELL, SELECTED = "cell", "chosen"
 # Pixels of a cell's side: three of the longest, with their axis, fit a phone.
 LONGEST_SIDE, SHORTEST_SIDE, ACROSS = 96, 60, 290
-NOT_KNOWN = "#D5DAE0"
+NOT_KNOWN, PALE = "#8A94A0", 0.25
 """Of a cell without a figure: it can be seen and clicked on either ground."""
 LIST_HEIGHT = 34  # pixels of a row that is the only column's
 LONGEST_LABEL = 260  # pixels
@@ -104,8 +104,17 @@ def cells_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
         .add_params(chosen)
     )
     ink = alt.when(alt.datum.dark).then(alt.value("white")).otherwise(alt.value("#12171d"))
-    ground = _base(x, y).mark_rect(stroke="white", strokeWidth=2, cursor="pointer", color=NOT_KNOWN)
-    return _layered(len(x[1]), len(y[1]), ground, cells, _written(ink, len(x[1])))
+    ground = _base(x, y).mark_rect(
+        stroke="white", strokeWidth=2, cursor="pointer", color=NOT_KNOWN, fillOpacity=PALE
+    )
+    known = _written(ink, len(x[1])).transform_filter("isValid(datum.level)")
+    unknown = (
+        alt.Chart()
+        .transform_filter("!isValid(datum.level)")
+        .mark_text(fontSize=14, style=WORDS)
+        .encode(x=alt.X("column:Q"), y=alt.Y("row:Q"), text="text:N")
+    )
+    return _layered(len(x[1]), len(y[1]), ground, cells, known, unknown)
 
 
 @once

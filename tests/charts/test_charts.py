@@ -476,16 +476,17 @@ def texts(spec: charts.Spec) -> list[dict[str, Any]]:
 
 
 def test_a_cell_without_a_figure_is_seen_and_can_be_clicked() -> None:
-    ground, cells, _ = charts.cells_spec(("", ("a", "b")), ("", ("a",)))["layer"]
+    spec = charts.cells_spec(("", ("a", "b")), ("", ("a",)))
+    ground, cells, *_ = spec["layer"]
     assert ground["mark"]["cursor"] == "pointer"
     assert "color" not in ground["encoding"]  # a level that is not known has no colour
     assert "color" in cells["encoding"]
+    assert texts(spec)[1]["style"] == WORDS  # on a ground that is the page's
 
 
 def test_words_in_cells_grow_with_the_window_where_there_is_room() -> None:
     few, many = (("", tuple(map(str, range(count)))) for count in (3, 9))
-    (grows,) = texts(charts.cells_spec(few, few))
-    (stays,) = texts(charts.cells_spec(many, few))
+    grows, stays = texts(charts.ratio_spec(few, few))[0], texts(charts.ratio_spec(many, few))[0]
     assert grows["fontSize"] == {"expr": LETTERS}
     assert stays["fontSize"] == 14
 

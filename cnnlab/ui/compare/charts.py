@@ -311,6 +311,7 @@ def learnt_by_heart(cards: Sequence[RunCard], names: Sequence[str]) -> None:
         format_func=lambda key: published_name(refs[key]) if key in refs else measured[key][1],
         key="compare.gap",
         label_visibility="collapsed",
+        width=480,
     )
     if chosen in refs:
         ref = refs[chosen]

@@ -119,7 +119,8 @@ def _said(card: RunCard, cards: Sequence[RunCard]) -> str:
 
 
 def _differing(card: RunCard, other: RunCard) -> list[str]:
-    data = [card.spec.dataset] if card.spec.dataset != other.spec.dataset else []
+    name = card.spec.dataset
+    data = [lab.dataset_labels().get(name, name)] if name != other.spec.dataset else []
     used = {each.device.name for each in (card, other) if each.device}
     machine = [card.device.name] if card.device and len(used) > 1 else []
     asked = card.spec.model_copy(update={"device": other.spec.device})  # what was used is said

@@ -114,9 +114,14 @@ def show(*, outlined: bool) -> list[str]:
 
 
 def _begin() -> None:
-    """Widgets of a page end with it: a first visit, or a new one, begins with the first offer."""
+    """Widgets of a page end with it: a first visit, or a new one, begins with an offer that this
+    machine can answer."""
     if OFFER not in st.session_state:
-        st.session_state[OFFER] = next(iter(OFFERS))
+        found = lab.hardware()
+        alone = found is not None and not found.accelerators
+        st.session_state[OFFER] = next(
+            key for key, offer in OFFERS.items() if offer.cpu_alone or not alone
+        )
         _take_offer()
 
 

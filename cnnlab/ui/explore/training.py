@@ -40,15 +40,11 @@ def show() -> str | None:
     axes = [axis for number in range(MOST_FIELDS) if (axis := _axis(number, names))]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         epochs = st.number_input("Epochs of each", 1, 1000, 5, key=f"{KEY}epochs", width=140)
-        seeds = st.number_input(
-            "Seeds of each",
-            1,
-            20,
-            1,
-            key=f"{KEY}seeds",
-            width=140,
-            help="More than one give a mean and how far seeds lie apart.",
-        )
+        seeds = st.number_input("Seeds of each", 1, 20, 1, key=f"{KEY}seeds", width=140)
+    st.caption(
+        "Any field can be written by its dotted name, such as model.blocks.0.convs.0.filters; "
+        "semicolons part values that have commas themselves: 64;300,100."
+    )
     if seeds > 1:
         axes.append(f"seed={','.join(str(spec.seed + turn) for turn in range(seeds))}")
     return _start(spec, axes, epochs)
@@ -76,19 +72,16 @@ def _axis(number: int, names: dict[str, str]) -> str | None:
         format_func=lambda name: names.get(name) or label(name) or "Nothing else",
         accept_new_options=True,
         key=f"{KEY}field{number}",
-        help="Or the dotted name of any field, such as model.blocks.0.convs.0.filters.",
     )
     if not chosen:
         return None
     known = AXES[chosen].words if chosen in AXES else ()
     text = right.text_input(
-        "Values",
+        "Values, separated by commas",
         value=values,
         key=f"{KEY}values{number}",
         max_chars=MOST_CHARS,
-        help=f"Separated by commas: {', '.join(known)}."
-        if known
-        else "Separated by commas; by semicolons where a value has commas itself: 64;300,100.",
+        help=f"One or several of {', '.join(known)}." if known else None,
     )
     return f"{chosen}={text}"
 

@@ -9,9 +9,8 @@ import streamlit as st
 from cnnlab.lessons import LESSONS, Lesson
 from cnnlab.spec import LabError, RunCard, Status
 from cnnlab.ui import lab, lead, link, live, rights, tables
-from cnnlab.ui.learn import networks
-from cnnlab.ui.run import charts, view
-from cnnlab.ui.run.state import read
+from cnnlab.ui.learn import curves, networks
+from cnnlab.ui.run import view
 
 LESSON, RUNS, DONE = "lesson", "runs", "learn.done"
 REFRESH_SECONDS = 1.0
@@ -43,14 +42,14 @@ def _turn_to() -> None:
     st.query_params.from_dict({LESSON: st.session_state["lesson"]})
 
 
-def show(name: str) -> None:
-    """One lesson, as far as the reader is."""
+def show(name: str) -> str | None:
+    """One lesson, as far as the reader is; the run to be watched, while its runs are trained."""
     lesson = LESSONS[name]
     st.header(lesson.question, anchor=False)
     cards = _begun(lesson)
     if cards and all(card.status is Status.FINISHED for card in cards):
         _answer(name, lesson, cards)
-        return
+        return None
     st.markdown(lesson.before)
     _guess(name, lesson)
     broken = next((c for c in cards if c.status.over and c.status is not Status.FINISHED), None)
@@ -59,8 +58,12 @@ def show(name: str) -> None:
     if broken or not cards:
         _offer(name, lesson)
         networks.show(lesson)
-    else:
-        _watch(lesson, cards)
+        return None
+    place = next(index for index, card in enumerate(cards) if not card.status.over)
+    if len(cards) > 1:
+        title = list(lesson.runs)[place]
+        st.caption(f"Run {place + 1} of {len(cards)}: {tables.plain(title)}")
+    return cards[place].run_id
 
 
 def _begun(lesson: Lesson) -> list[RunCard]:
@@ -108,15 +111,11 @@ def _offer(name: str, lesson: Lesson) -> None:
     st.rerun()
 
 
-def _watch(lesson: Lesson, cards: Sequence[RunCard]) -> None:
-    """The run that is trained now, and how many there are."""
-    place = next(index for index, card in enumerate(cards) if not card.status.over)
-    if len(cards) > 1:
-        title = list(lesson.runs)[place]
-        st.caption(f"Run {place + 1} of {len(cards)}: {tables.plain(title)}")
-    view.show(cards[place].run_id)
-    if cards[place].status is Status.QUEUED:
-        live.every(REFRESH_SECONDS, _wait, cards[place].run_id)
+def watch(run_id: str) -> None:
+    """The run that is trained now, across the page."""
+    view.show(run_id)
+    if lab.history().card(run_id, steps=False).status is Status.QUEUED:
+        live.every(REFRESH_SECONDS, _wait, run_id)
 
 
 def _wait(run_id: str) -> None:
@@ -137,13 +136,7 @@ def _answer(name: str, lesson: Lesson, cards: Sequence[RunCard]) -> None:
     first, *more = answer.says
     st.markdown(tables.plain(first))
     _onwards(name, cards)
-    for (title, card), column in zip(
-        zip(lesson.runs, cards, strict=True), st.columns(len(cards)), strict=True
-    ):
-        with column:
-            if len(cards) > 1:
-                st.markdown(f"**{tables.plain(title)}**")
-            charts.accuracy(read(card))
+    curves.show(list(lesson.runs), cards)
     for sentence in more:
         st.markdown(tables.plain(sentence))
     done = st.session_state.setdefault(DONE, [])
