@@ -15,6 +15,7 @@ from cnnlab.ui.explore import form as explore_form
 from tests.example_runs import add_run
 from tests.example_sweeps import AXES, CPU, GPU, add_sweep
 from tests.quiet_lab import QuietLab, leads, own_history, page, said
+from tests.ui.hardware.test_page import CARD_HERE, hello
 
 
 @pytest.fixture
@@ -44,6 +45,13 @@ def test_an_empty_page_says_what_appears_here_and_offers_to_start(quiet_lab) -> 
     assert not button(app, "Start the sweep").disabled
     assert "9 cells in 1 min" in said(app, "caption")
     assert drawings(app) == ["The 9 cells that this sweep is going to measure, still empty."]
+
+
+def test_a_machine_without_a_card_begins_with_what_it_can_answer(quiet_lab: QuietLab) -> None:
+    quiet_lab.found = hello()
+    assert page("explore").button_group(key="sweep.offer").value == "threads"
+    quiet_lab.found = hello(CARD_HERE)
+    assert page("explore").button_group(key="sweep.offer").value == "dense"
 
 
 @pytest.mark.parametrize("offer", explore_form.OFFERS)
