@@ -33,6 +33,8 @@ ELSEWHERE_SECONDS = 0.9
 MOST_NAMED = 3
 """Of the runs that train at the same time; the history has all."""
 THROUGH_APP, PAGE = "through_app", "page"
+FIRST = "Train"
+"""The page that the lab opens with: its tab has the lab's own name, or says how a run goes."""
 BEGUN, MEANWHILE = "begun", "begun_meanwhile"
 """In the session of a browser: the run that it began last, and one that began without it."""
 STYLE, NAME, FOCUS = map(Path(__file__).with_name, ("style.css", "name.svg", "focus.js"))
@@ -91,8 +93,10 @@ def trained_elsewhere() -> tuple[str, str] | None:
 
 
 def heading(page: str) -> None:
-    """The page's name for who hears it; who sees it has the navigation."""
+    """The page's name for who hears it, and on the browser's tab; who sees it has the navigation."""
     st.session_state[PAGE] = page
+    if page != FIRST:
+        st.set_page_config(page_title=f"{page} · CNN Lab")
     st.html(f'<h1 class="unseen" tabindex="-1">{page}</h1>', width="content")
 
 

@@ -24,6 +24,13 @@ def test_on_a_phone_start_comes_before_the_recipe(page: Page, width: int, start_
     page.wait_for_function(ABOVE, arg=start_first)
 
 
+def test_a_tab_names_its_page_and_the_first_one_the_lab(page: Page):
+    page.goto("/history")
+    expect(page).to_have_title("History · CNN Lab", timeout=60_000)
+    page.goto("/")
+    expect(page).to_have_title("CNN Lab", timeout=60_000)
+
+
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1366, 768), (1920, 1080)])
 def test_start_stays_in_sight_beside_a_long_form(page: Page, width: int, height: int):
     page.set_viewport_size({"width": width, "height": height})
