@@ -93,7 +93,7 @@ def trained_elsewhere() -> tuple[str, str] | None:
 
 
 def heading(page: str) -> None:
-    """The page's name for who hears it, and on the browser's tab; who sees it has the navigation."""
+    """The page's name for who hears it, and on the browser's tab; who sees has the navigation."""
     st.session_state[PAGE] = page
     if page != FIRST:
         st.set_page_config(page_title=f"{page} · CNN Lab")
