@@ -221,10 +221,10 @@ def gap(colour: str) -> alt.LayerChart:
     return layered(
         LOW,
         base.mark_area(opacity=0.2).encode(y=upper, y2="val_accuracy:Q"),
-        base.mark_line(strokeWidth=1.25, point=True).encode(y=upper).add_params(zoom()),
+        base.mark_line(strokeWidth=1.25, point=True).encode(y="accuracy:Q").add_params(zoom()),
         base.mark_line(strokeWidth=STRONG, point=True).encode(y=lower),
         # A published run has one or two points: the gap is then this line alone.
-        last.mark_rule(strokeWidth=2).encode(y=upper, y2="val_accuracy:Q"),
+        last.mark_rule(strokeWidth=2).encode(y="accuracy:Q", y2="val_accuracy:Q"),
         *names,
     )
 
