@@ -29,7 +29,7 @@ def show(titles: Sequence[str], cards: Sequence[RunCard]) -> None:
         "source": charts.packed(analysis.line_frame(found)),
         "hover": charts.packed(analysis.hover_frame(found, words.percent)),
     }
-    spec = charts.comparison_spec("accuracy", "epoch", pairs, charts.TALL) | {"datasets": data}
+    spec = charts.comparison_spec("accuracy", "epoch", pairs) | {"datasets": data}
     alt = charts.alt_text("compare_accuracy")
     st.vega_lite_chart(None, inked(spec), key="lesson-curves", alt=alt, **charts.KEEP_ZOOM)
     st.caption("Training thin, validation strong.")
