@@ -34,18 +34,21 @@ from cnnlab.charts.descriptions import ALT_TEXT, alt_text
 from cnnlab.charts.dress import (
     AXIS_TITLES,
     BEFORE,
+    GROUND,
     INK,
     KEEP_ZOOM,
     SOURCE,
     TALLEST,
     ZOOM_HINT,
     Spec,
+    by_window,
     inked,
     packed,
     spec_of,
     with_data,
 )
 from cnnlab.charts.front import PICKED, front_spec
+from cnnlab.charts.gliding import GLIDE
 from cnnlab.charts.grid import SELECTED, cells_spec, ratio_spec
 from cnnlab.charts.ladder import rungs_spec, waterfall_spec
 from cnnlab.charts.networks import networks_spec
@@ -76,6 +79,8 @@ __all__ = [
     "CELL",
     "COLUMNS",
     "CPU",
+    "GLIDE",
+    "GROUND",
     "IDENTITIES",
     "INK",
     "KEEP_ZOOM",
@@ -98,6 +103,7 @@ __all__ = [
     "bars_spec",
     "bets_spec",
     "by_class_spec",
+    "by_window",
     "cells_spec",
     "comparison_spec",
     "confusion_spec",

@@ -19,8 +19,18 @@ P = ParamSpec("P")
 TALLEST, TALL, LOW = 420, 340, 260  # pixels: to be read across a room
 EDGE = 8  # pixels between the first and last point and the frame, which would cut them in half
 ZOOM = "zoom"
-LETTERS = "windowSize()[0]>1799?20:14"
-"""Pixels, by the window: so wide a one is a projector's, and read from the back row."""
+
+
+def by_window(usual: int, large: int) -> str:
+    """A size in pixels by the window: one of 1,800 is a projector's, and read from the back row.
+
+    The chart's own width is named so that the window is looked at again when it changes.
+    """
+    return f"width>=0&&windowSize()[0]>1799?{large}:{usual}"
+
+
+LETTERS = "letters"
+"""The parameter of every chart by which its words are sized."""
 KEEP_ZOOM: dict[str, Any] = {"on_select": "rerun", "selection_mode": ZOOM}
 ZOOM_HINT = "Scroll to zoom, drag to move, double-click to see everything again."
 
@@ -65,10 +75,13 @@ def once(build: Callable[P, alt.TopLevelMixin]) -> Callable[P, Spec]:
 def spec_of(chart: alt.TopLevelMixin) -> Spec:
     """The chart's spec, validated against Altair's schema, in the lab's dress."""
     spec = chart.to_dict()
+    letters = {"name": LETTERS, "expr": by_window(14, 20)}
+    spec["params"] = [*spec.get("params", ()), letters]
     text = {name: {"expr": LETTERS} for name in ("labelFontSize", "titleFontSize")}
     spec["config"] = {"axis": text, "legend": text | {"orient": "top", "labelLimit": 320}}
     # Left to itself, Streamlit changes the renderer as rows grow, and with it the whole view.
-    spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
+    options = spec.get("usermeta", {}).get("embedOptions", {})
+    spec["usermeta"] = {"embedOptions": options | {"renderer": "canvas"}}
     return spec
 
 
@@ -78,6 +91,10 @@ INK: dict[str, tuple[str, str]] = {"light": ("#4F5A65", "#10171F"), "dark": ("#A
 
 WORDS = "words"
 """The style of words among the marks of a chart, which are to be read in either theme."""
+VEIL = "veil"
+"""The style of what hides a part of a chart: it is drawn as the ground behind it."""
+GROUND: dict[str, str] = {"light": "#FFFFFF", "dark": "#12171D"}
+"""What lies behind everything, in each theme."""
 
 
 def inked(spec: Spec, theme: str) -> Spec:
@@ -86,7 +103,7 @@ def inked(spec: Spec, theme: str) -> Spec:
     words = {"labelColor": label, "titleColor": title}
     config = spec.get("config", {})
     parts = {part: config.get(part, {}) | words for part in ("axis", "legend", "header")}
-    style = {"style": {WORDS: {"color": label}}}
+    style = {"style": {WORDS: {"color": label}, VEIL: {"color": GROUND[theme]}}}
     return spec | {"config": config | parts | style}
 
 

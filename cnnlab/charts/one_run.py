@@ -7,6 +7,7 @@ import altair as alt
 from cnnlab.analysis import Axis, Metric
 from cnnlab.charts.colours import REFERENCE
 from cnnlab.charts.dress import (
+    AXIS_TITLES,
     BEFORE,
     LARGE_NUMBERS,
     LETTERS,
@@ -16,6 +17,7 @@ from cnnlab.charts.dress import (
     SPLITS,
     STRONG,
     TALL,
+    VEIL,
     hover,
     layered,
     once,
@@ -25,6 +27,7 @@ from cnnlab.charts.dress import (
     x_tooltip,
     zoom,
 )
+from cnnlab.charts.gliding import UNCOVERED, gliding
 
 
 def curve(
@@ -37,7 +40,8 @@ def curve(
 
     Args:
         height: pixels.
-        until: where the horizontal axis ends, so that it stands still while the run grows.
+        until: where the horizontal axis ends, of a run that grows: its axes stand still, and what
+            is new is uncovered from left to right, see `gliding`. Then the newest row comes last.
     """
     title, short, format_ = QUANTITIES[metric]
     share = metric == "accuracy"
@@ -47,6 +51,9 @@ def curve(
     )
     span = roomy() if until is None else roomy(domain=[0, until])
     room = alt.Scale(nice=False, padding=24, zero=share)  # for the names at the lines' ends
+    if until is not None:
+        held = {"domainMax": alt.expr(TOP.name)} if share else {}
+        room = alt.Scale(nice=False, padding=24, zero=True, **held)
     base = alt.Chart().encode(
         x=x_axis("x", axis, scale=span),
         y=alt.Y("value:Q", title=title, axis=ticks, scale=room),
@@ -72,7 +79,35 @@ def curve(
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
-    return layered(height, line.add_params(zoom()), names, points)
+    lines = line.add_params(zoom())
+    if until is None:
+        return layered(height, lines, names, points)
+    lines = lines.add_params(TOP) if share else lines
+    return gliding(layered(height, lines, points, _veil(axis, span), names))
+
+
+TOP = alt.param(
+    name="top",
+    expr="extent(pluck(data('source'), 'value'))[1] > 0.5 ? 1 : "
+    "extent(pluck(data('source'), 'value'))[1] > 0.2 ? 0.5 : 0.2",
+)
+"""Where an axis of shares ends that stands still, but for twice, while a network learns."""
+
+
+def _veil(axis: Axis, span: alt.Scale) -> alt.Chart:
+    """What hides the newest part of a run's curves until `gliding` has uncovered it."""
+    front = alt.X("front:Q", title=AXIS_TITLES[axis], scale=span)
+    return (
+        alt.Chart()
+        .transform_filter(alt.datum.split != BEFORE)
+        .transform_aggregate(front="max(x)")
+        .mark_rect(style=VEIL, tooltip=None)
+        .encode(x=front, x2=alt.datum(alt.expr(UNCOVERED)))
+    )
+
+
+_AT_LEFT = "scale('x', datum.x) < max(100, 0.2 * width)"
+"""Whether a line is so short yet that its name would be cut off before it."""
 
 
 def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
@@ -82,8 +117,8 @@ def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
         base.transform_joinaggregate(last="max(x)", groupby=["split"])
         .transform_filter("datum.x === datum.last")
         .mark_text(
-            align="right",
-            dx=-6,
+            align=alt.expr(f"{_AT_LEFT} ? 'left' : 'right'"),
+            dx=alt.expr(f"{_AT_LEFT} ? 9 : -6"),
             dy=alt.expr(f"datum.split {same} 'training' ? -11 : 13"),
             fontSize=alt.expr(LETTERS),
             fontWeight=600,

@@ -22,20 +22,20 @@ def inked(spec: charts.Spec) -> charts.Spec:
     return charts.inked(spec, theme())
 
 
-BETTER = {"light": ("#FFFFFF", "#5AB4AC", "#D8B365"), "dark": ("#12171D", "#2F8F86", "#9A6B1F")}
-"""By theme the ground, and what it is tinted with where a figure is better, and where worse: the
-hues of nothing else, apart for every eye."""
+BETTER = {"light": ("#5AB4AC", "#D8B365"), "dark": ("#2F8F86", "#9A6B1F")}
+"""By theme, what the ground is tinted with where a figure is better, and where worse: the hues of
+nothing else, apart for every eye."""
 STRONGEST_TINT = 0.6
 
 
 def ground() -> str:
     """What lies behind everything in the theme that this browser shows."""
-    return BETTER[theme()][0]
+    return charts.GROUND[theme()]
 
 
 def tint(good: float) -> str:
     """The ground of a figure that is so much better (1) or worse (-1) than another."""
-    _, better, worse = BETTER[theme()]
+    better, worse = BETTER[theme()]
     share = STRONGEST_TINT * abs(good)
     pairs = zip(_channels(ground()), _channels(better if good > 0 else worse), strict=True)
     return "#" + "".join(f"{round(x + share * (y - x)):02X}" for x, y in pairs)

@@ -12,7 +12,10 @@ import pandas as pd
 from cnnlab import charts, words
 from cnnlab.models import Layer
 
-HEIGHT, LETTERS = 260, 12  # pixels
+HEIGHT = 260  # pixels
+LETTERS = 12, 18
+"""Pixels of the words under the blocks: in a laptop's window, and in a projector's."""
+USUAL = LETTERS[0]
 # Of a place under a block: below the first its shape would run into the next one's, below the
 # second its title would, at the usual size of letters.
 SHAPE_FITS, TITLE_FITS = 78, 52  # pixels
@@ -97,13 +100,13 @@ def _title(layer: Layer, last: bool) -> str:
     return short.get(layer.kind, layer.kind)
 
 
-def chart(layers: Sequence[Layer], letters: int = LETTERS) -> charts.Spec:
+def chart(layers: Sequence[Layer], letters: tuple[int, int] = LETTERS) -> charts.Spec:
     """The drawing without its data; hovering over a block names its layer, shape and figures.
 
     It depends on nothing but the kinds of layers, so another network is only another frame.
 
     Args:
-        letters: pixels, of the words under the blocks.
+        letters: as in `LETTERS`.
     """
     present = {_GROUPS[layer.kind] for layer in drawn(layers)}
     return _chart(tuple(name for name in COLOURS if name in present), letters)
@@ -139,7 +142,7 @@ def timed_chart() -> charts.Spec:
 
 
 @lru_cache(maxsize=32)
-def _chart(present: tuple[str, ...], letters: int) -> charts.Spec:
+def _chart(present: tuple[str, ...], letters: tuple[int, int]) -> charts.Spec:
     scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
     return _drawing(alt.Color("group:N", scale=scale, legend=_legend()), [], letters)
 
@@ -149,7 +152,9 @@ def _legend() -> alt.Legend:
     return alt.Legend(title=None, columns=alt.expr("windowSize()[0] < 480 ? 2 : 0"))
 
 
-def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip], letters: int = LETTERS) -> charts.Spec:
+def _drawing(
+    colour: alt.Color, more: Sequence[alt.Tooltip], letters: tuple[int, int] = LETTERS
+) -> charts.Spec:
     base = alt.Chart(charts.SOURCE)
     whole = alt.Scale(domain=[0, 1], nice=False)
     blocks = base.mark_rect(cornerRadius=3).encode(
@@ -172,22 +177,23 @@ def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip], letters: int = LETT
     return charts.spec_of(drawing) | {"usermeta": {"embedOptions": {"renderer": "svg"}}}
 
 
-def _labels(base: alt.Chart, letters: int) -> alt.Chart:
+def _labels(base: alt.Chart, letters: tuple[int, int]) -> alt.Chart:
     """The words under the blocks, as an axis.
 
     On a narrow screen it leaves out the shapes, so that every block keeps its name; where these
     would still run into each other, every second one.
     """
     words_of = "slice(split(datum.value, '|'), 1)"
-    grown = letters / LETTERS
+    size = charts.by_window(*letters)
+    place = f"{USUAL} * {_PLACE} / ({size})"  # as wide as it is for letters of the usual size
     axis = alt.Axis(
         title=None,
         orient="bottom",
         domain=False,
         ticks=False,
         labelAngle=0,
-        labelExpr=f"{_PLACE} < {SHAPE_FITS * grown:g} ? split({words_of}[0], ' ') : {words_of}",
-        labelFontSize=alt.expr(f"{_PLACE} < {TITLE_FITS * grown:g} ? {letters - 2} : {letters}"),
+        labelExpr=f"{place} < {SHAPE_FITS} ? split({words_of}[0], ' ') : {words_of}",
+        labelFontSize=alt.expr(f"({size}) - ({place} < {TITLE_FITS} ? 2 : 0)"),
         labelOverlap="parity",
         labelFlush=False,
     )

@@ -189,7 +189,9 @@ def _indicator(work: _Work) -> None:
 
 def _training(run_id: str) -> None:
     run = lab.lab().live(run_id)
-    epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run else ""
+    # Its own page counts them, at a pace of its own.
+    shown = st.query_params.get("run") == run_id and st.session_state.get(PAGE) == "Train"
+    epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run and not shown else ""
     name = tables.plain(datasets.run_name(run.spec)) if run else run_id
     on = f" on {_where(run)}" if run and _where(run) != HERE else ""
     _link_to(run_id, f"Training {name}{on}{epochs}")

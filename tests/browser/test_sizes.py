@@ -52,15 +52,44 @@ def test_on_a_laptop_a_run_is_begun_watched_and_followed_up_without_scrolling(pa
     expect(start).to_be_enabled()
     expect(start).to_be_in_viewport(ratio=1)
     expect(page.locator(".st-key-between img")).to_be_in_viewport(ratio=0.9)
-    expect(page.locator(".classes li").first).to_be_in_viewport()
+    expect(page.locator(".classes li").last).to_be_in_viewport()
+    expect(page.locator(".st-key-figures")).to_be_in_viewport(ratio=1)
     start.click()
     page.wait_for_url(re.compile("run="))
     chart = page.locator(".st-key-lead-chart canvas")
-    expect(chart).to_be_in_viewport(ratio=0.9)
+    expect(page.get_by_role("button", name="Stop")).to_be_in_viewport(ratio=1)
+    expect(chart).to_be_in_viewport(ratio=1)
+    expect(page.locator(".answers li").first).to_be_in_viewport()
     expect(page.get_by_text(re.compile("^Finished"))).to_be_visible()
-    expect(page.locator(".st-key-next-runs button").first).to_be_in_viewport(ratio=1)
-    expect(chart).to_be_in_viewport(ratio=0.95)
+    for what in (".st-key-next-runs button", ".st-key-run-metrics"):
+        expect(page.locator(what).last).to_be_in_viewport(ratio=1)
+    expect(chart).to_be_in_viewport(ratio=1)
     assert page.evaluate("scrollY") == 0
+
+
+def test_a_long_name_ends_in_dots_and_leaves_stop_in_its_row(page: Page) -> None:
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto("/?train_limit=400&epochs=4000")
+    page.get_by_placeholder("Name: Tiny").fill("A long name " * 9)
+    page.get_by_role("button", name="Start training").click()
+    stop = page.get_by_role("button", name="Stop")
+    expect(stop).to_be_in_viewport(ratio=1)
+    name = page.locator(".st-key-run-head h3").bounding_box()
+    button = stop.bounding_box()
+    assert name
+    assert button
+    assert abs(name["y"] + name["height"] / 2 - button["y"] - button["height"] / 2) < 8
+    stop.click()
+    expect(page.get_by_text(re.compile("^Stopped")).first).to_be_visible()
+
+
+def test_the_letters_of_a_drawing_follow_the_window(page: Page) -> None:
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto("/")
+    word = page.locator(".st-key-drawing svg text", has_text="Softmax").first
+    expect(word).to_have_attribute("font-size", "12px")
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    expect(word).to_have_attribute("font-size", "18px")
 
 
 def size_of(page: Page, selector: str) -> float:

@@ -68,7 +68,7 @@ def code(url: str) -> None:
 
 def blocks(layers: Sequence[Layer]) -> None:
     """The network."""
-    spec = enlarged(network.chart(layers, LETTERS + 2))
+    spec = enlarged(network.chart(layers, (LETTERS + 2, LETTERS + 2)))
     data = charts.packed(network.frame(layers))
     alt = network.alt_text(layers)
     st.vega_lite_chart(data, spec, height="stretch", key="stage-blocks", alt=alt)

@@ -81,8 +81,16 @@ def curves(state: RunState, baseline: Baseline | None) -> None:
         with place.container(key=f"{key}-chart"):
             spec = charts.curve_spec(metric, axis, colour, charts.TALLEST, until)
             chart(metric, both[metric], spec, run_id, "stretch")
+    _glide(state)
     if more:
         more(state)
+
+
+def _glide(state: RunState) -> None:
+    """Let the charts of a run that grows uncover what is new, see `charts.gliding`."""
+    if not state.card.status.over:
+        newest = f"{len(state.series)}-{len(state.card.epochs)}"
+        st.html(f'<i class="unseen {charts.GLIDE}" data-newest="{newest}"></i>')
 
 
 def _until(state: RunState, axis: Axis) -> float | None:
@@ -101,12 +109,14 @@ def _curve_tables(state: RunState, axis: Axis, baseline: Baseline | None) -> dic
 
 
 def _with_ghost(own: pd.DataFrame, ghost: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """The ghost first, which is drawn behind; training last, whose last point is the newest."""
     mine, other = (analysis.only(frame, metric) for frame in (own, ghost))
     behind = other[other["split"].array.codes == 1]
-    codes = np.append(mine["split"].array.codes, np.full(len(behind), 2, np.int8))
+    order = np.argsort(-mine["split"].array.codes, kind="stable")
+    codes = np.append(np.full(len(behind), 2, np.int8), mine["split"].array.codes[order])
     return pd.DataFrame(
         {
-            name: np.append(mine[name].to_numpy(), behind[name].to_numpy(mine[name].dtype))
+            name: np.append(behind[name].to_numpy(mine[name].dtype), mine[name].to_numpy()[order])
             for name in ("x", "value")
         }
         | {"split": pd.Categorical.from_codes(codes, dtype=SPLIT)}

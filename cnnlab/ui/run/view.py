@@ -91,7 +91,8 @@ def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
         with st.container():
             gallery.show(state)
     brought = f" Not measured here: {tables.plain(origin)}." if origin else ""
-    st.caption(f"{tables.plain(tables.asked_and_used(state.card))}.{brought}")
+    timed = f" {_TIMED}" if _cpu_is_timed(state) else ""
+    st.caption(f"{tables.plain(tables.asked_and_used(state.card))}.{brought}{timed}")
     if state.card.status.over:
         afterwards.ways_on(state.card)
         anatomy.show(state.card)
@@ -102,21 +103,23 @@ def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
 
 
 def _head(state: RunState) -> None:
+    """Its name with how it stands, on one row; beneath it what a run that does not train needs."""
     card = state.card
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="run-head"):
         st.subheader(tables.plain(card.name), anchor=False, width="content")
         st.badge(str(card.status), icon=tables.SIGNS[card.status][1], color="gray")
         if marks := tables.disturbed(card):
             with st.popover("Times disturbed", icon=":material/blur_on:", type="tertiary"):
                 st.write(tables.plain(marks))
         pulse.show(state)
-    match card.status:
-        case Status.QUEUED:
-            _queued(state)
-        case Status.RUNNING:
+        if card.status is Status.RUNNING:
             _running(state)
-        case _:
-            _over(card)
+    if card.status is Status.QUEUED:
+        _queued(state)
+    elif card.status.over:
+        _over(card)
+    elif not state.ours:
+        st.caption("Another process trains it, such as the command line; stop it there.")
     st.set_page_config(page_title=_tab(state))
 
 
@@ -144,14 +147,10 @@ def _queued(state: RunState) -> None:
 
 def _running(state: RunState) -> None:
     share, text = progress(state)
-    with st.container(horizontal=True, vertical_alignment="center", key="run-progress"):
+    with st.container(key="run-progress"):
         st.progress(share, text)
-        if state.ours:
-            _stop_button(state, "Stop", "Stopping …", shortcut="Alt+S")
-    if not state.ours:
-        st.caption("Another process trains it, such as the command line; stop it there.")
-    if _cpu_is_timed(state):
-        st.caption(_TIMED)
+    if state.ours:
+        _stop_button(state, "Stop", "Stopping …", shortcut="Alt+S")
 
 
 _TIMED = (

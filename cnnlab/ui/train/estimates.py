@@ -52,11 +52,11 @@ def say_times(
         + "."
         for device in guesses
     ]
-    st.caption("  \n".join(lines))
-    if None in guesses.values() and spec.machine == HERE:
-        st.page_link(
-            "pages/hardware.py", label="Calibrate this machine for a guess", icon=":material/speed:"
-        )
+    with st.container(horizontal=True, vertical_alignment="center", key="estimates"):
+        st.caption("  \n".join(lines), width="content")
+        if None in guesses.values() and spec.machine == HERE:
+            label = "Calibrate this machine for a guess"
+            st.page_link("pages/hardware.py", label=label, icon=":material/speed:")
 
 
 def _between(spec: ExperimentSpec, layers: Sequence[Layer], images: int, runs: int) -> str:
@@ -64,8 +64,8 @@ def _between(spec: ExperimentSpec, layers: Sequence[Layer], images: int, runs: i
     cores = spec.threads or max(1, int(usable_cores(os.cpu_count() or 1)))
     low, high = durations.bracket(spec, layers, images, cores)
     return (
-        f"very roughly {tables.about(low * runs)} to {tables.about(high * runs)}, judging by its "
-        f"cores and the FLOPs alone; nothing like it was measured here yet"
+        f"very roughly {tables.about(low * runs)} to {tables.about(high * runs)}, by its cores and "
+        "the FLOPs; nothing like it was measured here yet"
     )
 
 

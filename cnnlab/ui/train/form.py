@@ -25,6 +25,8 @@ PLAIN = {
     *("optimizer", "learning_rate", "machine", "device", "seed"),
 }
 SEGMENTED = ("family", "engine", "padding")
+WIDER = {"dataset": 1.4}
+"""Fields with long values, by their width beside another one's."""
 HEADINGS: dict[Section, str] = {
     "data": "Data",
     "network": "Network",
@@ -78,7 +80,8 @@ def _show_presets(form: Recipe) -> None:
 def _show_grid(fields: list[Field], form: Recipe, offer: Offer) -> None:
     for start in range(0, len(fields), 2):
         pair = fields[start : start + 2]
-        columns = st.columns(2, wrap=False) if len(pair) == 2 else [st.container()]
+        widths = [WIDER.get(field.name, 1.0) for field in pair]
+        columns = st.columns(widths, wrap=False) if len(pair) == 2 else [st.container()]
         for column, field in zip(columns, pair, strict=True):
             with column:
                 _show_field(field, form, offer)

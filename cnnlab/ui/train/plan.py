@@ -24,8 +24,8 @@ def show(filled: Recipe) -> None:
     """The network and its figures, then Start; where the recipe cannot work, why not."""
     if not lab.history().summaries(limit=1):
         st.markdown(
-            "Train a network and watch it learn, step by step. Then **Race** it, CPU against GPU, "
-            "to see which is faster here, by how much, and where the time goes."
+            "Train a network and watch it learn. Then **Race** it, to see what is faster here, by "
+            "how much, and why."
         )
     if note := st.session_state.get(recipe.NOTE):
         st.warning(
@@ -34,7 +34,6 @@ def show(filled: Recipe) -> None:
         )
     if filled.good and filled.spec:
         st.session_state[LAST_GOOD] = filled.layers
-        st.subheader(tables.plain(datasets.run_name(filled.spec)), anchor=False)
         start.bar(filled.spec)
         if filled.spec.machine in lab.lab().training():
             st.caption("Another run is training; this one will wait its turn.")
@@ -124,10 +123,10 @@ def _show_between(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
 def _show_network(layers: Sequence[Layer]) -> None:
     data = charts.packed(network.frame(layers))
     with st.container(key="drawing"):  # by which the style sheet finds it
-        st.vega_lite_chart(data, network.chart(layers), key="network", alt=network.alt_text(layers))
+        spec, alt = network.chart(layers), network.alt_text(layers)
+        st.vega_lite_chart(data, spec, height="stretch", key="network", alt=alt)
     st.caption(
-        "Width: channels or units. Height: size of the picture, or steps of the sequence. Point at "
-        "a block for its shape, parameters and FLOPs."
+        "Width: channels or units. Height: picture or steps. Point at a block for its figures."
     )
 
 

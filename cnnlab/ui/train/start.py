@@ -1,4 +1,4 @@
-"""Start, the name of the run beside it, and several runs at once that differ in one field."""
+"""Start, the name of the run beside it, and several runs at once: over one field, or over seeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnnlab.spec import MOST_ROUNDS, ExperimentSpec, LabError, SpecError, label,
 from cnnlab.spec.fields import put
 from cnnlab.ui import lab, link, lobby, prepared, rights, tables, top
 
-NAME, FIELD, VALUES = "run_name", "variants.field", "variants.values"
+NAME, FIELD, VALUES, SEEDS = "run_name", "variants.field", "variants.values", "seeds.count"
 MOST_VARIANTS = 12
 
 
@@ -31,18 +31,10 @@ def bar(spec: ExperimentSpec) -> None:
         )
         with st.popover("Queue variants", icon=":material/playlist_add:", **rights.limits()):
             _variants(spec)
-        repeats = st.number_input(
-            "Seeds",
-            1,
-            MOST_ROUNDS,
-            1,
-            key="repeats",
-            width=110,
-            help="Train with so many seeds, one after the other; mean and spread are told then.",
-        )
+            _seeds(spec)
         lobby.offer(spec)
     if pressed:
-        _begin(spec, int(repeats))
+        _begin(spec)
 
 
 def button(disabled: bool) -> bool:
@@ -56,15 +48,20 @@ def button(disabled: bool) -> bool:
     )
 
 
-def _begin(spec: ExperimentSpec, repeats: int) -> None:
+def _begin(spec: ExperimentSpec, seeds: int = 1) -> None:
     if datasets.info(spec.dataset).image_shape is None and not prepared.ready(spec.dataset):
         return  # why it could not be read is said
     try:
         name = st.session_state[NAME].strip() or None
-        run_id = lab.start_repeats(spec, repeats)[0] if repeats > 1 else lab.start(spec, name)
+        run_id = lab.start_repeats(spec, seeds)[0] if seeds > 1 else lab.start(spec, name)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
+    _go_to(run_id)
+
+
+def _go_to(run_id: str) -> None:
+    """Show a run that was begun here."""
     st.session_state[top.BEGUN] = run_id
     st.query_params.from_dict({"run": run_id})
     st.rerun()
@@ -81,6 +78,14 @@ def _variants(spec: ExperimentSpec) -> None:
     st.text_input("Values, separated by commas", key=VALUES, placeholder="16, 64, 256")
     if st.button("Queue them", key="variants.queue", type="primary", **rights.limits()):
         _queue(spec, st.session_state[FIELD], st.session_state[VALUES])
+
+
+def _seeds(spec: ExperimentSpec) -> None:
+    """The same recipe from several first weights."""
+    st.write("Or from other first weights each time: mean and spread are told then.")
+    count = st.number_input("Seeds", 2, MOST_ROUNDS, 3, key=SEEDS)
+    if st.button("Queue the seeds", key="seeds.queue", **rights.limits()):
+        _begin(spec, int(count))
 
 
 def _paths(spec: ExperimentSpec) -> list[str]:
@@ -138,6 +143,4 @@ def _queue(spec: ExperimentSpec, path: str, text: str) -> None:
     except LabError as error:
         st.error(tables.plain(str(error)))
     if begun:
-        st.session_state[top.BEGUN] = begun[0]
-        st.query_params.from_dict({"run": begun[0]})
-        st.rerun()
+        _go_to(begun[0])

@@ -68,7 +68,7 @@ def test_an_open_group_tells_mean_and_spread_and_a_race_leads_to_its_verdict() -
     assert "See the race and its verdict" in links
 
 
-def test_start_queues_as_many_seeds_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_many_seeds_are_queued_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     history = own_history()
 
     def submit(self: QuietLab, spec, *, name: str, session: str, part: Part | None = None) -> str:
@@ -76,11 +76,11 @@ def test_start_queues_as_many_seeds_as_were_asked_for(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(QuietLab, "submit", submit)
     app = page("train")
-    app.number_input(key="repeats").set_value(3).run()
-    app.button(key="start").click().run()
+    app.number_input(key="seeds.count").set_value(4).run()
+    app.button(key="seeds.queue").click().run()
     assert not app.exception
     queued = history.summaries()[::-1]
-    assert [run.spec.seed for run in queued] == [0, 1, 2]
+    assert [run.spec.seed for run in queued] == [0, 1, 2, 3]
     assert len({run.part.group_id for run in queued}) == 1
     assert app.query_params["run"] == queued[0].run_id
 

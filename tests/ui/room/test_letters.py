@@ -20,7 +20,7 @@ DRAWN = {
     "overlay": charts.overlay_spec("accuracy", "epoch", (("a", "#0072B2"), ("b", "#D55E00"))),
     "pairs": charts.pairs_spec("CPU", 1, 0.03),
     "bets": charts.bets_spec("#000"),
-    "network": network.chart(LAYERS, LETTERS + 2),
+    "network": network.chart(LAYERS, (LETTERS + 2, LETTERS + 2)),
 }
 
 
