@@ -87,8 +87,12 @@ def _entry(lane: Runs, colours: dict[str, str]) -> Entry:
 
 
 def _asked(spec: ExperimentSpec) -> str:
-    """The name of the device that a spec asks for."""
-    return lab.device_labels(spec.machine).get(spec.device, spec.device)
+    """The name of the device that a spec asks for, or comes to where it leaves that open."""
+    cpu, *cards = lab.devices_here(spec.machine)[1:]
+    device = spec.device
+    if device == "auto":
+        device = cards[0] if cards and spec.gpu_off == "none" else cpu
+    return lab.device_labels(spec.machine).get(device, device)
 
 
 def _beside(opponent: Opponent, colours: dict[str, str]) -> Entry:

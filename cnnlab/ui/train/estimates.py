@@ -55,7 +55,7 @@ def say_times(
     with st.container(horizontal=True, vertical_alignment="center", key="estimates"):
         st.caption("  \n".join(lines), width="content")
         if None in guesses.values() and spec.machine == HERE:
-            label = "Calibrate this machine for a guess"
+            label = "Calibrate this machine"
             st.page_link("pages/hardware.py", label=label, icon=":material/speed:")
 
 
@@ -63,10 +63,8 @@ def _between(spec: ExperimentSpec, layers: Sequence[Layer], images: int, runs: i
     """A wide guess, where nothing was measured: better than none, and said to be no more."""
     cores = spec.threads or max(1, int(usable_cores(os.cpu_count() or 1)))
     low, high = durations.bracket(spec, layers, images, cores)
-    return (
-        f"very roughly {tables.about(low * runs)} to {tables.about(high * runs)}, by its cores and "
-        "the FLOPs; nothing like it was measured here yet"
-    )
+    span = f"{tables.about(low * runs)} to {tables.about(high * runs)}"
+    return f"very roughly {span} by cores and FLOPs; nothing like it was measured here yet"
 
 
 def _guessed(guess: durations.Estimate, runs: int) -> str:

@@ -27,7 +27,6 @@ def bar(spec: ExperimentSpec) -> None:
             placeholder=f"Name: {datasets.run_name(spec)}",
             label_visibility="collapsed",
             max_chars=120,
-            width=260,
         )
         with st.popover("Queue variants", icon=":material/playlist_add:", **rights.limits()):
             _variants(spec)
