@@ -13,7 +13,7 @@ from cnnlab import charts, words
 from cnnlab.models import Layer
 
 HEIGHT = 260  # pixels
-LETTERS = 12, 18
+LETTERS = 12, 16
 """Pixels of the words under the blocks: in a laptop's window, and in a projector's."""
 USUAL = LETTERS[0]
 # Of a place under a block: below the first its shape would run into the next one's, below the

@@ -89,7 +89,7 @@ def test_the_letters_of_a_drawing_follow_the_window(page: Page) -> None:
     word = page.locator(".st-key-drawing svg text", has_text="Softmax").first
     expect(word).to_have_attribute("font-size", "12px")
     page.set_viewport_size({"width": 1920, "height": 1080})
-    expect(word).to_have_attribute("font-size", "18px")
+    expect(word).to_have_attribute("font-size", "16px")
 
 
 def size_of(page: Page, selector: str) -> float:

@@ -48,6 +48,11 @@ def test_all_is_shown_until_something_new_comes_and_what_is_new_is_hidden_at_fir
     assert hidden == pytest.approx((600 - 16) * 1.0 / UNTIL, rel=0.02)  # the third of ten epochs
 
 
+def test_the_horizontal_axis_ends_where_the_run_will() -> None:
+    labels = re.findall(r">(\d+)<", drawn(curves()))
+    assert {"0", "10"} <= set(labels)
+
+
 def test_a_chart_without_data_yet_is_drawn_too() -> None:
     assert "<svg" in drawn(curves().iloc[:0])
 
