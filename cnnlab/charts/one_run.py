@@ -43,65 +43,75 @@ def curve(
         until: where the horizontal axis ends, of a run that grows: its axes stand still, and what
             is new is uncovered from left to right, see `gliding`. Then the newest row comes last.
     """
-    title, short, format_ = QUANTITIES[metric]
-    share = metric == "accuracy"
-    # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0.
-    ticks = alt.Axis(
-        format="%" if share else ".3~r", labelExpr="datum.value < 0 ? '' : datum.label"
-    )
-    span = roomy() if until is None else roomy(domain=[0, until])
-    room = alt.Scale(nice=False, padding=24, zero=share)  # for the names at the lines' ends
-    if until is not None:
-        held = {"domainMax": alt.expr(TOP.name)} if share else {}
-        room = alt.Scale(nice=False, padding=24, zero=True, **held)
-    base = alt.Chart().encode(
-        x=x_axis("x", axis, scale=span),
-        y=alt.Y("value:Q", title=title, axis=ticks, scale=room),
-    )
+    _, short, format_ = QUANTITIES[metric]
+    base = alt.Chart().encode(**_axes(metric, axis, until))
     grey = alt.when(alt.datum.split == BEFORE).then(alt.value(REFERENCE))
     paint = grey.otherwise(alt.value(colour))
-    lines = [*SPLITS, BEFORE]
-    line = base.mark_line(clip=True).encode(
-        strokeWidth=alt.StrokeWidth(
-            "split:N", scale=alt.Scale(domain=lines, range=[1.25, STRONG, 2]), legend=None
-        ),
-        opacity=alt.Opacity(
-            "split:N", scale=alt.Scale(domain=lines, range=[0.6, 1, 0.7]), legend=None
-        ),
-        color=paint,
-    )
+    lines = _lines(base).encode(color=paint).add_params(zoom())
     told = [
         alt.Tooltip("split:N", title="Pictures"),
         x_tooltip(axis),
         tooltip("value", short, format_),
     ]
-    names = _names_at_ends(base, upwards=share).encode(color=paint)
+    names = _names_at_ends(base, upwards=metric == "accuracy").encode(color=paint)
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
-    lines = line.add_params(zoom())
     if until is None:
         return layered(height, lines, names, points)
-    lines = lines.add_params(TOP) if share else lines
-    return gliding(layered(height, lines, points, _veil(axis, span), names))
+    return gliding(layered(height, lines.add_params(TOP), points, _veil(axis, until), names))
 
 
+def _axes(metric: Metric, axis: Axis, until: float | None) -> dict[str, alt.X | alt.Y]:
+    title, share, grows = QUANTITIES[metric][0], metric == "accuracy", until is not None
+    # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0.
+    ticks = alt.Axis(
+        format="%" if share else ".3~r",
+        labelExpr="datum.value < 0 ? '' : datum.label",
+        **(_ABOVE if grows else {}),
+    )
+    held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
+    # Padded for the names at the lines' ends.
+    room = alt.Scale(nice=False, padding=24, zero=share or grows, **held)
+    x = x_axis("x", axis, scale=_span(until))
+    return {"x": x, "y": alt.Y("value:Q", title=title, axis=ticks, scale=room)}
+
+
+def _span(until: float | None) -> alt.Scale:
+    return roomy() if until is None else roomy(domain=[0, until])
+
+
+_ABOVE = {"zindex": 1, "gridColor": "#808080", "gridOpacity": 0.2}
+"""A grid that lies above the veil, and is too faint to cut the curves."""
 TOP = alt.param(
     name="top",
     expr="extent(pluck(data('source'), 'value'))[1] > 0.5 ? 1 : "
     "extent(pluck(data('source'), 'value'))[1] > 0.2 ? 0.5 : 0.2",
 )
 """Where an axis of shares ends that stands still, but for twice, while a network learns."""
+PAST_THE_POINT = f"{UNCOVERED} < datum.front ? 6 : 0"
 
 
-def _veil(axis: Axis, span: alt.Scale) -> alt.Chart:
+def _lines(base: alt.Chart) -> alt.Chart:
+    """Training thin and pale, validation strong, an earlier run between them."""
+    lines = [*SPLITS, BEFORE]
+    widths, opacities = (
+        alt.Scale(domain=lines, range=found) for found in ([1.25, STRONG, 2], [0.6, 1, 0.7])
+    )
+    return base.mark_line(clip=True).encode(
+        strokeWidth=alt.StrokeWidth("split:N", scale=widths, legend=None),
+        opacity=alt.Opacity("split:N", scale=opacities, legend=None),
+    )
+
+
+def _veil(axis: Axis, until: float) -> alt.Chart:
     """What hides the newest part of a run's curves until `gliding` has uncovered it."""
-    front = alt.X("front:Q", title=AXIS_TITLES[axis], scale=span)
+    front = alt.X("front:Q", title=AXIS_TITLES[axis], scale=_span(until))
     return (
         alt.Chart()
         .transform_filter(alt.datum.split != BEFORE)
         .transform_aggregate(front="max(x)")
-        .mark_rect(style=VEIL, tooltip=None)
+        .mark_rect(style=VEIL, tooltip=None, xOffset=alt.expr(PAST_THE_POINT))
         .encode(x=front, x2=alt.datum(alt.expr(UNCOVERED)))
     )
 

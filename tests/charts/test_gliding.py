@@ -45,7 +45,8 @@ def veil_width(svg: str) -> float:
 def test_all_is_shown_until_something_new_comes_and_what_is_new_is_hidden_at_first() -> None:
     assert veil_width(drawn(curves())) == 0
     hidden = veil_width(drawn(curves(), reached=2.0))
-    assert hidden == pytest.approx((600 - 16) * 1.0 / UNTIL, rel=0.02)  # the third of ten epochs
+    epoch, point = (600 - 16) / UNTIL, 6
+    assert hidden == pytest.approx(epoch + point, rel=0.02)
 
 
 def test_the_horizontal_axis_ends_where_the_run_will() -> None:
