@@ -48,7 +48,6 @@ from cnnlab.charts.dress import (
     with_data,
 )
 from cnnlab.charts.front import PICKED, front_spec
-from cnnlab.charts.gliding import GLIDE
 from cnnlab.charts.grid import SELECTED, cells_spec, ratio_spec
 from cnnlab.charts.ladder import rungs_spec, waterfall_spec
 from cnnlab.charts.networks import networks_spec
@@ -79,7 +78,6 @@ __all__ = [
     "CELL",
     "COLUMNS",
     "CPU",
-    "GLIDE",
     "GROUND",
     "IDENTITIES",
     "INK",

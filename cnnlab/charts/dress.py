@@ -80,8 +80,7 @@ def spec_of(chart: alt.TopLevelMixin) -> Spec:
     text = {name: {"expr": LETTERS} for name in ("labelFontSize", "titleFontSize")}
     spec["config"] = {"axis": text, "legend": text | {"orient": "top", "labelLimit": 320}}
     # Left to itself, Streamlit changes the renderer as rows grow, and with it the whole view.
-    options = spec.get("usermeta", {}).get("embedOptions", {})
-    spec["usermeta"] = {"embedOptions": options | {"renderer": "canvas"}}
+    spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
     return spec
 
 
@@ -91,8 +90,6 @@ INK: dict[str, tuple[str, str]] = {"light": ("#4F5A65", "#10171F"), "dark": ("#A
 
 WORDS = "words"
 """The style of words among the marks of a chart, which are to be read in either theme."""
-VEIL = "veil"
-"""The style of what hides a part of a chart: it is drawn as the ground behind it."""
 GROUND: dict[str, str] = {"light": "#FFFFFF", "dark": "#12171D"}
 """What lies behind everything, in each theme."""
 
@@ -103,7 +100,7 @@ def inked(spec: Spec, theme: str) -> Spec:
     words = {"labelColor": label, "titleColor": title}
     config = spec.get("config", {})
     parts = {part: config.get(part, {}) | words for part in ("axis", "legend", "header")}
-    style = {"style": {WORDS: {"color": label}, VEIL: {"color": GROUND[theme]}}}
+    style = {"style": {WORDS: {"color": label}}}
     return spec | {"config": config | parts | style}
 
 

@@ -7,7 +7,6 @@ import altair as alt
 from cnnlab.analysis import Axis, Metric
 from cnnlab.charts.colours import REFERENCE
 from cnnlab.charts.dress import (
-    AXIS_TITLES,
     BEFORE,
     LARGE_NUMBERS,
     LETTERS,
@@ -17,7 +16,6 @@ from cnnlab.charts.dress import (
     SPLITS,
     STRONG,
     TALL,
-    VEIL,
     hover,
     layered,
     once,
@@ -27,7 +25,6 @@ from cnnlab.charts.dress import (
     x_tooltip,
     zoom,
 )
-from cnnlab.charts.gliding import UNCOVERED, gliding
 
 
 def curve(
@@ -40,11 +37,10 @@ def curve(
 
     Args:
         height: pixels.
-        until: where the horizontal axis ends, of a run that grows: its axes stand still, and what
-            is new is uncovered from left to right, see `gliding`. Then the newest row comes last.
+        until: where the horizontal axis ends, of a run that grows, so that its axes stand still.
     """
     _, short, format_ = QUANTITIES[metric]
-    base = alt.Chart().encode(**_axes(metric, axis, until))
+    base = _upon_axes(metric, axis, until)
     grey = alt.when(alt.datum.split == BEFORE).then(alt.value(REFERENCE))
     paint = grey.otherwise(alt.value(colour))
     lines = _lines(base).encode(color=paint).add_params(zoom())
@@ -57,39 +53,34 @@ def curve(
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
-    if until is None:
-        return layered(height, lines, names, points)
-    return gliding(layered(height, lines.add_params(TOP), points, _veil(axis, until), names))
+    lines = lines if until is None else lines.add_params(TOP)
+    return layered(height, lines, names, points)
 
 
-def _axes(metric: Metric, axis: Axis, until: float | None) -> dict[str, alt.X | alt.Y]:
+def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     title, share, grows = QUANTITIES[metric][0], metric == "accuracy", until is not None
     # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0.
     ticks = alt.Axis(
         format="%" if share else ".3~r",
         labelExpr="datum.value < 0 ? '' : datum.label",
-        **(_ABOVE if grows else {}),
     )
     held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
     # Padded for the names at the lines' ends.
     room = alt.Scale(nice=False, padding=24, zero=share or grows, **held)
     x = x_axis("x", axis, scale=_span(until))
-    return {"x": x, "y": alt.Y("value:Q", title=title, axis=ticks, scale=room)}
+    return alt.Chart().encode(x=x, y=alt.Y("value:Q", title=title, axis=ticks, scale=room))
 
 
 def _span(until: float | None) -> alt.Scale:
     return roomy() if until is None else roomy(domain=[0, until])
 
 
-_ABOVE = {"zindex": 1, "gridColor": "#808080", "gridOpacity": 0.2}
-"""A grid that lies above the veil, and is too faint to cut the curves."""
 TOP = alt.param(
     name="top",
     expr="extent(pluck(data('source'), 'value'))[1] > 0.5 ? 1 : "
     "extent(pluck(data('source'), 'value'))[1] > 0.2 ? 0.5 : 0.2",
 )
 """Where an axis of shares ends that stands still, but for twice, while a network learns."""
-PAST_THE_POINT = f"{UNCOVERED} < datum.front ? 6 : 0"
 
 
 def _lines(base: alt.Chart) -> alt.Chart:
@@ -101,18 +92,6 @@ def _lines(base: alt.Chart) -> alt.Chart:
     return base.mark_line(clip=True).encode(
         strokeWidth=alt.StrokeWidth("split:N", scale=widths, legend=None),
         opacity=alt.Opacity("split:N", scale=opacities, legend=None),
-    )
-
-
-def _veil(axis: Axis, until: float) -> alt.Chart:
-    """What hides the newest part of a run's curves until `gliding` has uncovered it."""
-    front = alt.X("front:Q", title=AXIS_TITLES[axis], scale=_span(until))
-    return (
-        alt.Chart()
-        .transform_filter(alt.datum.split != BEFORE)
-        .transform_aggregate(front="max(x)")
-        .mark_rect(style=VEIL, tooltip=None, xOffset=alt.expr(PAST_THE_POINT))
-        .encode(x=front, x2=alt.datum(alt.expr(UNCOVERED)))
     )
 
 

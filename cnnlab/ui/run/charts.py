@@ -81,16 +81,8 @@ def curves(state: RunState, baseline: Baseline | None) -> None:
         with place.container(key=f"{key}-chart"):
             spec = charts.curve_spec(metric, axis, colour, charts.TALLEST, until)
             chart(metric, both[metric], spec, run_id, "stretch")
-    _glide(state)
     if more:
         more(state)
-
-
-def _glide(state: RunState) -> None:
-    """Let the charts of a run that grows uncover what is new, see `charts.gliding`."""
-    if not state.card.status.over:
-        newest = f"{len(state.series)}-{len(state.card.epochs)}"
-        st.html(f'<i class="unseen {charts.GLIDE}" data-newest="{newest}"></i>')
 
 
 def _until(state: RunState, axis: Axis) -> float | None:
@@ -109,7 +101,7 @@ def _curve_tables(state: RunState, axis: Axis, baseline: Baseline | None) -> dic
 
 
 def _with_ghost(own: pd.DataFrame, ghost: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """The ghost first, which is drawn behind; training last, whose last point is the newest."""
+    """The ghost first, which is drawn behind; then validation, and training above it."""
     mine, other = (analysis.only(frame, metric) for frame in (own, ghost))
     behind = other[other["split"].array.codes == 1]
     order = np.argsort(-mine["split"].array.codes, kind="stable")

@@ -1,0 +1,51 @@
+"""The curves of a run that grows: axes that stand still, and names that are never cut."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+import vl_convert
+
+from cnnlab import analysis, charts
+from tests.analysis.pretend import Pretend
+
+UNTIL, STEPS = 10.0, 60
+RUN = Pretend(3, STEPS)
+
+
+def curves() -> pd.DataFrame:
+    both = analysis.curves(RUN.series(), RUN.rows(), STEPS, "epoch")
+    return analysis.only(both, "accuracy")
+
+
+def drawn(frame: pd.DataFrame) -> str:
+    """The chart of accuracy as a browser draws it."""
+    rows = frame.astype(object).to_dict("records")
+    spec = charts.curve_spec("accuracy", "epoch", charts.CPU, until=UNTIL)
+    return vl_convert.vegalite_to_svg(spec | {"datasets": {"source": rows}, "width": 600})
+
+
+def test_the_horizontal_axis_ends_where_the_run_will() -> None:
+    labels = re.findall(r">(\d+)<", drawn(curves()))
+    assert {"0", "10"} <= set(labels)
+
+
+def test_a_chart_without_data_yet_is_drawn_too() -> None:
+    assert "<svg" in drawn(curves().iloc[:0])
+
+
+@pytest.mark.parametrize(("most", "top"), [(0.7, "100%"), (0.3, "50%"), (0.04, "20%")])
+def test_the_axis_of_accuracy_ends_at_a_round_share(most: float, top: str) -> None:
+    frame = curves()
+    frame["value"] *= most / frame["value"].max()
+    labels = re.findall(r">([\d.]+%)<", drawn(frame))
+    assert max(labels, key=lambda label: float(label[:-1])) == top
+
+
+def test_the_names_of_a_short_line_stand_behind_its_end_where_there_is_room() -> None:
+    early = drawn(curves().query("x < 1.1"))
+    late = drawn(curves().assign(x=lambda frame: 3 * frame["x"]))
+    assert 'text-anchor="end"' not in re.findall(r"<text[^>]*>training<", early)[0]
+    assert 'text-anchor="end"' in re.findall(r"<text[^>]*>training<", late)[0]
