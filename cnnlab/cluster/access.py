@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -158,7 +160,8 @@ def holder_on(where: Node) -> Any:
     once = {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": 4}
     actor: Any = ray.remote(node.Holder)
     there = _there(where)
-    return actor.options(**once, **ALWAYS, **there).remote(where.name, where.node)
+    leave = partial(os._exit, 0)
+    return actor.options(**once, **ALWAYS, **there).remote(where.name, where.node, leave)
 
 
 def asked_on(where: Node, question: Callable[..., Any], *arguments: Any) -> Any:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import ray
 
 from cnnlab import checkpoints, datasets
-from cnnlab.cluster.node import RUN_FOLDERS, content_hash
+from cnnlab.cluster.node import CHECKPOINTS, RUN_FOLDERS, content_hash
 from cnnlab.spec import ExperimentSpec, LabError, home
 
 PIECE = 8 * 2**20
@@ -104,10 +104,10 @@ class Returns:
         for name, state in left.items():
             if self._have.get(name) != state and self._fetch(name, state[0]):
                 self._have[name] = state
-        kept = {Path(name).name for name in left if name.startswith("checkpoints/")}
-        if kept:
+        there = {name for name in left if name.startswith(CHECKPOINTS)}
+        if any(self._have.get(name) == left[name] for name in there):  # never the last one here
             for path in (checkpoints.folder() / self._run_id).glob("*.npz"):
-                if path.name not in kept:
+                if f"{CHECKPOINTS}{self._run_id}/{path.name}" not in there:
                     path.unlink(missing_ok=True)
 
     def _fetch(self, name: str, size: int) -> bool:

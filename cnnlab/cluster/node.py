@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +32,8 @@ that a run which the lab gives up for lost has ended."""
 LINES_AT_ONCE = 500
 RUN_FOLDERS = ("checkpoints", "learned")
 """Below the home: what a run leaves behind, in a folder of its id each."""
+CHECKPOINTS = "checkpoints/"
+"""How the names of those begin that are outdated by later ones."""
 LEFTOVER_SECONDS = 7 * 24 * 3600
 SURVEY_SECONDS = 90.0
 RAYS_OWN = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
@@ -40,8 +43,12 @@ RAYS_OWN = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 class Holder:
     """Holds one training process: an actor, whose calls may come at the same time."""
 
-    def __init__(self, machine: str, node: str) -> None:
-        self._home = home_of(machine)
+    def __init__(self, machine: str, node: str, leave: Callable[[], object]) -> None:
+        """
+        Args:
+            leave: ends this process, once nobody will come for what it holds.
+        """
+        self._home, self._leave = home_of(machine), leave
         self._node = node
         self._changed = threading.Condition()
         self._lines: deque[str] = deque()
@@ -52,6 +59,8 @@ class Holder:
         self._called_at = time.monotonic()
         self._seat: IO[str] | None = None
         self._process: subprocess.Popen[str] | None = None
+        self._reading = threading.Lock()
+        self._held: dict[str, IO[bytes]] = {}  # checkpoints as they were when last told of
 
     def begin(self, gpu_off: str, variables: dict[str, str]) -> str:
         """Start the training process; why it cannot be, or nothing."""
@@ -129,9 +138,10 @@ class Holder:
     def kill(self, why: str = "") -> None:
         """End the process at once."""
         with self._changed:
-            self._why = self._why or why
             if self._process and self._code is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
+                self._why = self._why or why
+                with contextlib.suppress(ProcessLookupError):  # it ended in this moment
+                    os.killpg(self._process.pid, signal.SIGKILL)
 
     def _read(self) -> None:
         assert self._process
@@ -147,30 +157,51 @@ class Holder:
         self.vacate()
 
     def _watch(self) -> None:
-        """End the process when its lab says nothing any more."""
-        while self._code is None:
-            time.sleep(1.0)
-            if time.monotonic() - self._called_at > LEASE_SECONDS:
+        """End the process when its lab says nothing any more, and leave when that lasts."""
+        while (silent := time.monotonic() - self._called_at) <= 2 * LEASE_SECONDS:
+            time.sleep(min(1.0, LEASE_SECONDS))
+            if silent > LEASE_SECONDS:
                 self.kill("lease")
+        self._leave()
 
     # --- files ------------------------------------------------------------------------------
 
     def left(self, run_id: str) -> list[tuple[str, int, int]]:
-        """What a run has left so far: names below the home, sizes, and times of writing (ns)."""
-        found = []
-        for folder in RUN_FOLDERS:
-            for path in sorted((self._home / folder / Path(run_id).name).rglob("*")):
-                if path.suffix == ".part" or not path.is_file():
-                    continue
-                with contextlib.suppress(FileNotFoundError):  # outdated since it was listed
-                    facts = path.stat()
-                    name = path.relative_to(self._home).as_posix()
-                    found.append((name, facts.st_size, facts.st_mtime_ns))
+        """What a run has left so far: names below the home, sizes, and times of writing (ns).
+
+        Checkpoints are outdated within an epoch, which may be less than a call takes: those that
+        are told of here can be read until this is asked again.
+        """
+        self._called_at = time.monotonic()
+        found: list[tuple[str, int, int]] = []
+        held: dict[str, IO[bytes]] = {}
+        for path in self._files_of(run_id):
+            name = path.relative_to(self._home).as_posix()
+            with contextlib.suppress(FileNotFoundError):  # outdated since it was listed
+                if name.startswith(CHECKPOINTS):
+                    held[name] = path.open("rb")
+                facts = os.fstat(held[name].fileno()) if name in held else path.stat()
+                found.append((name, facts.st_size, facts.st_mtime_ns))
+        with self._reading:
+            before, self._held = self._held, held
+            for file in before.values():
+                file.close()
         return found
+
+    def _files_of(self, run_id: str) -> Iterator[Path]:
+        for folder in RUN_FOLDERS:  # a walk passes over what goes while it is under way
+            for place, _, names in os.walk(self._home / folder / Path(run_id).name):
+                yield from (
+                    Path(place, name) for name in sorted(names) if not name.endswith(".part")
+                )
 
     def read(self, name: str, offset: int, count: int) -> bytes | None:
         """A piece of a file that a run left; None where it is no more."""
         self._called_at = time.monotonic()
+        with self._reading:
+            if file := self._held.get(name):
+                file.seek(offset)
+                return file.read(count)
         try:
             with self._within(name).open("rb") as file:
                 file.seek(offset)

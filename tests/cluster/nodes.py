@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Nodes:
             os.environ |= before
         self.address = f"ray://127.0.0.1:{port}"
         self.inner_address: str = self._cluster.address
-        until(lambda: _answers(port), STARTED_SECONDS)
+        until(lambda: answers("127.0.0.1", port), STARTED_SECONDS)
 
     def add(self, name: str) -> None:
         """One more machine."""
@@ -73,9 +73,22 @@ class Nodes:
         ]
 
 
-def _answers(port: int) -> bool:
+def living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended; one that nobody has buried yet has."""
+    return [each for each in processes if _lives(each)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
     with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+        return asking.connect_ex((host, port)) == 0
 
 
 def _variable(process: psutil.Process, name: str) -> str | None:

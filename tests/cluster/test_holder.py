@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -16,13 +17,19 @@ ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
 
 
 @pytest.fixture
-def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holder:
+def gone() -> list[str]:
+    """The machines whose holders have ended their process."""
+    return []
+
+
+@pytest.fixture
+def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: list[str]) -> Holder:
     monkeypatch.setenv("CNNLAB_HOME", str(tmp_path))
     start = subprocess.Popen
     monkeypatch.setattr(
         node.subprocess, "Popen", lambda _, **more: start([sys.executable, "-c", ECHO], **more)
     )
-    return Holder("box", "ab12")
+    return Holder("box", "ab12", lambda: gone.append("box"))
 
 
 def test_lines_are_told_once_and_again_to_who_did_not_hear_them(holder: Holder) -> None:
@@ -37,15 +44,27 @@ def test_lines_are_told_once_and_again_to_who_did_not_hear_them(holder: Holder) 
     assert holder.said(2, 0.1) == ([], 0, "")
 
 
-def test_a_lab_that_is_silent_loses_its_process(holder: Holder, monkeypatch) -> None:
+def test_a_lab_that_is_silent_loses_its_process_then_what_held_it(
+    holder: Holder, gone: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(node, "LEASE_SECONDS", 0.5)
     holder.begin("none", {})
     until(lambda: holder._code is not None, 30)
     assert holder.said(0, 0.0) == ([], -9, "lease")
+    assert not gone
+    until(lambda: gone, 30)
+
+
+def test_a_process_that_ended_before_the_silence_was_not_ended_by_it(holder: Holder) -> None:
+    holder.begin("none", {})
+    holder.hear(0, None)
+    until(lambda: holder._code is not None, 30)
+    holder.kill("lease")
+    assert holder.said(0, 0.0) == ([], 0, "")
 
 
 def test_one_at_a_time_has_the_machine(holder: Holder) -> None:
-    other = Holder("box", "ab12")
+    other = Holder("box", "ab12", lambda: None)
     assert holder.occupy()
     assert holder.occupy()
     assert not other.occupy()
@@ -71,15 +90,14 @@ def test_files_are_written_and_read_in_pieces_below_the_home_alone(holder, tmp_p
 def test_a_file_that_is_outdated_while_it_is_listed_is_left_out(holder, monkeypatch) -> None:
     for number in (1, 2):
         holder.put(f"checkpoints/run/0000{number}.npz", 0, b"abc")
-    is_file = Path.is_file
+    opened = Path.open
 
-    def pruned(path: Path) -> bool:
-        there = is_file(path)
+    def pruned(path: Path, *how: str) -> IO[bytes]:
         if path.name == "00001.npz":
             path.unlink()
-        return there
+        return opened(path, *how)
 
-    monkeypatch.setattr(Path, "is_file", pruned)
+    monkeypatch.setattr(Path, "open", pruned)
     assert [name for name, _, _ in holder.left("run")] == ["checkpoints/run/00002.npz"]
 
 
