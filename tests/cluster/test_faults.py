@@ -16,7 +16,7 @@ from cnnlab.cluster import machines
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab
-from cnnlab.spec import RunCard, Status, change
+from cnnlab.spec import RunCard, Status
 from tests.cluster.examples import LONG, SHORT, submit
 from tests.cluster.labs import lab_apart
 from tests.cluster.network import Network
