@@ -237,7 +237,12 @@ def outlasting(write: Callable[[bool], None]) -> None:
 def _sentence(error: DBAPIError | TimeoutError, url: URL) -> str:
     if isinstance(error, IntegrityError):
         return f"The history {place(url)} holds this record already; it was not written again."
-    cause = getattr(error, "orig", None) or error
+    if isinstance(error, TimeoutError):
+        return (
+            f"The history {place(url)} is asked for more at once than this lab's connections "
+            "carry; train on fewer machines at once, or on some of them with another lab."
+        )
+    cause = error.orig or error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     cure = _CURES.get(code) or postgres.cure(cause)
     if cure is None:

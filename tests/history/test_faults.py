@@ -30,6 +30,19 @@ def every_connection(pragma):
         event.remove(Pool, "connect", say)
 
 
+def test_a_lab_whose_connections_are_all_in_use_says_what_helps(history, run_id, monkeypatch):
+    pool = history._writing.pool
+    monkeypatch.setattr(pool, "_timeout", 0.05)
+    monkeypatch.setattr(pool, "_max_overflow", 0)
+    held = [pool.connect() for _ in range(pool.size())]
+    with pytest.raises(LabError, match="more at once than this lab's connections carry; train on"):
+        history.record(run_id, epoch(1))
+    for connection in held:
+        connection.close()
+    history.record(run_id, epoch(1))
+    assert history.card(run_id).epochs == (epoch(1).row,)
+
+
 def test_a_locked_history_is_said_so(url, file, monkeypatch):
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     with closing(History(url)) as history, closing(sqlite3.connect(file)) as other:
