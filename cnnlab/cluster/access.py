@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 import ray
+from ray._private.grpc_utils import init_grpc_channel
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cnnlab.cluster import node
@@ -24,6 +25,12 @@ from cnnlab.spec import LabError
 ASK_CLIENT_SERVER = "/ray.rpc.RayletDriver/ClusterInfo"
 ASK_HEAD = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"
 PROBE_SECONDS = 5.0
+SHUT = (
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
+"""Answers of a cluster that asks for a token, or is not there, which connecting will say."""
 TRIES, AGAIN_SECONDS = 3, 2.0
 ALWAYS: dict[str, Any] = {"num_cpus": 0, "num_gpus": 0}
 """A run is no load that Ray plans for: one at a time has the whole machine (`Holder.occupy`)."""
@@ -47,6 +54,7 @@ def connect(address: str) -> None:
     """
     if address.startswith("ray://"):
         _refuse_open(address.removeprefix("ray://"), ASK_CLIENT_SERVER)
+        _check_token(address)
     ray.cloudpickle.register_pickle_by_value(node)
     for left in reversed(range(TRIES)):
         try:
@@ -78,14 +86,39 @@ def _why_not(address: str, error: Exception) -> str:
             f"({said}): both need Ray {ray.__version__} and Python {python_version()}."
         )
     if "auth" in str(error).lower() or "token" in str(error).lower():
-        return (
-            f"The cluster {address} does not take this lab's token: copy ~/.ray/auth_token from "
-            "its head to this computer."
-        )
+        return _not_let_in(address)
     return (
         f"The cluster {address} cannot be reached ({said}): start it (docs/cluster.md says how), "
         f"or unset {VARIABLE}."
     )
+
+
+def _not_let_in(address: str) -> str:
+    return (
+        f"The cluster {address} does not take this lab's token: copy ~/.ray/auth_token from "
+        "its head to this computer."
+    )
+
+
+def _check_token(address: str) -> None:
+    """Ask once, with the token that there is: Ray's client would ask for minutes, and not say why.
+
+    Raises:
+        LabError: the cluster does not take it.
+    """
+    with_token = init_grpc_channel(address.removeprefix("ray://"))
+    if _answer(with_token, ASK_CLIENT_SERVER) is grpc.StatusCode.UNAUTHENTICATED:
+        raise LabError(_not_let_in(address))
+
+
+def _answer(channel: grpc.Channel, method: str) -> grpc.StatusCode:
+    """What becomes of a call without content."""
+    with channel:
+        try:
+            channel.unary_unary(method)(b"", timeout=PROBE_SECONDS)
+        except grpc.RpcError as error:
+            return error.code()
+    return grpc.StatusCode.OK
 
 
 def _refuse_open(target: str, method: str) -> None:
@@ -97,14 +130,8 @@ def _refuse_open(target: str, method: str) -> None:
     host = target.rpartition(":")[0].strip("[]")
     if _is_loopback(host):
         return
-    with grpc.insecure_channel(target) as channel:
-        try:
-            channel.unary_unary(method)(b"", timeout=PROBE_SECONDS)
-        except grpc.RpcError as error:
-            if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNAVAILABLE):
-                return  # it asks for a token, or is not there, which connecting will say
-            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                return
+    if _answer(grpc.insecure_channel(target), method) in SHUT:
+        return
     raise LabError(
         f"The cluster at {target} lets in whoever reaches it, and would run their code: start it "
         "with RAY_AUTH_MODE=token (docs/cluster.md says how), or on the loopback interface alone."
