@@ -22,8 +22,7 @@ from tests.cluster.labs import lab_apart
 from tests.cluster.network import Network
 from tests.cluster.nodes import Nodes, living, until
 
-# Each takes about a minute: what it waits for are leases and graces that pass. Not all hold yet.
-pytestmark = pytest.mark.soak
+soak = pytest.mark.soak  # a minute on two cores: what it waits for are leases and graces that pass
 STATED_SECONDS = 30.0
 PATIENCE = 180.0
 """Seconds, on a computer that does other things as well."""
@@ -58,6 +57,7 @@ def works_again(lab: Lab, history: History, machine: str) -> None:
     assert history.card(run_id).status is Status.FINISHED
 
 
+@soak
 def test_a_killed_training_process_fails_its_run(lab, history, cluster) -> None:
     def kill() -> None:
         for worker in cluster.workers("one"):
@@ -80,6 +80,7 @@ def test_a_killed_actor_interrupts_its_run(lab, history, cluster) -> None:
     works_again(lab, history, "one")
 
 
+@soak
 def test_a_killed_bridge_fails_its_run_and_frees_the_machine(lab, history, cluster) -> None:
     def kill() -> None:
         for child in psutil.Process().children():
@@ -103,6 +104,7 @@ def test_a_killed_node_interrupts_its_run_which_goes_on_elsewhere(lab, history, 
     assert history.card(card.run_id).machine.name == "two"
 
 
+@soak
 def test_a_machine_that_is_not_there_is_named_with_those_that_are(lab, history, cluster) -> None:
     run_id = submit(lab, SHORT, "three")
     assert lab.wait_idle(PATIENCE)
@@ -112,6 +114,7 @@ def test_a_machine_that_is_not_there_is_named_with_those_that_are(lab, history, 
     assert "one" in card.error
 
 
+@soak
 def test_a_killed_lab_leaves_nothing_on_the_node(history: History, cluster: Nodes) -> None:
     with lab_apart(LONG, "one", epochs=1) as (lab, run_id):
         there = cluster.workers("one")
@@ -153,6 +156,7 @@ def network(cluster: Nodes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network
     between.close()
 
 
+@soak
 def test_a_network_that_is_cut_for_a_moment_loses_and_doubles_nothing(
     network: Network, lab: Lab, history: History
 ) -> None:
@@ -171,6 +175,7 @@ def test_a_network_that_is_cut_for_a_moment_loses_and_doubles_nothing(
     assert list(card.steps.step) == list(range(1, len(card.steps.step) + 1))
 
 
+@soak
 def test_a_network_that_stays_cut_interrupts_the_run_and_the_machine_ends_it(
     network: Network, lab: Lab, history: History, cluster: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +198,7 @@ def test_other_versions_are_refused_before_the_run_with_the_cure(
     assert "but this lab has 0.1.0: install the same there" in card.error
 
 
+@soak
 def test_a_killed_head_interrupts_the_run_and_its_machine_ends_it(
     history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,10 @@ class Guarded:
     def address(self) -> str:
         return f"ray://{self.host}:{self.port}"
 
+    @property
+    def token(self) -> str:
+        return (self.owner / ".ray" / "auth_token").read_text()
+
 
 @pytest.fixture(scope="module")
 def host() -> str:
@@ -85,14 +89,17 @@ def give(home: Path, token: str) -> None:
     (home / ".ray" / "auth_token").write_text(token)
 
 
-def test_who_has_the_token_uses_the_cluster_over_the_network(
-    visitor: Path, guarded: Guarded
-) -> None:
-    give(visitor, (guarded.owner / ".ray" / "auth_token").read_text())
+def test_who_has_the_token_is_let_in_over_the_network(visitor: Path, guarded: Guarded) -> None:
+    give(visitor, guarded.token)
     code, text = run("machines", "check", "--json")
     assert code == 0, text
     (machine,) = json.loads(text)["machines"]
     assert (machine["name"], machine["state"], machine["problem"]) == ("gpu-box", "free", None)
+
+
+@pytest.mark.soak
+def test_who_has_the_token_trains_over_the_network(visitor: Path, guarded: Guarded) -> None:
+    give(visitor, guarded.token)
     spec = visitor / "spec.json"
     spec.write_text(SHORT.model_dump_json())
     code, text = run("train", "--spec", str(spec), "--machine", "gpu-box", "--json")
