@@ -13,8 +13,9 @@ from cnnlab import checkpoints, datasets
 from cnnlab.cluster.node import CHECKPOINTS, RUN_FOLDERS, content_hash
 from cnnlab.spec import ExperimentSpec, LabError, home
 
-PIECE = 8 * 2**20
-"""Bytes that travel at once: small enough for a bar that moves, large beside what a call costs."""
+PIECE = 2**20
+"""Bytes that travel at once: large beside what a call costs, and so small that a line of 1 Mbit/s
+brings them well within the lease of the process that waits meanwhile."""
 
 SETTLE_SECONDS = 1800.0
 """For the node to read what it was given: the largest data from a slow disk."""
@@ -117,11 +118,11 @@ class Returns:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
         with part.open("wb") as file:
-            while file.tell() < size:
-                data = self._call("read", name, file.tell(), PIECE)
-                if not data:  # it was outdated meanwhile
-                    part.unlink()
-                    return False
+            while file.tell() < size and (data := self._call("read", name, file.tell(), PIECE)):
                 file.write(data)
-        part.replace(target)
-        return True
+            whole = file.tell() >= size
+        if whole:
+            part.replace(target)
+        else:  # it was outdated meanwhile
+            part.unlink()
+        return whole
