@@ -132,9 +132,14 @@ class Stage:
             came_to_pass(lambda: not living(victim.training), STATED_SECONDS)
         count.left_running += not in_time
         count.processes_left += len(living(victim.training))
-        count.epochs_lost += max(0, len(told.epochs) - len(self.history.card(victim.run_id).epochs))
+        count.epochs_lost += max(0, len(told.epochs) - self._kept(victim.run_id))
         count.holders += victim.holders
         return victim.run_id
+
+    def _kept(self, run_id: str) -> int:
+        """The epochs that the history has and a checkpoint goes on from."""
+        written = len(self.history.card(run_id, steps=False).epochs)
+        return min(written, max(checkpoints.kept(run_id), default=0))
 
     def _is_over(self, run_id: str) -> bool:
         return self.history.card(run_id, steps=False).status.over
@@ -143,7 +148,7 @@ class Stage:
         """Resume a run that broke off on another machine, and hold it against one that did not."""
         if self.history.card(run_id).status is Status.FINISHED:
             count.too_late += 1
-        elif count.resumed < RESUMED and checkpoints.kept(run_id):
+        elif count.resumed < RESUMED:
             count.resumed += 1
             self.lab.resume(run_id, "two")
             assert came_to_pass(partial(self._is_over, run_id), PATIENCE_SECONDS)
