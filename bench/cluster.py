@@ -24,6 +24,8 @@ from cnnlab import cluster
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab, Worker
+from cnnlab.runner.job import Job
+from cnnlab.runner.live import LiveRun
 from cnnlab.runner.process import Process, events_of
 from cnnlab.spec import PRESETS, ExperimentSpec, RunCard, Window, change
 
@@ -113,8 +115,8 @@ def delays(process: Process) -> list[float]:
     """How much later than the quickest each window of a run arrives, in seconds."""
     process.line()
     spec = change(WORKS["dense"], epochs=6)
-    order = {"run_id": "bench", "launched_at": time.monotonic(), "resume": False, "keep": False}
-    process.send(json.dumps(order | {"cut_seconds": 8.0, "spec": spec.model_dump(mode="json")}))
+    job = Job("bench", spec, LiveRun("bench", spec), cut_seconds=8.0)
+    process.send(job.order(time.monotonic()))
     late = [
         time.monotonic() - event.seconds
         for event in events_of(process)

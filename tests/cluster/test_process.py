@@ -10,6 +10,8 @@ import pytest
 
 from cnnlab import cluster as clusters
 from cnnlab.devices import worker_environment
+from cnnlab.runner.job import Job
+from cnnlab.runner.live import LiveRun
 from cnnlab.runner.process import Process, Worker, events_of
 from cnnlab.spec import (
     EpochEnded,
@@ -45,10 +47,8 @@ def begin(where: str, cluster: Nodes) -> Iterator[Callable[..., Process]]:
         process.close()
 
 
-def order(spec: ExperimentSpec, run_id: str = "run") -> str:
-    facts = {"run_id": run_id, "resume": False, "cut_seconds": None, "keep": False}
-    asked = {"launched_at": time.monotonic(), "spec": spec.model_dump(mode="json")}
-    return json.dumps(facts | asked)
+def order(spec: ExperimentSpec) -> str:
+    return Job("run", spec, LiveRun("run", spec)).order(time.monotonic())
 
 
 def test_it_says_hello_trains_and_ends(begin, where):
