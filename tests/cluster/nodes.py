@@ -14,7 +14,8 @@ import ray.cluster_utils
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTED_SECONDS = 60.0
-QUIETLY = {"include_dashboard": False, "num_cpus": 1}
+QUIETLY: dict[str, Any] = {"include_dashboard": False, "num_cpus": 1}
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # for good: a lab may start processes at any moment
 
 
 def free_port() -> int:
@@ -29,17 +30,12 @@ class Nodes:
     def __init__(self, home: Path, names: tuple[str, ...] = ("one", "two")) -> None:
         self.home, port = home, free_port()
         self._environment = {"CNNLAB_HOME": str(home), "PYTHONPATH": str(ROOT)}
-        before = dict(os.environ)
-        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", **self._environment}
-        try:
-            head = {"node_name": "head", "ray_client_server_port": port, **QUIETLY}
-            self._cluster = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
-            self.nodes = {"head": self._cluster.head_node}
-            for name in names:
-                self.add(name)
-        finally:
-            os.environ.clear()
-            os.environ |= before
+        head = {"node_name": "head", "ray_client_server_port": port, **QUIETLY}
+        head["env_vars"] = self._environment
+        self._cluster = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+        self.nodes = {"head": self._cluster.head_node}
+        for name in names:
+            self.add(name)
         self.address = f"ray://127.0.0.1:{port}"
         self.inner_address: str = self._cluster.address
         until(lambda: answers("127.0.0.1", port), STARTED_SECONDS)
