@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast, get_args
 
 import click
 import numpy as np
@@ -24,6 +25,7 @@ from cnnlab.spec import DatasetFacts, LabError, RunCard
 
 Files = dict[Path, bytes]
 Origins = Mapping[str, str]
+Writer = Callable[[Sequence[RunCard], Path, Origins], Files]
 
 
 # --- what is written ------------------------------------------------------------------------
@@ -73,11 +75,15 @@ def _notebook(cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
     return {output: notebook(card, facts, data_file.name), **_data(card, data_file)}
 
 
-def _model(form: takeaway.Form, cards: Sequence[RunCard], output: Path, _: Origins) -> Files:
-    card, facts = _single(cards, "A model file")
-    class_names = learned.open_run(card.run_id).facts.class_names
+def _model(
+    form: takeaway.Form, weights: learned.At, cards: Sequence[RunCard], output: Path, _: Origins
+) -> Files:
+    card, data = _single(cards, "A model file")
+    about = takeaway.about(card, data, learned.open_run(card.run_id).facts, weights)
     with err.status(f"Making the {form} file, and asking it what the network answers"):
-        return {output: takeaway.make(takeaway.about(card, facts, class_names), form)}
+        made = takeaway.make(about, form)
+    click.echo(f"It holds the {weights} weights, those after epoch {about.epoch}.", err=True)
+    return {output: made}
 
 
 def _single(cards: Sequence[RunCard], what: str) -> tuple[RunCard, DatasetFacts]:
@@ -112,7 +118,7 @@ def _pictures(card: RunCard) -> bytes:
     return file.getvalue()
 
 
-FORMATS: dict[str, Callable[[Sequence[RunCard], Path, Origins], Files]] = {
+FORMATS: dict[str, Writer] = {
     "json": _json,
     "csv": _csv,
     "parquet": _parquet,
@@ -120,12 +126,25 @@ FORMATS: dict[str, Callable[[Sequence[RunCard], Path, Origins], Files]] = {
     "markdown": _markdown,
     "script": _script,
     "notebook": _notebook,
-    **{form: partial(_model, form) for form in takeaway.SUFFIXES},
 }
-
-
+MODELS = ", ".join(takeaway.SUFFIXES)
 WHOLE = frozenset({"json", "parquet"})
 """What another lab takes in."""
+
+
+def _writer(kind: str, weights: learned.At | None) -> Writer:
+    """What writes a format.
+
+    Raises:
+        LabError: weights are chosen for a format that holds none.
+    """
+    if kind in takeaway.SUFFIXES:
+        return partial(_model, cast(takeaway.Form, kind), weights or "final")
+    if weights:
+        raise LabError(
+            f"--weights is for the files of a network ({MODELS}), and {kind} is none: leave it out."
+        )
+    return FORMATS[kind]
 
 
 # --- writing --------------------------------------------------------------------------------
@@ -169,7 +188,7 @@ def _pack(cards: Sequence[RunCard], beside: Path) -> None:
 
 def learned_beside(cards_file: Path) -> Path:
     """The file with what runs have learnt, beside that with their cards."""
-    return cards_file.with_name(f"{cards_file.stem}-learned.zip")
+    return cards_file.with_name(cards_file.stem + learned.ENDING)
 
 
 def _part(path: Path, content: bytes) -> Path:
@@ -192,20 +211,33 @@ def _part(path: Path, content: bytes) -> Path:
 @click.command("export")
 @click.argument("run_ids", nargs=-1, required=True)
 @click.option(
-    "--format", "kind", type=click.Choice(list(FORMATS)), default="json", show_default=True
+    "--format",
+    "kind",
+    type=click.Choice([*FORMATS, *takeaway.SUFFIXES]),
+    default="json",
+    show_default=True,
+)
+@click.option(
+    "--weights",
+    type=click.Choice(get_args(learned.At)),
+    help=f"Of the run's end, or of its best epoch; for {MODELS}.  [default: final]",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @click.option("--force", is_flag=True, help="Write over files that are there.")
-def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) -> int:
+def export_runs(
+    run_ids: tuple[str, ...], kind: str, weights: learned.At | None, output: Path, force: bool
+) -> int:
     """Write runs into a file, with what belongs to it beside it.
 
     json and parquet hold everything, for `runs import`, and NAME-learned.zip what was kept of what
     the runs have learnt: weights over the epochs, answers. csv holds the epochs, and NAME-steps.csv
     the steps. html is a report that needs no network; markdown one with drawings beside it. script
     and notebook train one run again with Keras alone, from NAME-data.npz unless Keras has its data
-    set. keras, onnx, torch and safetensors hold the network that one run learnt, in float32; each
-    file is opened again and must answer as the network does before it is handed over.
+    set. keras, onnx, torch and safetensors hold the network that one run learnt, in float32, with
+    the weights of its end or of its best epoch; each file is opened again and must answer as the
+    network does before it is handed over.
     """
+    write = _writer(kind, weights)
     with open_history() as history:
         cards = [history.card(run_id) for run_id in run_ids]
         found = history.summaries(run_ids=[card.run_id for card in cards], here=False)
@@ -216,7 +248,7 @@ def export_runs(run_ids: tuple[str, ...], kind: str, output: Path, force: bool) 
     packed = learned_beside(output)
     packing = kind in WHOLE and any(learned.kept(card.run_id) for card in cards)
     _check_free([output, *([packed] if packing else [])], force)  # before anything takes long
-    files = FORMATS[kind](cards, output, origins)
+    files = write(cards, output, origins)
     _write(files, force)
     if packing:
         _pack(cards, packed)
@@ -254,6 +286,6 @@ def _unpack(packed: Path, ids: Mapping[str, str]) -> None:
     if not packed.exists():
         return
     try:
-        learned.unpack(packed, ids)
+        learned.unpack(packed, packed.name, ids)
     except LabError as error:
         raise LabError(f"The runs are taken in, but not what they have learnt. {error}") from error

@@ -12,7 +12,7 @@ from cnnlab.learned.files import (
     settings,
     write_settings,
 )
-from cnnlab.learned.packing import pack, unpack
+from cnnlab.learned.packing import ENDING, pack, packed_runs, unpack
 from cnnlab.learned.reading import (
     At,
     Gallery,
@@ -26,6 +26,7 @@ from cnnlab.learned.room import bring_back, discard, set_aside, tidy, used_bytes
 from cnnlab.learned.writing import About, Answers, Writer
 
 __all__ = [
+    "ENDING",
     "About",
     "Answers",
     "At",
@@ -41,6 +42,7 @@ __all__ = [
     "kept",
     "open_run",
     "pack",
+    "packed_runs",
     "paired",
     "set_aside",
     "settings",

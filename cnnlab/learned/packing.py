@@ -6,8 +6,10 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from cnnlab.learned.files import DRAFT, FACTS, PARTS, folder, place_of, read_arrays, read_facts
 from cnnlab.learned.reading import kept
@@ -16,6 +18,8 @@ from cnnlab.spec import LabError
 MEMBER = re.compile(
     rf"(?P<run>[^/\\]+)/(?P<file>{re.escape(FACTS)}|(?:{'|'.join(PARTS)}|film/\d{{4,6}})\.safetensors)"
 )
+ENDING = "-learned.zip"
+"""Of the name of such a file, which else is that of the cards beside it."""
 MOST_BYTES = 20 * 10**9
 """Of one file; what is packed has no smaller form, so its size says how much comes out."""
 
@@ -41,30 +45,47 @@ def pack(run_ids: Iterable[str], target: Path) -> list[str]:
     return found
 
 
-def unpack(source: Path, ids: Mapping[str, str]) -> list[str]:
+def packed_runs(source: Path | IO[bytes], name: str) -> set[str]:
+    """The ids of the runs that a packed file holds something of, as their lab knows them.
+
+    Raises:
+        LabError: the file is no such file; it is called by its `name`.
+    """
+    with _opened(source, name) as archive:
+        found = map(MEMBER.fullmatch, archive.namelist())
+        return {match["run"] for match in found if match}
+
+
+@contextmanager
+def _opened(source: Path | IO[bytes], name: str) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            yield archive
+    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise LabError(f"{name} cannot be taken in: {error}.") from error
+
+
+def unpack(source: Path | IO[bytes], name: str, ids: Mapping[str, str]) -> list[str]:
     """Take in what another lab has packed; the ids of the runs that have it now.
 
     Args:
+        name: what a refusal calls it.
         ids: of the runs that were taken in: their id there, and here. Others are left, and so is
             whatever is here of a run already.
 
     Raises:
         LabError: the file is no such file, is damaged, or cannot be kept; then nothing is.
     """
-    draft = None
-    try:
+    with _opened(source, name) as archive:
         folder().mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=folder()))
-        with zipfile.ZipFile(source) as archive:
-            _extract(archive, source.name, draft, ids)
-        drawn = sorted(path for path in draft.iterdir())
-        for place in drawn:
-            _check(place)
-        return [_settle(place, ids[place.name]) for place in drawn if not kept(ids[place.name])]
-    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        raise LabError(f"{source.name} cannot be taken in: {error}.") from error
-    finally:
-        if draft:
+        try:
+            _extract(archive, name, draft, ids)
+            drawn = sorted(path for path in draft.iterdir())
+            for place in drawn:
+                _check(place)
+            return [_settle(place, ids[place.name]) for place in drawn if not kept(ids[place.name])]
+        finally:
             shutil.rmtree(draft, ignore_errors=True)
 
 

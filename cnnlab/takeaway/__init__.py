@@ -6,7 +6,7 @@ thread; where it does not answer as the network does, it is not handed over. Not
 Keras before a file is made (`plain`, `forms`).
 """
 
-from cnnlab.takeaway.order import SUFFIXES, About, Form, about
+from cnnlab.takeaway.order import SUFFIXES, About, Form, about, file_name
 from cnnlab.takeaway.process import make
 
-__all__ = ["SUFFIXES", "About", "Form", "about", "make"]
+__all__ = ["SUFFIXES", "About", "Form", "about", "file_name", "make"]

@@ -25,7 +25,7 @@ def main() -> None:
         psutil.Process().nice(NICENESS)
     order = Order.model_validate_json(sys.stdin.read())
     try:
-        weights = learned.open_run(order.about.run_id).weights("final")
+        weights = learned.open_run(order.about.run_id).weights(order.about.weights)
         apart = make_file(order.about, weights, order.form, Path(order.output))
         answer: dict[str, str | float] = {"apart": apart}
     except LabError as error:

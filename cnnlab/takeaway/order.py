@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
-from cnnlab.spec import DatasetFacts, ExperimentSpec, Frozen, Kind, RunCard
+from cnnlab.learned import At, Facts
+from cnnlab.spec import DatasetFacts, ExperimentSpec, Frozen, Kind, LabError, RunCard
 
 Form = Literal["keras", "onnx", "torch", "safetensors"]
 SUFFIXES: dict[Form, str] = {
@@ -29,6 +29,10 @@ class About(Frozen):
     name: str
     spec: ExperimentSpec
     """As the run was trained; the file computes in float32 whatever the precision was."""
+    weights: At = "final"
+    """Those of the run's end, or of the epoch with the best validation accuracy."""
+    epoch: int | None = None
+    """After which they were kept; null: whoever made the file did not say."""
     input_shape: tuple[int, int, int]
     input: str
     """What the axes and the values are."""
@@ -45,18 +49,33 @@ class Order(Frozen):
     """A file in a folder of its own, with the suffix of the form."""
 
 
-def about(card: RunCard, facts: DatasetFacts, class_names: Sequence[str]) -> About:
+def about(card: RunCard, data: DatasetFacts, kept: Facts, weights: At = "final") -> About:
     """What a file will say of a run.
 
     Args:
-        facts: the data that it read.
+        data: those that it read.
+        kept: of what it learnt.
+
+    Raises:
+        LabError: it has no best epoch.
     """
-    height, width, channels = facts.image_shape
+    if weights == "best" and kept.best_epoch is None:
+        raise LabError(
+            f"No epoch of run {card.run_id} is known to be its best: export its final weights."
+        )
+    height, width, channels = data.image_shape
     return About(
         run_id=card.run_id,
         name=card.name,
         spec=card.spec,
+        weights=weights,
+        epoch=kept.best_epoch if weights == "best" else kept.epochs,
         input_shape=(height, width, channels),
-        input=INPUTS[facts.kind],
-        classes=tuple(class_names),
+        input=INPUTS[data.kind],
+        classes=kept.class_names,
     )
+
+
+def file_name(about: About, form: Form) -> str:
+    """What a file is called where nobody names it: "run-ID-best.keras"."""
+    return f"run-{about.run_id}-{about.weights}{SUFFIXES[form]}"

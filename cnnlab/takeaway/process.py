@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from cnnlab.spec import LabError
-from cnnlab.takeaway.order import SUFFIXES, About, Form, Order
+from cnnlab.takeaway.order import About, Form, Order, file_name
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def make(about: About, form: Form) -> bytes:
             otherwise.
     """
     with tempfile.TemporaryDirectory(prefix="cnnlab-") as folder:
-        output = Path(folder) / f"run-{about.run_id}{SUFFIXES[form]}"
+        output = Path(folder) / file_name(about, form)
         answer = _ask(Order(about=about, form=form, output=str(output)))
         if "error" in answer:
             raise LabError(answer["error"])

@@ -4,6 +4,9 @@ gate (see `ui.lab`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import IO
+
 import streamlit as st
 
 from cnnlab import learned, words
@@ -44,15 +47,38 @@ def restore(run_id: str) -> None:
     learned.bring_back(run_id)
 
 
+@presenters_only
+def bring_in_learned(packed: IO[bytes], file_name: str, ids: Mapping[str, str]) -> int:
+    """Take in what runs have learnt, which another lab has packed; of how many runs.
+
+    Args:
+        ids: of the runs whose cards came along: in their lab, and here. Others must be here under
+            their own.
+
+    Raises:
+        LabError: as all of the gate; none of its runs is here; the file is refused, or cannot be
+            kept; the limit, or the history, cannot be read.
+    """
+    runs = learned.packed_runs(packed, file_name)
+    here = {run.run_id: run.run_id for run in history().summaries(run_ids=sorted(runs))}
+    known = {run_id: found for run_id, found in (here | dict(ids)).items() if run_id in runs}
+    if not known:
+        raise LabError(f"None of the runs of {file_name} is here: bring in their cards as well.")
+    taken = learned.unpack(packed, file_name, known)
+    learned.tidy(history())
+    return len(taken)
+
+
 # --- on the page ----------------------------------------------------------------------------
 
 RULE = (
     "Of each run that is trained alone: its weights at the end and after its best epoch, what it "
     "answered to the validation pictures and to the test set, and a film of its weights over the "
-    "epochs, of which every second, fourth, eighth … is left out until it fits. Races, sweeps and "
-    "ladders keep nothing. When all of it together grows too large, what was deleted goes first, "
-    "then the films of the oldest runs, then all of the oldest runs; curves and figures stay. A "
-    "deleted run can be brought back for a day with what it learnt."
+    "epochs, of which every second, fourth, eighth … is left out until it fits. Of a race of whole "
+    "trainings the first round keeps as much; short legs, sweeps and ladders keep nothing, so that "
+    "nothing disturbs their times. When all of it together grows too large, what was deleted goes "
+    "first, then the films of the oldest runs, then all of the oldest runs; curves and figures "
+    "stay. A deleted run can be brought back for a day with what it learnt."
 )
 
 

@@ -214,16 +214,18 @@ def move(run_id: str, session: str) -> None:
 
 
 @presenters_only
-def bring_in(data: bytes, file_name: str) -> list[str]:
-    """Enter the run cards in an uploaded file, all or none; the ids of the runs.
+def bring_in(data: bytes, file_name: str) -> dict[str, str]:
+    """Enter the run cards in an uploaded file, all or none; the ids of the runs, in the file and
+    here.
 
     Raises:
         LabError: as all of the gate; the file is refused, or a card cannot be kept.
     """
-    run_ids = history().add_cards(read(data), origin=imported_from(file_name))
+    cards = read(data)
+    run_ids = history().add_cards(cards, origin=imported_from(file_name))
     for run_id in run_ids:
         learned.bring_back(run_id)  # of one that was here already, and deleted
-    return run_ids
+    return dict(zip((card.run_id for card in cards), run_ids, strict=True))
 
 
 @presenters_only

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cnnlab import learned
+from cnnlab import learned, takeaway
 from cnnlab.__main__ import cli
 from cnnlab.history import History
 from cnnlab.spec import LabError
@@ -77,3 +77,34 @@ def test_a_deleted_run_takes_it_along(run_id, tmp_path):
     assert not learned.kept(run_id)
     command("runs", "import", file)  # which brings the run back
     assert learned.kept(run_id)
+
+
+# --- the network ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "the final weights, those after epoch 3"),
+        (("--weights", "final"), "the final weights, those after epoch 3"),
+        (("--weights", "best"), "the best weights, those after epoch 2"),
+    ],
+)
+def test_the_weights_of_the_end_or_of_the_best_epoch_are_exported(
+    options, told, tmp_path, monkeypatch
+):
+    run_id = add_run(History())
+    drawn.write(run_id, 3, (0.5, 0.9, 0.7))
+    monkeypatch.setattr(takeaway, "make", lambda about, form: f"{about.weights} {form}".encode())
+    file = tmp_path / "run.keras"
+    done = command("runs", "export", run_id, "--format", "keras", *options, "-o", file)
+    assert done.exit_code == 0
+    assert told in done.stderr
+    assert file.read_text() == f"{told.split()[1]} keras"
+
+
+def test_weights_are_chosen_for_no_other_file(run_id, tmp_path):
+    file = tmp_path / "run.html"
+    with pytest.raises(LabError, match=r"--weights is for the files of a network .*html is none"):
+        command("runs", "export", run_id, "--format", "html", "--weights", "best", "-o", file)
+    assert not file.exists()

@@ -1,4 +1,6 @@
-"""From real pictures to what is told of them: trained, kept, opened, and held against others."""
+"""From real pictures to what is told of them, and to files: trained, kept, opened, and held against
+others.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,14 @@ from cnnlab.insight.networks import rebuilt
 from cnnlab.insight.questions import Network
 from cnnlab.learned import Writer
 from cnnlab.spec import ExperimentSpec
+from cnnlab.takeaway import SUFFIXES, About
+from cnnlab.takeaway.forms import WRITERS
+from cnnlab.takeaway.making import TOLERANCE, make_file
+from cnnlab.takeaway.order import INPUTS
 from tests.insight.by_hand import CNN, grad_cam
 
 
-def test_what_is_told_of_a_network_that_learnt_real_pictures_holds(cifar10: Path):
+def test_what_is_told_of_a_network_that_learnt_real_pictures_holds(cifar10: Path, tmp_path: Path):
     spec = ExperimentSpec(
         dataset=str(cifar10), train_limit=2000, model=CNN, epochs=2, device="cpu", batch_size=64
     )
@@ -31,6 +37,7 @@ def test_what_is_told_of_a_network_that_learnt_real_pictures_holds(cifar10: Path
     kept = learned.open_run("real")
     _check_answers(kept)
     _check_network(kept, spec)
+    _check_files(kept, spec, tmp_path)
 
 
 def _check_answers(kept: learned.Learned) -> None:
@@ -61,3 +68,26 @@ def _check_network(kept: learned.Learned, spec: ExperimentSpec) -> None:
             heat = looking.look(network, looking.scaled(picture), int(target))["heat"]
             expected = grad_cam(weights, picture, int(target))
             np.testing.assert_allclose(heat, expected, atol=1e-4 * max(expected.max(), 1e-3))
+
+
+def _check_files(kept: learned.Learned, spec: ExperimentSpec, folder: Path) -> None:
+    """Two files of each form answer as one, as those of other forms, and as the run did."""
+    found, at = kept.predictions("test"), slice(0, 9_999, 400)
+    pictures = some(spec, found.indices[at], "test").astype("f4") / 255
+    about = About(
+        run_id="real",
+        name="Real",
+        spec=spec,
+        input_shape=(32, 32, 3),
+        input=INPUTS["pictures"],
+        classes=kept.facts.class_names,
+    )
+    given = {}
+    for form in SUFFIXES:
+        for number in range(2):
+            path = folder / f"{number}{SUFFIXES[form]}"
+            make_file(about, kept.weights("final"), form, path)
+            given[form, number] = WRITERS[form].opened(about, path)(pictures)
+        np.testing.assert_array_equal(given[form, 0], given[form, 1])
+        np.testing.assert_allclose(given[form, 0], given["keras", 0], atol=TOLERANCE)
+    np.testing.assert_allclose(given["keras", 0], found.probabilities[at], atol=2e-3)

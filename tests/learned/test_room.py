@@ -121,9 +121,10 @@ def test_what_is_packed_here_is_unpacked_there(tmp_path, monkeypatch):
     drawn.write("b", 1)
     packed = tmp_path / "runs.zip"
     assert learned.pack(["a", "nobody", "b"], packed) == ["a", "b"]
+    assert learned.packed_runs(packed, "runs.zip") == {"a", "b"}
     monkeypatch.setenv("CNNLAB_HOME", str(tmp_path / "there"))
     drawn.write("b-2", 3)
-    assert learned.unpack(packed, {"a": "a", "b": "b-2"}) == ["a"]
+    assert learned.unpack(packed, "runs.zip", {"a": "a", "b": "b-2"}) == ["a"]
     assert open_run("a").frames == (1, 2)
     assert open_run("b-2").frames == (1, 2, 3)  # what is here stays
     np.testing.assert_allclose(open_run("a").gallery.probabilities[1], drawn.answers(2), atol=1e-3)
@@ -148,14 +149,14 @@ def archive(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_STO
 def test_an_archive_with_anything_else_in_it_is_refused(home, tmp_path, name):
     packed = archive(tmp_path / "runs.zip", {name: b"x"})
     with pytest.raises(LabError, match="is refused"):
-        learned.unpack(packed, {"a": "a"})
+        learned.unpack(packed, "runs.zip", {"a": "a"})
     assert not (home / "learned" / "a").exists()
 
 
 def test_what_could_unpack_to_more_than_its_size_is_refused(tmp_path):
     packed = archive(tmp_path / "a.zip", {"a/facts.json": bytes(10**6)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(LabError, match="is refused"):
-        learned.unpack(packed, {"a": "a"})
+        learned.unpack(packed, "runs.zip", {"a": "a"})
 
 
 def test_a_damaged_run_is_refused_and_no_file_that_is_none(home, tmp_path):
@@ -164,8 +165,8 @@ def test_a_damaged_run_is_refused_and_no_file_that_is_none(home, tmp_path):
     learned.discard("a")
     members = {"a/facts.json": facts, "a/final.safetensors": b"no arrays"}
     with pytest.raises(LabError, match="damaged"):
-        learned.unpack(archive(tmp_path / "a.zip", members), {"a": "a"})
+        learned.unpack(archive(tmp_path / "a.zip", members), "a.zip", {"a": "a"})
     (tmp_path / "b.zip").write_bytes(b"no archive")
     with pytest.raises(LabError, match=r"b\.zip cannot be taken in"):
-        learned.unpack(tmp_path / "b.zip", {"a": "a"})
+        learned.unpack(tmp_path / "b.zip", "b.zip", {"a": "a"})
     assert not learned.kept("a")

@@ -16,6 +16,9 @@ from cnnlab.spec import PRESETS, LabError, RunCard, change
 from cnnlab.takeaway import process
 from tests.example_runs import add_run
 
+NAMES = tuple(map(str, range(10)))
+FACTS = Facts(made_at="", class_names=NAMES, epochs=3, best_epoch=2, film_every=0, weights=())
+
 
 @pytest.fixture
 def card() -> RunCard:
@@ -35,24 +38,34 @@ def kept(card: RunCard) -> list[np.ndarray]:
     place.mkdir(parents=True)
     arrays = {f"{number:03d} layer": array for number, array in enumerate(weights)}
     save_file(arrays, place / "final.safetensors")
-    names = tuple(map(str, range(10)))
-    facts = Facts(made_at="", class_names=names, epochs=3, film_every=0, weights=tuple(arrays))
-    write_facts(place, facts)
+    save_file({name: 2 * array for name, array in arrays.items()}, place / "best.safetensors")
+    write_facts(place, FACTS.model_copy(update={"weights": tuple(arrays)}))
     return weights
 
 
-def about(card: RunCard) -> takeaway.About:
+def about(card: RunCard, weights: learned.At = "final") -> takeaway.About:
     assert card.dataset
-    return takeaway.about(card, card.dataset, [str(number) for number in range(10)])
+    return takeaway.about(card, card.dataset, FACTS, weights)
 
 
+@pytest.mark.parametrize(("weights", "times"), [("final", 1), ("best", 2)])
 def test_a_process_hands_over_the_weights_that_were_kept(
-    card: RunCard, kept: list[np.ndarray]
+    card: RunCard, kept: list[np.ndarray], weights: learned.At, times: int
 ) -> None:
-    arrays = load(takeaway.make(about(card), "safetensors"))
+    arrays = load(takeaway.make(about(card, weights), "safetensors"))
     assert sorted(arrays)[0] == "000.dense/kernel"
     for name, array in zip(sorted(arrays), kept, strict=True):
-        np.testing.assert_array_equal(arrays[name], array)
+        np.testing.assert_array_equal(arrays[name], times * array)
+
+
+def test_a_file_says_of_which_epoch_its_weights_are(card: RunCard) -> None:
+    said = {at: about(card, at) for at in ("final", "best")}
+    assert [(a.weights, a.epoch) for a in said.values()] == [("final", 3), ("best", 2)]
+    assert takeaway.file_name(said["best"], "torch") == f"run-{card.run_id}-best.pt2"
+    assert card.dataset
+    nowhere = FACTS.model_copy(update={"best_epoch": None})
+    with pytest.raises(LabError, match="known to be its best: export its final weights"):
+        takeaway.about(card, card.dataset, nowhere, "best")
 
 
 def test_what_the_process_refuses_is_said(card: RunCard, kept: list[np.ndarray]) -> None:

@@ -218,6 +218,7 @@ def test_every_deed_of_the_gate_is_refused_to_a_visitor(quiet_lab, shared):
         "look_again": (),
     }
     of_keeping = {"delete": ("a",), "restore": ("a",), "set_limits": (1, 2)}
+    of_keeping["bring_in_learned"] = (b"", "a-learned.zip", {})
     refused(lab, deeds)
     refused(keeping, of_keeping)
     assert lab.history().summaries() == []
@@ -238,7 +239,7 @@ def test_every_deed_of_the_gates_of_wings_is_refused_to_a_visitor(quiet_lab, sha
         "take_apart": ("a",),
         "try_cure": ("a", {}),
         "call_off": ("a",),
-        "make_file": ("a", "keras"),
+        "make_file": ("a", "keras", "final"),
     }
     on_data = {
         "hand_in": (b"a", "a.zip"),

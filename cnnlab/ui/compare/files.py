@@ -6,15 +6,16 @@ import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from cnnlab import words
+from cnnlab import learned, words
 from cnnlab.report.cards import to_json
 from cnnlab.report.markdown import markdown, zipped
 from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
 from cnnlab.report.tables import steps_csv, to_csv
 from cnnlab.spec import LabError, RunCard
-from cnnlab.ui import lab, rights, tables
+from cnnlab.ui import keeping, lab, rights, tables
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.lab import history
 from cnnlab.ui.run import taking
@@ -99,14 +100,15 @@ def _script(cards: Mapping[str, RunCard], names: Mapping[str, str]) -> None:
 
 
 def bring_in() -> None:
-    """Let the reader bring in run cards from other labs; they are chosen at once."""
+    """Let the reader bring in run cards from other labs, and what the runs have learnt; they are
+    chosen at once."""
     # Each round has an uploader of its own, an empty one: else what was refused would lie there as
     # if it had been taken, and come along with the next file.
     key = f"{UPLOADED}-{st.session_state.get(ROUND, 0)}"
     with st.expander("Bring in runs from a file", icon=":material/upload_file:"):
         st.file_uploader(
             "Run cards, as “Take along” or the command line writes them",
-            type=["json", "parquet"],
+            type=["json", "parquet", "zip"],
             accept_multiple_files=True,
             key=key,
             on_change=_read_files,
@@ -115,21 +117,41 @@ def bring_in() -> None:
         )
         for said in st.session_state.get(REFUSED, []):
             st.error(tables.plain(said), icon=":material/error:")
-        st.caption("They keep the name of their file, to be told from runs made here.")
+        st.caption(
+            "They keep the name of their file, to be told from runs made here. What they have "
+            f"learnt, a file NAME{learned.ENDING}, is taken in with them, or later."
+        )
 
 
 def _read_files(key: str) -> None:
-    brought: list[str] = []
+    ids: dict[str, str] = {}
     refused: list[str] = []
-    for file in st.session_state[key]:
+    taken = 0
+    # The cards first: what was learnt is of runs that are here.
+    for file in sorted(st.session_state[key], key=_is_packed):
         try:
-            brought += lab.bring_in(file.getvalue(), file.name)
+            if _is_packed(file):
+                taken += keeping.bring_in_learned(file, file.name, ids)
+            else:
+                ids |= lab.bring_in(file.getvalue(), file.name)
         except LabError as error:
             refused.append(f"{file.name}: {error}")
     st.session_state[REFUSED] = refused
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
-    if brought:
-        compare_choice.put(list(dict.fromkeys([*compare_choice.asked(), *brought])))
-        count = len(brought)
-        what = "1 run is" if count == 1 else f"{words.count(count)} runs are"
-        st.toast(f"{what} here and chosen.", icon=":material/check_circle:")
+    if ids:
+        compare_choice.put(list(dict.fromkeys([*compare_choice.asked(), *ids.values()])))
+        _toast(f"{_runs(len(ids))} {'is' if len(ids) == 1 else 'are'} here and chosen.")
+    if taken:
+        _toast(f"What {_runs(taken)} learned is here.")
+
+
+def _is_packed(file: UploadedFile) -> bool:
+    return file.name.lower().endswith(".zip")
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{words.count(count)} runs"
+
+
+def _toast(said: str) -> None:
+    st.toast(said, icon=":material/check_circle:")

@@ -62,17 +62,19 @@ def call_off(run_id: str) -> None:
 
 
 @presenters_only
-def make_file(run_id: str, form: Form) -> bytes:
-    """The network that a run learnt, as a file of a form.
+def make_file(run_id: str, form: Form, weights: learned.At) -> tuple[str, bytes]:
+    """The network that a run learnt, as a file of a form: what it is called, and its content.
 
     Raises:
         LabError: as all of the gate; something is timed, which it would disturb; nothing is kept of
-            what the run learnt; the file cannot be made, or answers otherwise.
+            what the run learnt, or it has no best epoch; the file cannot be made, or answers
+            otherwise.
     """
     if lab.lab().busy():
         raise LabError("Something is being timed; make the file when it is over.")
     card = lab.history().card(run_id, steps=False)
     if card.dataset is None:
         raise LabError(f"Run {run_id} ended before its data were read; take another one along.")
-    class_names = learned.open_run(card.run_id).facts.class_names
-    return takeaway.make(takeaway.about(card, card.dataset, class_names), form)
+    kept = learned.open_run(card.run_id).facts
+    about = takeaway.about(card, card.dataset, kept, weights)
+    return takeaway.file_name(about, form), takeaway.make(about, form)

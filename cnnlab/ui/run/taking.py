@@ -15,7 +15,7 @@ from cnnlab.ui import rights, tables
 from cnnlab.ui.run import gate
 
 MADE = "taking.made"
-"""In the session: of which run the last file is, its form, and its bytes."""
+"""In the session: of which run the last file is, its form, its name, and its bytes."""
 LABELS: dict[Form, str] = {
     "keras": "Keras",
     "onnx": "ONNX",
@@ -54,31 +54,58 @@ def _network(card: RunCard) -> None:
         st.caption("Its weights were not kept, or had to make room: train it again to have them.")
         return
     st.caption("Each file is opened again, and must answer as the network does, to 0.0001.")
+    try:
+        weights = _weights(card.run_id)
+    except LabError as error:
+        st.error(tables.plain(str(error)), icon=":material/error:")
+        return
     with st.container(horizontal=True):
         for form, label in LABELS.items():
             key = f"take-{form}-{card.run_id}"
             help_ = f"A {takeaway.SUFFIXES[form]} file, in float32"
             if st.button(label, key=key, **rights.limits(help=help_)):
-                _make(card, form)
+                _make(card, form, weights)
     _made(card)
 
 
-def _make(card: RunCard, form: Form) -> None:
+def _weights(run_id: str) -> learned.At:
+    """Those of the end, or of the best epoch, if that was another one.
+
+    Raises:
+        LabError: what is kept cannot be read.
+    """
+    kept = learned.open_run(run_id).facts
+    if kept.best_epoch in (None, kept.epochs):
+        return "final"
+    at: dict[learned.At, str] = {
+        "final": f"Of its end, epoch {kept.epochs}",
+        "best": f"Of its best epoch, {kept.best_epoch}",
+    }
+    return st.segmented_control(
+        "Weights",
+        list(at),
+        default="final",
+        required=True,
+        format_func=at.__getitem__,
+        key=f"take-weights-{run_id}",
+    )
+
+
+def _make(card: RunCard, form: Form, weights: learned.At) -> None:
     try:
         with st.spinner(f"Making the {LABELS[form]} file and asking it …"):
-            data = gate.make_file(card.run_id, form)
+            name, data = gate.make_file(card.run_id, form, weights)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
-    st.session_state[MADE] = (card.run_id, form, data)
+    st.session_state[MADE] = (card.run_id, form, name, data)
 
 
 def _made(card: RunCard) -> None:
     """The last file that was made of this run, and how it is opened."""
-    run_id, form, data = st.session_state.get(MADE, (None, None, None))
+    run_id, form, name, data = st.session_state.get(MADE, (None, None, None, None))
     if run_id != card.run_id:
         return
-    name = f"run-{run_id}{takeaway.SUFFIXES[form]}"
     st.download_button(
         f"Download {name} ({words.size(len(data))})",
         data=data,

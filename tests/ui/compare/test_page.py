@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,12 +11,14 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab import learned
 from cnnlab.history import History
 from cnnlab.report.cards import to_json
 from cnnlab.report.story import verdicts
 from cnnlab.spec import Status, change
 from tests.example_runs import CARD, CPU, TINY, add_run
 from tests.example_sweeps import add_sweep
+from tests.learned import drawn
 from tests.quiet_lab import QuietLab, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
@@ -443,6 +446,40 @@ def test_run_cards_from_a_file_are_kept_by_its_name_and_chosen(history: History)
     assert "¹ Not measured here: imported from meetup.json." in heard(app, "caption")
     [brought] = [run for run in history.summaries() if run.run_id == "other"]
     assert brought.origin == "imported from meetup.json"
+
+
+def packed_run(history: History, tmp_path: Path) -> tuple[Any, Any]:
+    """A run of another lab: its card, and what it has learnt, as files of an upload."""
+    card = history.card(add_run(history)).model_copy(update={"run_id": "other"})
+    drawn.write("other")
+    learned.pack(["other"], tmp_path / "a-learned.zip")
+    learned.discard("other")
+    cards = ("a.json", to_json([card]).encode(), "application/json")
+    packed = (tmp_path / "a-learned.zip").read_bytes()
+    return cards, ("a-learned.zip", packed, "application/zip")
+
+
+def test_what_runs_have_learnt_comes_along_with_their_cards_or_later(
+    history: History, tmp_path: Path
+) -> None:
+    cards, packed = packed_run(history, tmp_path)
+    app = page("compare")
+    app.file_uploader[0].set_value([packed]).run()
+    assert "None of the runs of a-learned.zip is here\\: bring in their cards" in said(app, "error")
+    app.file_uploader[0].set_value([packed, cards]).run()  # in any order
+    assert not app.error
+    assert asked(app) == ["other"]
+    assert learned.open_run("other").frames == (1, 2, 3)
+    learned.discard("other")
+    app.file_uploader[0].set_value([packed]).run()
+    assert not app.error
+    assert learned.kept("other")
+
+
+def test_a_zip_of_anything_else_is_refused_by_name(history: History) -> None:
+    app = page("compare")
+    app.file_uploader[0].set_value([("a.zip", b"PK nothing", "application/zip")]).run()
+    assert "a.zip cannot be taken in" in said(app, "error")
 
 
 def test_a_file_that_holds_no_run_cards_is_refused_by_name(history: History) -> None:

@@ -25,7 +25,18 @@ def run_id() -> str:
 
 @pytest.fixture
 def kept(run_id: str) -> None:
-    facts = Facts(made_at="", class_names=("a", "b"), epochs=3, film_every=0, weights=())
+    keep(run_id, best_epoch=3)
+
+
+def keep(run_id: str, best_epoch: int | None) -> None:
+    facts = Facts(
+        made_at="",
+        class_names=("a", "b"),
+        epochs=3,
+        best_epoch=best_epoch,
+        film_every=0,
+        weights=(),
+    )
     write_facts(learned.folder() / run_id, facts)
 
 
@@ -45,7 +56,7 @@ def test_a_file_is_made_when_it_is_asked_for(
     asked = []
 
     def make(about: takeaway.About, form: takeaway.Form) -> bytes:
-        asked.append((about.run_id, about.classes, form))
+        asked.append((about.run_id, about.classes, about.epoch, form))
         return b"x" * 2048
 
     made(monkeypatch, make)
@@ -53,10 +64,39 @@ def test_a_file_is_made_when_it_is_asked_for(
     assert not any(label.startswith("Download run") for label in downloads(app))
     app.button(key=f"take-{form}-{run_id}").click().run()
     assert not app.exception
-    assert asked == [(run_id, ("a", "b"), form)]
-    name = f"run-{run_id}{takeaway.SUFFIXES[form]}"
+    assert asked == [(run_id, ("a", "b"), 3, form)]
+    name = f"run-{run_id}-final{takeaway.SUFFIXES[form]}"
     assert any(label.startswith(f"Download {name} (") for label in downloads(app))
     assert any(f'"{name}"' in block.value for block in app.code)
+
+
+def test_the_weights_of_the_best_epoch_can_be_taken_along(
+    run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(run_id, best_epoch=2)
+    asked = []
+
+    def make(about: takeaway.About, form: takeaway.Form) -> bytes:
+        asked.append((about.weights, about.epoch))
+        return b"x"
+
+    made(monkeypatch, make)
+    app = page("history", run=run_id)
+    (choice,) = (group for group in app.get("button_group") if group.label == "Weights")
+    app = choice.set_value("best").run()
+    app.button(key=f"take-keras-{run_id}").click().run()
+    assert not app.exception
+    assert asked == [("best", 2)]
+    assert any(label.startswith(f"Download run-{run_id}-best.keras (") for label in downloads(app))
+
+
+@pytest.mark.parametrize("best_epoch", [3, None])
+def test_where_the_last_epoch_was_the_best_or_none_is_there_is_nothing_to_choose(
+    run_id: str, best_epoch: int | None
+) -> None:
+    keep(run_id, best_epoch)
+    app = page("history", run=run_id)
+    assert not [group for group in app.get("button_group") if group.label == "Weights"]
 
 
 @pytest.mark.usefixtures("kept")
