@@ -20,6 +20,7 @@ from cnnlab.spec import (
     Kind,
     ModelFacts,
     ModelSpec,
+    Part,
     RunStarted,
     Status,
     parse_spec,
@@ -113,6 +114,7 @@ def add_kept_run(
     kept: bool = True,
     answered: bool = True,
     tested: bool = False,
+    part: Part | None = None,
 ) -> str:
     """A run of three epochs on `marks` that is over; its id.
 
@@ -133,7 +135,7 @@ def add_kept_run(
         kind=kind,
     )
     layers = layer_table(spec.model, info.image_shape, len(NAMES))
-    run_id = history.create(spec, name=name, session="today")
+    run_id = history.create(spec, name=name, session="today", part=part)
     about = ModelFacts(parameters=parameters(layers), flops_per_image=50_000)
     begun = RunStarted(model=about, dataset=facts, device=CPU, environment={}, steps_per_epoch=3)
     for event in (begun, *(epoch(n, 5.0)[-1] for n in (1, 2, 3))):

@@ -53,6 +53,8 @@ def picture(data: bytes, name: str, shape: tuple[int, int, int]) -> Brought:
 
 
 def _decoded(data: bytes, name: str, longest: int) -> np.ndarray:
+    if not data:
+        raise LabError(f"{name} is empty: choose a JPEG or PNG.")
     if len(data) > FILE_BYTES:
         raise LabError(
             f"{name} has {len(data) / 1e6:,.0f} MB: choose a picture of at most "

@@ -23,7 +23,7 @@ class Job:
     turn_seconds: float | None = None
     """It takes turns of so many seconds with the runs that share its machine; null: it is alone."""
     keep: bool = False
-    """Keep what it learns: not of runs that are only timed."""
+    """Keep what it learns: not of runs that are only timed, nor of a lane's repeats."""
     worker: Process | None = None
     stop_requested: bool = False
     stopping: Stopping = field(default_factory=Stopping)

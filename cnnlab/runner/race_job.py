@@ -169,8 +169,10 @@ class RaceJob:
         )
         self._run_ids.append(run_id)
         turn_seconds = TURN_SECONDS if beside else None
-        live = LiveRun(run_id, spec)
-        return Job(run_id, spec, live, cut_seconds=cut_seconds, turn_seconds=turn_seconds)
+        # Of every lane alike, so that no pair differs in it; the other rounds learn the same again.
+        keep = cut_seconds is None and leg.turn == 0
+        facts = run_id, spec, LiveRun(run_id, spec)
+        return Job(*facts, cut_seconds=cut_seconds, turn_seconds=turn_seconds, keep=keep)
 
     def add(self, jobs: Sequence[Job]) -> None:
         """The runs that a machine was given are over."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import zlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +12,11 @@ from PIL import Image
 from cnnlab import datasets
 from cnnlab.datasets import own
 from cnnlab.spec import PRESETS, LabError, change
+from tests.datasets import photos
 from tests.datasets.examples import picture
+from tests.datasets.photos import half_and_half, saved
 
 COLOUR, GREY = (32, 32, 3), (28, 28, 1)
-
-
-def saved(image: Image.Image, form: str = "PNG", **options) -> bytes:
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
-
-
-def half_and_half(width: int, height: int) -> Image.Image:
-    """Red above, blue below."""
-    image = Image.new("RGB", (width, height), "blue")
-    image.paste("red", (0, 0, width, height // 2))
-    return image
 
 
 def test_a_photo_loses_its_sides_and_nothing_else():
@@ -43,19 +30,24 @@ def test_a_photo_loses_its_sides_and_nothing_else():
 
 
 def test_a_phone_held_upright_gives_an_upright_picture():
-    """The camera writes it lying down, and says so in its EXIF."""
-    lying = half_and_half(300, 400).rotate(90, expand=True)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    brought = own.picture(saved(lying, "JPEG", exif=exif, quality=95), "IMG_1.jpg", COLOUR)
+    brought = own.picture(photos.from_a_phone_held_upright(), "IMG_1.jpg", COLOUR)
     assert brought.cut.shape == (300, 300, 3)
     assert brought.seen[3, 16, 0] > 200 > brought.seen[3, 16, 2]
     assert brought.seen[28, 16, 2] > 200 > brought.seen[28, 16, 0]
 
 
-def test_a_single_pixel_is_a_picture():
-    brought = own.picture(picture(size=(1, 1), colour=(10, 200, 30)), "dot.png", COLOUR)
-    assert (brought.seen == (10, 200, 30)).all()
+@pytest.mark.parametrize("name", photos.ALL_RED)
+def test_whatever_holds_it_a_red_picture_is_red(name: str):
+    """Of one that moves the first frame."""
+    seen = own.picture(photos.ALL_RED[name], name, COLOUR).seen.astype(int)
+    assert abs(seen - (255, 0, 0)).max() <= 2
+
+
+@pytest.mark.parametrize("name", photos.HALF_TRANSPARENT)
+def test_what_is_transparent_lies_on_white(name: str):
+    seen = own.picture(photos.HALF_TRANSPARENT[name], name, COLOUR).seen
+    assert (seen[:, 0] == 255).all()
+    assert (seen[:, -1] == (255, 0, 0)).all()
 
 
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 1)])
@@ -63,23 +55,18 @@ def test_a_line_is_a_picture(size):
     assert own.picture(picture(size=size), "line.png", COLOUR).seen.shape == COLOUR
 
 
-def test_a_text_that_is_called_jpg_is_refused():
-    with pytest.raises(LabError, match=r"^note\.jpg cannot be used .* choose a JPEG or PNG\.$"):
-        own.picture(b"Dear all, " * 50, "note.jpg", COLOUR)
+@pytest.mark.parametrize("name", photos.REFUSED)
+def test_what_is_no_picture_is_refused_in_a_sentence(name: str):
+    data, why = photos.REFUSED[name]
+    with pytest.raises(LabError, match=f"^{re.escape(why)}$"):
+        own.picture(data, name, COLOUR)
 
 
-@pytest.mark.parametrize("side", [8_000, 14_143, 60_000])
-def test_a_bomb_is_refused_before_it_is_decoded(side: int):
-    """The header alone says how large it is: 64, 200 and 3,600 million pixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + check
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-    bomb = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+@pytest.mark.parametrize("side", [8_000, 60_000])
+def test_a_bomb_of_any_size_is_refused_before_it_is_decoded(side: int):
+    """Of 64 and of 3,600 million pixels."""
     with pytest.raises(LabError, match=r"^bomb\.png .*50,000,000.*choose.*\.$"):
-        own.picture(bomb + chunk(b"IEND", b""), "bomb.png", COLOUR)
+        own.picture(photos.bomb(side), "bomb.png", COLOUR)
 
 
 def test_a_file_that_is_too_large_is_refused_unread():

@@ -13,7 +13,8 @@ from cnnlab.history import History
 from cnnlab.race import judge
 from cnnlab.runner import Lab
 from cnnlab.runner.race_job import RaceJob
-from cnnlab.spec import PRESETS, Lane, RacePlan, Status, change
+from cnnlab.spec import HERE, PRESETS, Lane, RacePlan, Status, change
+from tests.example_runs import CPU, events
 from tests.processes import Started
 
 LONG = change(PRESETS["tiny"].spec, train_limit=400, epochs=5000)
@@ -164,3 +165,23 @@ def test_a_lane_that_cannot_work_ends_the_race_with_its_sentence(
     assert not any(learned.kept(run.run_id) for run in runs)  # what is only timed keeps nothing
     cards = [history.card(run.run_id) for run in runs]
     assert judge(cards).heading.startswith("Only A came through: B failed: ")
+
+
+def kept_turns(asked: RacePlan, history: History) -> list[int]:
+    """The rounds of whose runs it is kept what they learn, run by run."""
+    race, found = RaceJob("Race", "test", asked, history), []
+    race.begin()
+    while legs := race.legs(HERE, accelerators=0):
+        for leg in legs:
+            part = history.card(leg.run_id).part
+            assert part
+            found += [part.turn] if leg.keep else []
+            for event in events(leg.spec, CPU, 1, 10.0, Status.FINISHED):
+                leg.live.apply(event)
+        race.add(legs)
+    return found
+
+
+def test_the_first_round_of_whole_trainings_keeps_what_each_lane_learns(history: History) -> None:
+    assert kept_turns(plan(rounds=2), history) == [0, 0]
+    assert kept_turns(plan(rounds=2, leg_seconds=3.0), history) == []

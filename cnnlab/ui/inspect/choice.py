@@ -11,7 +11,7 @@ import streamlit as st
 
 from cnnlab import learned
 from cnnlab.history import RunSummary
-from cnnlab.spec import HeldOut, LabError
+from cnnlab.spec import HeldOut, LabError, RunCard
 from cnnlab.ui import lab, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.compare.choice import RUNS, asked, resolve
@@ -75,9 +75,25 @@ def subjects(chosen: Sequence[RunSummary]) -> list[Subject]:
         try:
             found.append(Subject(card, name, colours[card.run_id], kept(card.run_id), known))
         except LabError as error:
-            said = f"{name}: {error}" if len(cards) > 1 else str(error)
+            why = _why_none(card) or str(error)
+            said = f"{name}: {why}" if len(cards) > 1 else why
             st.warning(tables.plain(said), icon=":material/inventory_2:")
     return found
+
+
+def _why_none(card: RunCard) -> str:
+    """Why nothing was ever to be kept of a run; empty where something may have been."""
+    part = card.part
+    if part is None or part.kind != "race":
+        return ""
+    if part.cut_seconds:
+        return (
+            "It was a short leg of a race, which keeps nothing, so that nothing disturbs its time: "
+            "race whole trainings, or train its recipe alone, to look into it."
+        )
+    if part.turn:
+        return "It repeats its lane's first run in the race, which kept what the lane learns."
+    return ""
 
 
 def epoch(looked_into: Sequence[Subject]) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab import charts, race, words
+from cnnlab import charts, learned, race, words
 from cnnlab.race import Result
 from cnnlab.runner import RaceSnapshot
 from cnnlab.spec import LabError, RunCard
 from cnnlab.ui import lead, link, live, rights, tables
 from cnnlab.ui.colours import inked
+from cnnlab.ui.inspect import choice as inspect_choice
 from cnnlab.ui.race import bets, entrants, lanes, stage
 from cnnlab.ui.race import curves as race_curves
 from cnnlab.ui.race.entrants import RUNS, Race
@@ -147,6 +148,11 @@ def _pairs(shown: Race) -> None:
 
 def _links(shown: Race) -> None:
     firsts = race_curves.first_runs(shown)
+    if any(card.part and card.part.cut_seconds for card in shown.cards):
+        st.caption(
+            "Short legs keep nothing of what they learn, so that nothing disturbs their times; a "
+            "race of whole trainings shows what its lanes learned, epoch by epoch."
+        )
     with st.container(horizontal=True):
         for name, state in firsts.items():
             st.page_link(
@@ -161,9 +167,22 @@ def _links(shown: Race) -> None:
             icon=":material/compare_arrows:",
             query_params={RUNS: ",".join(state.card.run_id for state in firsts.values())},
         )
+        _learned([state.card.run_id for state in firsts.values()])
         if shown.cards:
             _again(shown.cards[0])
         _another()
+
+
+def _learned(run_ids: Sequence[str]) -> None:
+    """What the lanes learned, side by side, as far as it was kept."""
+    kept = [run_id for run_id in run_ids if learned.kept(run_id)][: inspect_choice.MOST]
+    if kept:
+        st.page_link(
+            "pages/inspect.py",
+            label="What they learned" if len(kept) > 1 else "What it learned",
+            icon=":material/visibility:",
+            query_params={RUNS: ",".join(kept)},
+        )
 
 
 def _again(card: RunCard) -> None:

@@ -13,8 +13,10 @@ from streamlit.testing.v1 import AppTest
 from cnnlab.history import History
 from cnnlab.insight import Answer, Foresee, Question
 from cnnlab.sharing import PASSPHRASE
-from cnnlab.spec import CnnModel, DenseModel, LabError, RnnModel
+from cnnlab.spec import CnnModel, DenseModel, LabError, Part, RnnModel
+from cnnlab.ui import tables
 from cnnlab.ui.inspect import answered, asking, walls
+from tests.datasets import photos
 from tests.example_runs import TINY, add_run
 from tests.kept_runs import NAMES, SMALL_CNN, add_kept_run, marks, wandering
 from tests.quiet_lab import QuietLab, figures, own_history, page, said
@@ -348,6 +350,32 @@ def test_of_two_runs_the_one_that_left_nothing_is_named(
     assert "Right" in figures(app)
 
 
+def test_two_lanes_of_a_race_move_in_step(history: History, dataset: Path, insight: QuietInsight):
+    ids = [
+        add_kept_run(
+            history, dataset, seed=lane, part=Part(kind="race", group_id="r", group="Race")
+        )
+        for lane in range(2)
+    ]
+    app = page("inspect", runs=",".join(ids))
+    app = app.select_slider[0].set_value(1).run()
+    assert not app.exception, app.exception[0].stack_trace
+    assert [(q.network.run_id, q.network.at) for q in insight.asked] == [(i, 1) for i in ids]
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"cut_seconds": 3.0}, "was a short leg of a race, which keeps nothing"),
+        ({"turn": 1}, "repeats its lane's first run in the race, which kept"),
+        ({}, "was not kept, or had to make room"),
+    ],
+)
+def test_a_run_of_a_race_that_kept_nothing_says_why(history: History, facts: dict, why: str):
+    run_id = add_run(history, part=Part(kind="race", group_id="r", group="Race", **facts))
+    assert why in said(page("inspect", runs=run_id), "warning")
+
+
 # --- your own -------------------------------------------------------------------------------
 
 
@@ -393,13 +421,28 @@ def test_a_photo_from_the_camera_is_answered(
     assert "Grad-CAM" in captions(app)
 
 
+def test_files_as_people_have_them_are_answered_one_after_the_other(
+    history: History, tmp_path: Path, insight: QuietInsight
+):
+    add_kept_run(history, marks(tmp_path, channels=3))
+    app = view(page("inspect"), "Your own")  # of coloured pictures, a file comes first
+    for name, data in photos.ANSWERED.items():
+        app = app.file_uploader[0].set_value((name, data, "application/octet-stream")).run()
+        assert not app.exception, app.exception[0].stack_trace
+        assert not app.error
+        assert "What it sees: 12 × 12" in captions(app)
+        assert "Grad-CAM" in captions(app), name
+
+
 def test_a_file_that_is_no_picture_is_refused_in_a_sentence(
     history: History, dataset: Path, insight: QuietInsight
 ):
     add_kept_run(history, dataset)
     app = own(page("inspect"), "A file")
-    app = app.file_uploader[0].set_value(("note.jpg", b"Dear all", "image/jpeg")).run()
-    assert "note.jpg cannot be used" in said(app, "error")
+    for name, (data, why) in photos.REFUSED.items():
+        app = app.file_uploader[0].set_value((name, data, "image/jpeg")).run()
+        assert not app.exception, app.exception[0].stack_trace
+        assert said(app, "error") == tables.plain(why)
     assert not insight.asked
 
 

@@ -25,6 +25,7 @@ from cnnlab.spec import (
     change,
 )
 from tests.example_runs import CARD, CPU, TINY, add_run, epoch, started
+from tests.learned import drawn
 from tests.quiet_lab import QuietLab, figures, leads, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab", "cpu_alone")
@@ -262,6 +263,29 @@ def test_a_decided_race_has_one_sentence_its_lanes_and_its_pairs(decided: str) -
     assert stock == pytest.approx(0.5, rel=0.05)  # when the other one was in
     drawn = [item.proto.alt for item in app.get("vega_lite_chart")]
     assert drawn == [alt_text(name) for name in ("race_pairs", "overlay_accuracy", "ledger")]
+
+
+def links(app: AppTest) -> dict[str, str]:
+    return {item.proto.label: item.proto.query_string for item in app.get("page_link")}
+
+
+def test_short_legs_say_that_nothing_of_what_they_learn_is_kept(decided: str) -> None:
+    app = page("race", race=decided)
+    assert "Short legs keep nothing of what they learn" in said(app, "caption")
+    assert "What they learned" not in links(app)
+
+
+def test_lanes_that_were_trained_whole_can_be_looked_into_side_by_side(history: History) -> None:
+    whole = [
+        [add_run(history, step_ms=4.0, part=part(lane, turn, None)) for lane in range(2)]
+        for turn in range(2)
+    ]
+    assert "What they learned" not in links(page("race", race="r"))  # it had to make room
+    for run_id in whole[0]:
+        drawn.write(run_id)
+    app = page("race", race="r")
+    assert links(app)["What they learned"] == f"runs={'%2C'.join(whole[0])}"
+    assert "Short legs" not in said(app, "caption")
 
 
 def test_a_race_of_one_spec_against_itself_ends_with_a_verdict_too(history: History) -> None:
