@@ -1,32 +1,26 @@
 """What the lab's clocks cost a step: the callback that times and tells, against none.
 
-Both arms are epochs of one model in one process, which is started as the lab starts the one that
-trains: two processes differ by more than the budget. The baseline's callback reads the clock at the
-two ends of the epoch and does nothing between. There are as many pairs as it takes until the median
-is known to a fraction of the budget.
+Both arms are the training of an epoch (`bench.epochs`). The baseline's callback reads the clock at
+its two ends and does nothing between. There are as many pairs as it takes until the median is known
+to a fraction of the budget.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-import tempfile
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from bench.measure import Rounds, attempted, best_device, median_interval, result_of, rounds, save
-from bench.peers.contenders import Contender, running
-from bench.peers.works import WORKS, draw
+from bench.epochs import epochs_of, held, of_each_work
+from bench.measure import Rounds, median_interval, result_of, rounds
+from bench.peers.contenders import Contender
 
 BUDGET_SHARE = 0.005
 KNOWN_TO_SHARE = 0.0015
 """Half the width that the interval of the median may have at the end."""
 PAIRS_AT_ONCE, MOST_PAIRS = 20, 160
-STEPS = {"article": 6, "dense": 400}
-"""Of an epoch: enough for its callback's windows, and few enough for many pairs."""
+TELLING = Contender("the lab's callback", "bench.peers.told")
 
 
 def known(found: Rounds) -> bool:
@@ -45,12 +39,8 @@ def settled(told: Callable[[], float], plain: Callable[[], float]) -> Rounds:
 
 def measured(name: str, device: str) -> dict[str, Any]:
     """Both arms at one work."""
-    work = replace(WORKS[name], steps=STEPS[name]).sized(device)
-    contender = Contender("the lab's callback", "bench.peers.told")
-    with tempfile.TemporaryDirectory() as folder:
-        draw(work, file := Path(folder) / "work.npz")
-        with running(contender, work, file, device) as epoch:
-            found = settled(lambda: epoch(told=True), lambda: epoch(told=False))
+    with epochs_of(name, device, TELLING) as (work, epoch, _):
+        found = settled(lambda: epoch(told=True), lambda: epoch(told=False))
     return result_of(found) | {
         "unit": "ms",
         "arms": {"a": "with the lab's callback", "b": "with none"},
@@ -62,26 +52,16 @@ def measured(name: str, device: str) -> dict[str, Any]:
 def note(title: str, longer: list[float]) -> str:
     """The cost in a sentence, and whether it keeps within its budget."""
     low, high = median_interval(longer)
-    kept = "kept" if high <= BUDGET_SHARE else "broken" if low > BUDGET_SHARE else "not told apart"
     return (
         f"The lab's callback makes a step of {title} {statistics.median(longer):+.2%} longer "
         f"(95 % interval of the median {low:+.2%} to {high:+.2%}, {len(longer)} pairs; "
-        f"budget {BUDGET_SHARE:.1%}: {kept})."
+        f"budget {BUDGET_SHARE:.1%}: {held(low, high, BUDGET_SHARE)})."
     )
 
 
 def main() -> list[dict[str, Any]]:
     """Measure, keep and return the results."""
-    device = best_device()
-    results = [
-        attempted(
-            f"Step of {WORKS[name].title}, {device.partition(':')[0]}",
-            partial(measured, name, device),
-        )
-        for name in STEPS
-    ]
-    save("callback", results)
-    return results
+    return of_each_work("callback", "Step of", measured)
 
 
 if __name__ == "__main__":

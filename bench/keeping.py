@@ -1,9 +1,8 @@
 """What keeping what a run learns costs an epoch: its weights on the disk, its answers, the gallery.
 
-Both arms are epochs of one model in one process, as `bench.callback` has them, each with its
-validation and all that is done before the next one begins. The epochs are short ones, which the
-cost does not depend on but for the few answers; it is held against an epoch of the preset's own
-length.
+Both arms are whole epochs (`bench.epochs`), each with its validation and all that is done before
+the next one begins. The epochs are short ones, which the cost does not depend on but for the few
+answers; it is held against an epoch of the preset's own length.
 """
 
 from __future__ import annotations
@@ -11,21 +10,22 @@ from __future__ import annotations
 import json
 import math
 import statistics
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.measure import attempted, best_device, median_interval, result_of, rounds, save
-from bench.peers.contenders import Contender, running
-from bench.peers.works import WORKS, Work, draw
-from cnnlab import datasets, models
+from bench.epochs import epochs_of, held, of_each_work
+from bench.measure import median_interval, result_of, rounds
+from bench.peers.contenders import Contender
+from bench.peers.works import Work
+from cnnlab import datasets, learned, models
 
 BUDGET_SHARE = 0.01
 PAIRS = 40
-STEPS = {"article": 6, "dense": 400}
+FILM_EPOCHS = 20
+RUN = "bench"
+"""As whose learning `bench.peers.kept` keeps it."""
+KEEPING = Contender("the lab, keeping what it learns", "bench.peers.kept")
 
 
 def whole_steps(work: Work) -> int:
@@ -37,21 +37,29 @@ def whole_steps(work: Work) -> int:
 
 def measured(name: str, device: str) -> dict[str, Any]:
     """Both arms at one work."""
-    work = replace(WORKS[name], steps=STEPS[name]).sized(device)
-    contender = Contender("the lab, keeping what it learns", "bench.peers.kept")
-    with tempfile.TemporaryDirectory() as folder:
-        draw(work, file := Path(folder) / "work.npz")
-        with running(contender, work, file, device) as epoch:
-            arms = {"a": lambda: epoch(kept=True), "b": lambda: epoch(kept=False)}
-            found = rounds(arms, PAIRS)
+    with epochs_of(name, device, KEEPING) as (work, epoch, home):
+        arms = {"a": lambda: epoch(kept=True), "b": lambda: epoch(kept=False)}
+        found = rounds(arms, PAIRS)
+        frame_mb = mean_frame_mb(home)
     longer_ms = [each["a"] - each["b"] for each in found.kept]
     epoch_ms = statistics.median(found.of("b")) / work.steps * whole_steps(work)
     return result_of(found) | {
         "unit": "ms",
         "arms": {"a": "a short epoch, all kept", "b": "nothing kept"},
         "budget": {"share": BUDGET_SHARE},
-        "notes": [note(work.title, longer_ms, epoch_ms)],
+        "notes": [f"{note(work.title, longer_ms, epoch_ms)} {film_note(frame_mb)}"],
     }
+
+
+def mean_frame_mb(home: Path) -> float:
+    """What an epoch's weights take on the disk, by the film that lies there."""
+    kept = learned.open_run(RUN, home).facts
+    return kept.sizes["film"] / len(kept.frames) / 1e6
+
+
+def film_note(frame_mb: float) -> str:
+    """What a film takes, in a sentence."""
+    return f"A film of {FILM_EPOCHS} epochs takes {FILM_EPOCHS * frame_mb:.0f} MB on the disk."
 
 
 def note(title: str, longer_ms: Sequence[float], epoch_ms: float) -> str:
@@ -62,27 +70,17 @@ def note(title: str, longer_ms: Sequence[float], epoch_ms: float) -> str:
     """
     low, high = median_interval(longer_ms)
     limit = BUDGET_SHARE * epoch_ms
-    kept = "kept" if high <= limit else "broken" if low > limit else "not told apart"
     middle = statistics.median(longer_ms)
     return (
         f"Keeping what {title} learns takes {middle:.1f} ms an epoch (95 % interval of the median "
         f"{low:.1f} to {high:.1f}, {len(longer_ms)} pairs), {middle / epoch_ms:.2%} of an epoch of "
-        f"{epoch_ms / 1e3:.1f} s (budget {BUDGET_SHARE:.0%}: {kept})."
+        f"{epoch_ms / 1e3:.1f} s (budget {BUDGET_SHARE:.0%}: {held(low, high, limit)})."
     )
 
 
 def main() -> list[dict[str, Any]]:
     """Measure, keep and return the results."""
-    device = best_device()
-    results = [
-        attempted(
-            f"Keeping what is learnt, {WORKS[name].title}, {device.partition(':')[0]}",
-            partial(measured, name, device),
-        )
-        for name in STEPS
-    ]
-    save("keeping", results)
-    return results
+    return of_each_work("keeping", "Keeping what is learnt,", measured)
 
 
 if __name__ == "__main__":

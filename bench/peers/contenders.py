@@ -101,7 +101,7 @@ class Running:
             cwd=ROOT,
             env=os.environ
             | worker_environment(spec.gpu_off)
-            | {"KERAS_BACKEND": "torch", "CNNLAB_HOME": str(file.parent / "home")}
+            | {"KERAS_BACKEND": "torch", "CNNLAB_HOME": str(home_beside(file))}
             | dict(contender.environment),
         )
         self._send(
@@ -146,6 +146,11 @@ class Running:
         assert self._process.stdin
         self._process.stdin.close()  # that tells it to end
         self._process.wait()
+
+
+def home_beside(file: Path) -> Path:
+    """Where a contender's lab keeps its state, beside what it trains on."""
+    return file.parent / "home"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from bench.keeping import FILM_EPOCHS, RUN
 from bench.peers.answering import Line
 from bench.peers.told import job_of
 from bench.peers.works import VALIDATION_PICTURES
@@ -16,9 +17,6 @@ from cnnlab.training import LabCallback
 from cnnlab.training.callback import Bookmark
 from cnnlab.training.keeping import Keeper, Validation
 from cnnlab.training.run import on
-
-FILM_EPOCHS = 20
-"""Then the film begins anew, so that each epoch is one of its frames."""
 
 
 def _ignore(event: Event) -> None:
@@ -33,7 +31,7 @@ def keeper_of(job: Job, data: str) -> Keeper:
     pictures = Pictures(images[first:], labels[first:], classes)
     names = tuple(map(str, range(classes)))
     validation = Validation(pictures, np.arange(first, len(labels)))
-    return Keeper(Writer("bench"), job, validation, names, _ignore)
+    return Keeper(Writer(RUN), job, validation, names, _ignore)
 
 
 def main() -> None:
@@ -46,7 +44,9 @@ def main() -> None:
         keeper, done = keeper_of(job, data), 0
         while order:
             kept = order.get("kept", True)
-            if kept and done % FILM_EPOCHS == 0:
+            if (
+                kept and done % FILM_EPOCHS == 0
+            ):  # a film anew, so that each epoch is a frame of one
                 keeper.begin(FILM_EPOCHS, done=0)
             done += kept
             bookmark = Bookmark(keeper=keeper if kept else None)

@@ -28,3 +28,6 @@ def test_both_arms_train_in_one_process_and_one_keeps(tmp_path):
         assert epoch(kept=False) > 0
     kept = tmp_path / "home" / "learned" / "bench"
     assert len(list((kept / "film").iterdir())) == 2  # the one that warms up keeps as well
+    megabytes = 4 * 266_610 / 1e6
+    assert keeping.mean_frame_mb(tmp_path / "home") == pytest.approx(megabytes, rel=0.01)
+    assert keeping.film_note(megabytes) == "A film of 20 epochs takes 21 MB on the disk."
