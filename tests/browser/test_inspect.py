@@ -24,7 +24,8 @@ def runs(home_of_server: Path, server: Server) -> Iterator[list[str]]:
         patch.setenv("CNNLAB_HOME", str(home_of_server))
         file = marks(home_of_server / "datasets")
         history = History()
-        yield [add_kept_run(history, file, name=name, seed=n) for n, name in enumerate("AB")]
+        named = enumerate("AB")
+        yield [add_kept_run(history, file, name=name, seed=n, tested=True) for n, name in named]
         history.close()
 
 
@@ -51,6 +52,18 @@ def test_a_click_on_a_mistake_opens_its_way(page: Page, runs: list[str]):
     expect(wall).to_be_visible(timeout=60_000)
     wall.click(position={"x": 30, "y": 30})
     expect(page.get_by_text("Grad-CAM", exact=True)).to_be_visible(timeout=60_000)
+
+
+def test_a_mistake_on_the_test_set_opens_as_a_picture_of_it(page: Page, runs: list[str]):
+    page.goto(f"/inspect?runs={runs[0]}")
+    page.get_by_role("radio", name="Test set").click()
+    expect(page.get_by_text("12 pictures of the test set")).to_be_visible(timeout=60_000)
+    expect(page).to_have_url(re.compile("part=test"))
+    wall = page.locator(f".st-key-inspect-worst-{runs[0]} canvas").first
+    expect(wall).to_be_visible(timeout=60_000)
+    wall.click(position={"x": 30, "y": 30})
+    chosen = page.get_by_role("combobox", name="Picture number")
+    expect(chosen).to_have_value(re.compile("of the test set"), timeout=60_000)
 
 
 def test_a_click_on_a_cell_shows_its_pictures(page: Page, runs: list[str]):
