@@ -31,7 +31,7 @@ SMALL = {
 
 
 def recurrent(cell: str) -> ExperimentSpec:
-    model = RnnModel(cell=cell, recurrent=(5, 4), dense=(6,), dropout=0.2, sequence_length=5)
+    model = RnnModel(cell=cell, recurrent=(5, 4), dense=(6,), dropout=0.2, sequence_length=3)
     return ExperimentSpec(model=model)
 
 
@@ -39,9 +39,9 @@ CASES: dict[str, tuple[ExperimentSpec, tuple[int, int, int]]] = {
     "cnn": (change(PRESETS["tiny"].spec, model=SMALL), (12, 10, 3)),
     "dense": (change(PRESETS["dense"].spec, precision="mixed_bfloat16"), (8, 8, 1)),
     # A few steps: some exporters write each of them anew.
-    "lstm": (recurrent("lstm"), (5, 3, 1)),
-    "gru": (recurrent("gru"), (5, 3, 1)),
-    "simple": (recurrent("simple"), (5, 3, 1)),
+    "lstm": (recurrent("lstm"), (3, 2, 1)),
+    "gru": (recurrent("gru"), (3, 2, 1)),
+    "simple": (recurrent("simple"), (3, 2, 1)),
     # Long loops, which an exporter may unroll or cut.
     "lstm preset": (PRESETS["lstm"].spec, (128, 3, 1)),
     "gru preset": (PRESETS["gru"].spec, (128, 3, 1)),
