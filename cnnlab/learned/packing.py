@@ -61,7 +61,7 @@ def _opened(source: Path | IO[bytes], name: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(source) as archive:
             yield archive
-    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError) as error:  # one: it has a password
         raise LabError(f"{name} cannot be taken in: {error}.") from error
 
 

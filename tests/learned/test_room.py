@@ -166,6 +166,13 @@ def test_a_damaged_run_is_refused_and_no_file_that_is_none(home, tmp_path):
     members = {"a/facts.json": facts, "a/final.safetensors": b"no arrays"}
     with pytest.raises(LabError, match="damaged"):
         learned.unpack(archive(tmp_path / "a.zip", members), "a.zip", {"a": "a"})
+    locked = archive(tmp_path / "c.zip", {"a/facts.json": facts}).read_bytes()
+    for head, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = locked.index(head) + flags
+        locked = locked[:at] + b"\1" + locked[at + 1 :]
+    (tmp_path / "c.zip").write_bytes(locked)
+    with pytest.raises(LabError, match=r"c\.zip cannot be taken in: .*password"):
+        learned.unpack(tmp_path / "c.zip", "c.zip", {"a": "a"})
     (tmp_path / "b.zip").write_bytes(b"no archive")
     with pytest.raises(LabError, match=r"b\.zip cannot be taken in"):
         learned.unpack(tmp_path / "b.zip", "b.zip", {"a": "a"})

@@ -124,18 +124,11 @@ def bring_in() -> None:
 
 
 def _read_files(key: str) -> None:
-    ids: dict[str, str] = {}
     refused: list[str] = []
-    taken = 0
-    # The cards first: what was learnt is of runs that are here.
-    for file in sorted(st.session_state[key], key=_is_packed):
-        try:
-            if _is_packed(file):
-                taken += keeping.bring_in_learned(file, file.name, ids)
-            else:
-                ids |= lab.bring_in(file.getvalue(), file.name)
-        except LabError as error:
-            refused.append(f"{file.name}: {error}")
+    packed = [file for file in st.session_state[key] if _is_packed(file)]
+    cards = [file for file in st.session_state[key] if not _is_packed(file)]
+    ids = _cards_in(cards, refused)
+    taken = _learned_in(packed, ids, refused)  # of runs that are here by now
     st.session_state[REFUSED] = refused
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     if ids:
@@ -143,6 +136,28 @@ def _read_files(key: str) -> None:
         _toast(f"{_runs(len(ids))} {'is' if len(ids) == 1 else 'are'} here and chosen.")
     if taken:
         _toast(f"What {_runs(taken)} learned is here.")
+
+
+def _cards_in(files: Sequence[UploadedFile], refused: list[str]) -> dict[str, str]:
+    """Take in run cards; the ids of the runs, in their files and here. What is refused is added."""
+    ids: dict[str, str] = {}
+    for file in files:
+        try:
+            ids |= lab.bring_in(file.getvalue(), file.name)
+        except LabError as error:
+            refused.append(f"{file.name}: {error}")
+    return ids
+
+
+def _learned_in(files: Sequence[UploadedFile], ids: Mapping[str, str], refused: list[str]) -> int:
+    """Take in what runs have learnt; of how many. What is refused is added."""
+    taken = 0
+    for file in files:
+        try:
+            taken += keeping.bring_in_learned(file, file.name, ids)
+        except LabError as error:
+            refused.append(str(error))
+    return taken
 
 
 def _is_packed(file: UploadedFile) -> bool:
