@@ -10,17 +10,14 @@ top.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
 import psutil
 
-from cnnlab.devices.waits import heat_seconds, quota_seconds
+from cnnlab.devices import load
+from cnnlab.devices.waits import thread_times
 
 Watch = Callable[[], Callable[[], float]]
 """Begins to watch; what it returns ends that, and gives the share of the time that was taken."""
@@ -55,31 +52,20 @@ class Reading(NamedTuple):
 
 def read() -> Reading:
     """Read them all: some milliseconds, before and after what is measured."""
-    times = psutil.cpu_times()
-    kinds = ("user", "nice", "system", "irq", "softirq")
+    now = load.read(helpers=True)
     ours = [psutil.Process(), *psutil.Process().children(recursive=True)]
     return Reading(
-        clock=time.perf_counter(),
-        busy=sum(getattr(times, kind, 0.0) for kind in kinds),
-        stolen=getattr(times, "steal", 0.0),
-        held=(quota_seconds() or 0.0) + (heat_seconds() or 0.0),
-        own=sum(map(_used, ours)),
-        threads={key: value for process in ours for key, value in _threads(process.pid)},
+        clock=now.clock,
+        busy=now.busy,
+        stolen=now.stolen or 0.0,
+        held=(now.quota or 0.0) + (now.heat or 0.0),
+        own=now.own,
+        threads={
+            (process.pid, thread): (times.ran / 1e9, times.waited / 1e9)
+            for process in ours
+            for thread, times in thread_times(process.pid).items()
+        },
     )
-
-
-def _used(process: psutil.Process) -> float:
-    """Processor time of a process and of its children that have ended."""
-    with contextlib.suppress(psutil.Error):  # it has just ended: its parent counts it now
-        return sum(process.cpu_times()[:4])
-    return 0.0
-
-
-def _threads(pid: int) -> Iterator[tuple[Thread, tuple[float, float]]]:
-    for file in Path(f"/proc/{pid}/task").glob("*/schedstat") if sys.platform == "linux" else ():
-        with contextlib.suppress(OSError):  # it has just ended
-            ran, waited, _ = file.read_text().split()
-            yield (pid, int(file.parent.name)), (int(ran) / 1e9, int(waited) / 1e9)
 
 
 def share_taken(before: Reading, after: Reading, cores: int) -> float:

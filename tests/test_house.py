@@ -43,7 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "cluster": {"spec", "version", "checkpoints", "datasets", "devices", "runner"},
     "analysis": {"spec", "words", "models"},
     "charts": {"spec", "words", "analysis"},
-    "report": {"spec", "words", "analysis", "charts", "published"},
+    "report": {"spec", "words", "learned", "analysis", "charts", "published"},
     "published": {"spec"},
     "race": {"spec", "words", "analysis", "published"},
     "ladder": {"spec", "words", "datasets", "analysis"},

@@ -78,6 +78,8 @@ class Facts:
     run_id: str
     name: str
     epochs: int
+    cut: bool
+    """It was ended on purpose, after so many seconds: how far it came is no setting of it."""
     asked: Mapping[str, Any]
     """By the spec, but for what was found."""
     threads: int | None
@@ -94,6 +96,7 @@ class Facts:
             run_id=card.run_id,
             name=card.name,
             epochs=len(card.epochs),
+            cut=card.part is not None and card.part.cut_seconds is not None,
             asked=_asked(card.spec),
             threads=card.spec.threads,
             found=_found_facts(card),
@@ -163,7 +166,8 @@ def speed_things(a: Facts, b: Facts) -> list[Thing]:
     A fact that one of the runs lacks is no difference: published and imported runs say less than
     those measured here.
     """
-    found = _told_once([*_differing(a, b), *_epochs_done(a, b)])
+    epochs = [] if a.cut or b.cut else _epochs_done(a, b)
+    found = _told_once([*_differing(a, b), *epochs])
     bears = [each for each in found if each[0] not in DECIDES_NO_SPEED]
     return list(map(_thing, bears or found))
 

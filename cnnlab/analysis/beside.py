@@ -12,10 +12,12 @@ from cnnlab import words
 from cnnlab.analysis.chances import gain
 from cnnlab.analysis.grades import LEVEL_RATIO
 from cnnlab.analysis.outcomes import BEST, incomparable
+from cnnlab.analysis.versus import PairsOf, between, unpaired, validation_pictures
 from cnnlab.spec import RunCard
 
-OF_VALIDATION = frozenset({"best_val_accuracy", "last_val_accuracy"})
-SHARES = OF_VALIDATION | {"test_accuracy", "last_accuracy", "gap"}
+SHARES = frozenset(
+    {"best_val_accuracy", "last_val_accuracy", "test_accuracy", "last_accuracy", "gap"}
+)
 """Columns of `results` that are shares: two of them lie points apart, others are so many times."""
 FULL_POINTS, FULL_DOUBLINGS = 0.1, 2.0
 """Differences from which on a tint gets no stronger."""
@@ -32,7 +34,7 @@ class Beside:
 
 
 def against_baseline(
-    cards: Sequence[RunCard], frame: pd.DataFrame
+    cards: Sequence[RunCard], frame: pd.DataFrame, paired: PairsOf = unpaired
 ) -> dict[str, list[Beside | None]]:
     """By column of their `results`, each run's figure against the first run's.
 
@@ -43,21 +45,24 @@ def against_baseline(
     for name in BEST:
         values = frame[name].tolist()
         found[name] = [
-            _beside(name, value, values[0], cards, place) if place and name not in unfit else None
+            _beside(name, (values[0], value), (cards[0], cards[place]), paired)
+            if place and name not in unfit
+            else None
             for place, value in enumerate(values)
         ]
     return found
 
 
 def _beside(
-    name: str, value: float, base: float, cards: Sequence[RunCard], place: int
+    name: str, values: tuple[float, float], cards: tuple[RunCard, RunCard], paired: PairsOf
 ) -> Beside | None:
+    base, value = values
     if not (math.isfinite(value) and math.isfinite(base)):
         return None
     sign = 1 if BEST[name] == "max" else -1
     if name in SHARES:
         text, strength = f"{100 * (value - base):+.1f}", _clipped((value - base) / FULL_POINTS)
-        told = _told(name, (base, value), (cards[0], cards[place]))
+        told = _told(name, values, cards, paired)
         return Beside(text, sign * strength if told else 0.0) if text[1:] != "0.0" else None
     if value <= 0 or base <= 0:
         return None
@@ -67,20 +72,20 @@ def _beside(
     return Beside(text, sign * strength) if text != "1×" else None
 
 
-def _told(name: str, shares: tuple[float, float], cards: tuple[RunCard, RunCard]) -> bool:
+def _told(
+    name: str, shares: tuple[float, float], cards: tuple[RunCard, RunCard], paired: PairsOf
+) -> bool:
     """Whether so many pictures tell the two apart; of training, where many were seen, always."""
-    one, other = (_pictures(name, card) for card in cards)
-    if not (one and other):
+    one, other = cards
+    if name in ("last_val_accuracy", "test_accuracy"):
+        verdict = between(one, other, paired(one.run_id, other.run_id))
+        found = verdict.test if name == "test_accuracy" else verdict.accuracy
+        return found is None or found.pictures is None or found.told
+    counts = validation_pictures(one), validation_pictures(other)
+    if name != "best_val_accuracy" or not all(counts):
         return True
-    found = gain(*shares, (one, other))
-    return not found.low <= 0 <= found.high
-
-
-def _pictures(name: str, card: RunCard) -> int:
-    """How many pictures an accuracy was found on; 0 where that is not known, or means nothing."""
-    if name == "test_accuracy" and card.test:
-        return card.test.images
-    return card.dataset.validation_images if name in OF_VALIDATION and card.dataset else 0
+    ends = gain(*shares, counts)
+    return not ends.low <= 0 <= ends.high
 
 
 def _clipped(strength: float) -> float:

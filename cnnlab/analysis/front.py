@@ -15,7 +15,7 @@ from cnnlab import words
 from cnnlab.analysis.bearing import Facts, speed_things
 from cnnlab.analysis.differing import flatten
 from cnnlab.analysis.grades import Grade, grade_of
-from cnnlab.analysis.ranking import last_accuracy
+from cnnlab.analysis.versus import last_accuracy
 from cnnlab.spec import RunCard
 
 

@@ -85,6 +85,18 @@ def grade_of(things: Sequence[Thing], *, disturbed: bool = False) -> Grade:
     return Grade.ONE if len(things) == 1 else Grade.SEVERAL
 
 
+def differing(things: Sequence[Thing]) -> str:
+    """What differs, by name."""
+    named = "; ".join(thing.said for thing in things)
+    if not things:
+        return "Nothing that is known differs between them"
+    return (
+        f"One thing differs: {named}"
+        if len(things) == 1
+        else f"{len(things)} things differ: {named}"
+    )
+
+
 def worth(grade: Grade, things: Sequence[Thing], marks: Sequence[str] = ()) -> str:
     """What a number of this grade is worth, in sentences that name everything that bears on it.
 
@@ -92,18 +104,15 @@ def worth(grade: Grade, things: Sequence[Thing], marks: Sequence[str] = ()) -> s
         marks: what disturbed the runs, a phrase each.
     """
     named = "; ".join(thing.said for thing in things)
-    differ = "1 thing differs" if len(things) == 1 else f"{len(things)} things differ"
     match grade:
-        case Grade.NOTHING:
-            return "Nothing that is known differs between them."
-        case Grade.ONE:
-            return f"One thing differs: {named}."
+        case Grade.NOTHING | Grade.ONE:
+            return f"{differing(things)}."
         case Grade.SEVERAL:
-            return f"{differ}, and the number is theirs together: {named}."
+            return f"{len(things)} things differ, and the number is theirs together: {named}."
         case Grade.MACHINES:
             return f"On other machines or versions, and the number is theirs too: {named}."
         case Grade.DISTURBED:
-            what = f" {differ}: {named}." if things else ""
+            what = f" {differing(things)}." if things else ""
             return f"The times are about right at best: {'; '.join(marks)}.{what}"
         case Grade.OTHER_WORK:
             work = "; ".join(thing.said for thing in things if thing.bearing == "work")

@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from cnnlab import words
 from cnnlab.analysis.grades import Grade
 from cnnlab.analysis.outcomes import seconds_to
-from cnnlab.analysis.ranking import Standing, last_accuracy
-from cnnlab.analysis.versus import Accuracy, Speed, between, paces_of
+from cnnlab.analysis.ranking import Standing
+from cnnlab.analysis.versus import (
+    Accuracy,
+    PairsOf,
+    Speed,
+    between,
+    last_accuracy,
+    paces_of,
+    unpaired,
+)
 from cnnlab.spec import RunCard
 
 
@@ -29,7 +37,9 @@ class Leader:
     """Ids of those that cannot be told from it."""
 
 
-def leaders(cards: Sequence[RunCard], standing: Standing) -> list[Leader]:
+def leaders(
+    cards: Sequence[RunCard], standing: Standing, paired: PairsOf = unpaired
+) -> list[Leader]:
     """Up to three answers, of what was measured.
 
     Args:
@@ -40,7 +50,7 @@ def leaders(cards: Sequence[RunCard], standing: Standing) -> list[Leader]:
     found = []
     if choice.accuracy:
         first, *also = choice.accuracy
-        found.append(_most_accurate(cards[0], by_id[first], also))
+        found.append(_most_accurate(cards[0], by_id[first], also, paired))
     if choice.speed:
         first, *also = choice.speed
         found.append(_fastest(cards, by_id[first], also))
@@ -50,8 +60,8 @@ def leaders(cards: Sequence[RunCard], standing: Standing) -> list[Leader]:
     return found
 
 
-def _most_accurate(base: RunCard, best: RunCard, also: Sequence[str]) -> Leader:
-    accuracy = between(base, best).accuracy
+def _most_accurate(base: RunCard, best: RunCard, also: Sequence[str], paired: PairsOf) -> Leader:
+    accuracy = between(base, best, paired(base.run_id, best.run_id)).accuracy
     own = base is best
     return Leader(
         question="Most accurate",

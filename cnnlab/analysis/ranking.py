@@ -9,11 +9,10 @@ from typing import Literal
 
 from cnnlab import words
 from cnnlab.analysis.bearing import Facts, speed_things
-from cnnlab.analysis.chances import gain
 from cnnlab.analysis.grades import LEVEL_RATIO, Grade, grade_of
 from cnnlab.analysis.outcomes import seconds_to
 from cnnlab.analysis.runs import device_kind
-from cnnlab.analysis.versus import paces_of
+from cnnlab.analysis.versus import PairsOf, between, last_accuracy, paces_of, unpaired
 from cnnlab.spec import RunCard
 
 Quality = Literal["speed", "time_to_accuracy", "accuracy", "memory", "energy"]
@@ -79,14 +78,13 @@ class Standing:
     """Which runs are not ranked, and why; empty where all are."""
 
 
-def rank(cards: Sequence[RunCard], names: Sequence[str], accuracy: float | None = None) -> Standing:
-    """Rank runs by speed, time to an accuracy, accuracy, memory and energy.
+def rank(cards: Sequence[RunCard], names: Sequence[str], paired: PairsOf = unpaired) -> Standing:
+    """Rank runs by speed, time to an accuracy that all of them reached, accuracy, memory, energy.
 
     Args:
         names: a label for each, no two alike.
-        accuracy: a share; by default the best that every run reached.
     """
-    wanted = reached_by_all(cards) if accuracy is None else accuracy
+    wanted = reached_by_all(cards)
     facts = [Facts.of(card) for card in cards]
     grades = {fact.run_id: _grade(facts[0], fact) for fact in facts}
     same = [card for card in cards if grades[card.run_id] is not Grade.OTHER_WORK]
@@ -94,7 +92,7 @@ def rank(cards: Sequence[RunCard], names: Sequence[str], accuracy: float | None 
     other = f"{_listed(left)} did other work and {_are(left)} not ranked." if left else ""
     rankings = tuple(_ranked(quality, cards, same, wanted) for quality in UNITS)
     named = dict(zip((card.run_id for card in cards), names, strict=True))
-    return Standing(wanted, rankings, _choice(same, rankings, named), grades, other)
+    return Standing(wanted, rankings, _choice(same, rankings, named, paired), grades, other)
 
 
 def _grade(first: Facts, fact: Facts) -> Grade:
@@ -129,17 +127,36 @@ def _are(names: Sequence[str]) -> str:
 def _ranked(
     quality: Quality, cards: Sequence[RunCard], same: Sequence[RunCard], accuracy: float
 ) -> Ranking:
-    values = _values(quality, cards, accuracy)
+    values = _finite(_values(quality, cards, accuracy))
     measured = [card for card in same if values[card.run_id] is not None]
     covered = (
         list(dict.fromkeys(COVERED[quality](c) for c in measured)) if quality in COVERED else []
     )
-    note = f"of {covered[0]}" if covered else ""
+    note = f"of {covered[0]}" if covered else _by(same) if quality == "speed" else ""
     if len(covered) > 1:
         note = f"not ranked, for the figures are of different things: {'; '.join(covered)}"
         measured = []
     ids = sorted((c.run_id for c in measured), key=lambda run_id: _key(quality, values[run_id]))
     return Ranking(quality, values, tuple(ids), note)
+
+
+def _finite(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {
+        run_id: value if value is not None and math.isfinite(value) else None
+        for run_id, value in values.items()
+    }
+
+
+def _by(cards: Sequence[RunCard]) -> str:
+    """What speeds are measured by, where that is not the warm epochs of each run."""
+    if not any(card.epochs for card in cards):
+        return ""
+    paces = [pace for pace in paces_of(*cards) if pace]
+    if any(not pace.epochs for pace in paces):
+        return "by median steps, as a run has no epoch"
+    if any(not pace.warm for pace in paces) and any(len(card.epochs) > 1 for card in cards):
+        return "by first epochs, warm-up included, as a run has no other"
+    return ""
 
 
 def _key(quality: Quality, value: float | None) -> float:
@@ -157,12 +174,6 @@ def _values(quality: Quality, cards: Sequence[RunCard], accuracy: float) -> dict
     return {card.run_id: read(card) for card in cards}
 
 
-def last_accuracy(card: RunCard) -> float | None:
-    """The validation accuracy that a run ended with; None where there is none."""
-    value = card.epochs[-1].val_accuracy if card.epochs else math.nan
-    return value if math.isfinite(value) else None
-
-
 def _memory_mb(card: RunCard) -> float | None:
     on_cpu = _kind(card) == "cpu"
     return card.memory.peak_rss_mb if on_cpu else card.memory.peak_device_mb
@@ -170,9 +181,8 @@ def _memory_mb(card: RunCard) -> float | None:
 
 def joules_per_picture(card: RunCard) -> float | None:
     """Energy of the fit over the pictures that it trained on, validation included in the energy."""
-    if not card.energy.joules or not card.dataset or not card.epochs:
-        return None
-    return card.energy.joules / (card.dataset.train_images * len(card.epochs))
+    pictures = card.dataset.train_images * len(card.epochs) if card.dataset else 0
+    return card.energy.joules / pictures if card.energy.joules and pictures else None
 
 
 def _kind(card: RunCard) -> str:
@@ -198,10 +208,13 @@ COVERED: dict[Quality, Callable[[RunCard], str]] = {"memory": _memory_of, "energ
 
 
 def _choice(
-    cards: Sequence[RunCard], rankings: Sequence[Ranking], names: Mapping[str, str]
+    cards: Sequence[RunCard],
+    rankings: Sequence[Ranking],
+    names: Mapping[str, str],
+    paired: PairsOf,
 ) -> Choice:
     by = {ranking.quality: ranking for ranking in rankings}
-    fast, good = _as_fast(by["speed"]), _as_accurate(cards, by["accuracy"])
+    fast, good = _as_fast(by["speed"]), _as_accurate(cards, by["accuracy"], paired)
     both, there = _first_there([card for card in cards if card.run_id in good])
     sentence = _taken(fast, good, both, there, by, names)
     return Choice(fast, good, both, sentence)
@@ -214,21 +227,19 @@ def _as_fast(speed: Ranking) -> tuple[str, ...]:
     return tuple(run_id for run_id, value in seconds.items() if value < least * LEVEL_RATIO)
 
 
-def _as_accurate(cards: Sequence[RunCard], accuracy: Ranking) -> tuple[str, ...]:
+def _as_accurate(cards: Sequence[RunCard], accuracy: Ranking, paired: PairsOf) -> tuple[str, ...]:
     """The most accurate, and those that the validation pictures cannot tell from it."""
     if not accuracy.order:
         return ()
     by_id = {card.run_id: card for card in cards}
-    best = by_id[accuracy.order[0]]
-    return tuple(i for i in accuracy.order if i == best.run_id or not _told(by_id[i], best))
+    best, *others = (by_id[run_id] for run_id in accuracy.order)
+    near = [card.run_id for card in others if not _told(card, best, paired)]
+    return (best.run_id, *near)
 
 
-def _told(card: RunCard, best: RunCard) -> bool:
-    one, other = last_accuracy(card), last_accuracy(best)
-    if one is None or other is None or not card.dataset or not best.dataset:
-        return True
-    counts = card.dataset.validation_images, best.dataset.validation_images
-    return gain(one, other, counts).low > 0
+def _told(card: RunCard, best: RunCard, paired: PairsOf) -> bool:
+    found = between(card, best, paired(card.run_id, best.run_id)).accuracy
+    return found.told or found.pictures is None
 
 
 def _first_there(cards: Sequence[RunCard]) -> tuple[str | None, tuple[float, float]]:

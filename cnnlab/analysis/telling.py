@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from cnnlab import words
-from cnnlab.analysis.bearing import told_apart
-from cnnlab.analysis.grades import Grade, Thing, worth
+from cnnlab.analysis.bearing import DECIDES_NO_SPEED, told_apart
+from cnnlab.analysis.grades import Grade, Thing, differing, worth
 from cnnlab.analysis.ranking import rank
-from cnnlab.analysis.versus import Accuracy, Pace, Pairs, Speed, Verdict, between
+from cnnlab.analysis.versus import (
+    Accuracy,
+    Pace,
+    Pairs,
+    PairsOf,
+    Speed,
+    Verdict,
+    between,
+    unpaired,
+)
 from cnnlab.spec import RunCard, spoken
 
 SPEAK_FOR_THEMSELVES = frozenset({"precision", "arithmetic", "optimizer", "model.cell"})
@@ -24,15 +33,8 @@ def verdict(a: RunCard, b: RunCard, paired: Pairs | None = None) -> str:
     return sentence(a, b, between(a, b, paired))
 
 
-def _unpaired(first: str, second: str) -> Pairs:
-    """For who does not know what runs answered."""
-    return {}
-
-
 def verdicts(
-    cards: Sequence[RunCard],
-    names: Sequence[str],
-    paired: Callable[[str, str], Pairs] = _unpaired,
+    cards: Sequence[RunCard], names: Sequence[str], paired: PairsOf = unpaired
 ) -> list[str]:
     """Of two runs the one verdict; of several, which to take, then each against the first.
 
@@ -45,7 +47,7 @@ def verdicts(
     if len(said) < 2:
         return said
     each = [f"{names[0]} and {name}: {text}" for name, text in zip(names[1:], said, strict=True)]
-    return [rank(cards, names).choice.sentence, *each]
+    return [rank(cards, names, paired).choice.sentence, *each]
 
 
 def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
@@ -54,7 +56,9 @@ def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
     if speed.grade is Grade.OTHER_WORK:
         return speed.why
     extra = [x for x in accuracy.things if x.name not in {y.name for y in speed.things}]
-    alone = len(speed.things) == 1 and not extra and speed.things[0].name not in NO_SUBJECT
+    if speed.ratio is None and accuracy.difference is None:
+        return f"No speed to compare: {speed.why}. {differing([*speed.things, *extra])}."
+    alone = len(speed.things) == 1 and not extra and _is_subject(speed.things[0], speed)
     names = _by_thing(speed.things[0]) if alone else _by_name(a, b)
     clauses = [
         _faster(a, b, speed, names),
@@ -69,6 +73,14 @@ def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
     if extra and accuracy.difference is not None:
         said.append(f"On accuracy bears as well: {'; '.join(x.said for x in extra)}.")
     return " ".join(said)
+
+
+def _is_subject(thing: Thing, speed: Speed) -> bool:
+    """Whether the two may be called by their one difference: it has a name, and no speed is put
+    down to what decides none.
+    """
+    idle = thing.name in DECIDES_NO_SPEED and speed.ahead is not None
+    return thing.name not in NO_SUBJECT and not idle
 
 
 def _capital(text: str) -> str:
@@ -158,7 +170,7 @@ def _times(a: RunCard, b: RunCard, paces: tuple[Pace, Pace]) -> tuple[list[str],
 def _better(a: RunCard, accuracy: Accuracy, speed: Speed, names: tuple[str, str]) -> str:
     """What the faster one costs or brings in accuracy; where nobody is, who is more accurate."""
     if accuracy.difference is None:
-        return ""
+        return f"no accuracy to compare: {accuracy.why}"
     points = f"{100 * abs(accuracy.difference):.1f}"
     if points == "0.0":
         return f"equally accurate{_told(a, accuracy)}"

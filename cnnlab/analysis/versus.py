@@ -7,7 +7,7 @@ only of runs that did other work.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
@@ -109,6 +109,13 @@ class Verdict:
 
 Pairs = Mapping[HeldOut, Paired]
 """How two runs did on the same pictures, of each part of their data of which that was kept."""
+PairsOf = Callable[[str, str], Pairs]
+"""Gives those of two runs, by their ids."""
+
+
+def unpaired(first: str, second: str) -> Pairs:
+    """For who does not know what runs answered."""
+    return {}
 
 
 def between(a: RunCard, b: RunCard, paired: Pairs | None = None) -> Verdict:
@@ -149,10 +156,18 @@ def _speed(a: RunCard, b: RunCard, first: Facts, second: Facts) -> Speed:
 
 def _unmeasured(a: RunCard, b: RunCard) -> str:
     """Which of the runs was not measured."""
-    lacking = [name for name, card in zip(told_apart(a, b), (a, b), strict=True) if not card.epochs]
-    if lacking:
-        return f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no finished epoch"
+    if lacking := _lacking(a, b, [bool(card.epochs) for card in (a, b)], "finished epoch"):
+        return lacking
+    unknown = [bool(_pictures(card, (a, b))) for card in (a, b)]
+    if lacking := _lacking(a, b, unknown, "count of the examples it trained on"):
+        return lacking
     return "an epoch took no time that could be measured"
+
+
+def _lacking(a: RunCard, b: RunCard, there: Sequence[bool], what: str) -> str:
+    """Which of two runs has no such thing; empty where both have it."""
+    names = [name for name, has in zip(told_apart(a, b), there, strict=True) if not has]
+    return f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} no {what}" * bool(names)
 
 
 def paces_of(*cards: RunCard) -> list[Pace | None]:
@@ -164,14 +179,28 @@ def paces_of(*cards: RunCard) -> list[Pace | None]:
     if any(not card.epochs and card.timing.step_ms_median for card in cards):
         return [_by_steps(card) for card in cards]
     warm = min((len(card.epochs) for card in cards if card.epochs), default=0) > 1
-    return [_by_epochs(card, warm) for card in cards]
+    return [_by_epochs(card, _pictures(card, cards), warm) for card in cards]
 
 
-def _by_epochs(card: RunCard, warm: bool) -> Pace | None:
+def _pictures(card: RunCard, cards: Sequence[RunCard]) -> int:
+    """On how many an epoch trains; of a card that does not say, as many as of another that asks for
+    the same of the same data; 0 where that is not known.
+    """
+    like = [other.dataset for other in (card, *cards) if _asked(other) == _asked(card)]
+    return next((facts.train_images for facts in like if facts), 0)
+
+
+def _asked(card: RunCard) -> tuple[object, ...]:
+    spec = card.spec
+    return spec.dataset, spec.train_limit, spec.validation_split
+
+
+def _by_epochs(card: RunCard, pictures: int, warm: bool) -> Pace | None:
     rows = card.epochs[1:] if warm else card.epochs[:1]
-    pictures = card.dataset.train_images if card.dataset else card.spec.train_limit or 1
+    if not rows or not pictures:
+        return None
     seconds = np.array([row.timed_seconds for row in rows]) / pictures
-    if not len(rows) or not np.isfinite(seconds).all() or not (seconds > 0).all():
+    if not np.isfinite(seconds).all() or not (seconds > 0).all():
         return None
     least, most = np.quantile(seconds, ENDS)
     return Pace(median(seconds.tolist()), float(least), float(most), len(rows), warm)
@@ -179,9 +208,9 @@ def _by_epochs(card: RunCard, warm: bool) -> Pace | None:
 
 def _by_steps(card: RunCard) -> Pace | None:
     step_ms = card.timing.step_ms_median
-    if not step_ms or not math.isfinite(step_ms):
+    if not step_ms or not 0 < step_ms < math.inf:
         return None
-    seconds = step_ms / 1e3 / card.spec.batch_size
+    seconds = step_ms / 1e3 / card.full_step
     return Pace(seconds, seconds, seconds, 0, warm=True)
 
 
@@ -193,15 +222,27 @@ def _accuracy(a: RunCard, b: RunCard, first: Facts, second: Facts) -> Accuracy:
     grade = grade_of(things)
     if grade is Grade.OTHER_WORK:
         return Accuracy(None, None, None, grade, things, None, worth(grade, things))
-    shares = [card.epochs[-1].val_accuracy if card.epochs else math.nan for card in (a, b)]
-    if not all(map(math.isfinite, shares)):
-        why = "a run has no validation accuracy"
+    one, other = last_accuracy(a), last_accuracy(b)
+    if one is None or other is None:
+        there = (one is not None, other is not None)
+        why = _lacking(a, b, there, "validation accuracy")
         return Accuracy(None, None, None, grade, things, None, why)
-    if not (a.dataset and b.dataset):
-        return Accuracy(shares[1] - shares[0], None, None, grade, things, None, "")
-    pictures = a.dataset.validation_images, b.dataset.validation_images
-    found = gain(shares[0], shares[1], pictures)
+    pictures = validation_pictures(a), validation_pictures(b)
+    if not all(pictures):
+        return Accuracy(other - one, None, None, grade, things, None, "")
+    found = gain(one, other, pictures)
     return Accuracy(found.value, found.low, found.high, grade, things, pictures, "")
+
+
+def last_accuracy(card: RunCard) -> float | None:
+    """The validation accuracy that a run ended with; None where there is none."""
+    value = card.epochs[-1].val_accuracy if card.epochs else math.nan
+    return value if 0 <= value <= 1 else None
+
+
+def validation_pictures(card: RunCard) -> int:
+    """Behind the validation accuracy of a run; 0 where it is not known how many."""
+    return card.dataset.validation_images if card.dataset else 0
 
 
 def _tested(a: RunCard, b: RunCard, accuracy: Accuracy, paired: Paired | None) -> Accuracy | None:
@@ -209,6 +250,8 @@ def _tested(a: RunCard, b: RunCard, accuracy: Accuracy, paired: Paired | None) -
     if not (a.test and b.test) or accuracy.grade is Grade.OTHER_WORK:
         return None
     images = a.test.images, b.test.images
+    if not all(images) or not all(0 <= exam.accuracy <= 1 for exam in (a.test, b.test)):
+        return None
     value, low, high = gain(a.test.accuracy, b.test.accuracy, images)
     found = replace(accuracy, difference=value, low=low, high=high, pictures=images, why="")
     return _with_pairs(found, paired)
@@ -219,4 +262,6 @@ def _with_pairs(accuracy: Accuracy, paired: Paired | None) -> Accuracy:
     if not paired or accuracy.difference is None or accuracy.pictures != (sum(paired),) * 2:
         return accuracy
     _, low, high = paired_gain(paired)
-    return replace(accuracy, low=low, high=high, paired=paired)
+    # Answers are kept rounded, which may turn one that was nearly undecided.
+    ends = {"low": min(low, accuracy.difference), "high": max(high, accuracy.difference)}
+    return replace(accuracy, **ends, paired=paired)

@@ -22,14 +22,15 @@ BUSY_SHARE = 0.05
 LONGEST_LINE = 96
 
 
-class _Times(NamedTuple):
+class Times(NamedTuple):
     """Of a thread so far, in nanoseconds."""
 
     ran: int = 0
     waited: int = 0
+    """It was ready to run and had no core."""
 
-    def __sub__(self, before: _Times) -> _Times:
-        return _Times(self.ran - before.ran, self.waited - before.waited)
+    def __sub__(self, before: Times) -> Times:
+        return Times(self.ran - before.ran, self.waited - before.waited)
 
 
 class Waits:
@@ -42,7 +43,7 @@ class Waits:
     def __init__(self) -> None:
         self.seconds: float | None = 0.0
         """All waiting up to the last look; null where the system does not tell."""
-        self._seen: dict[int, _Times] = {}
+        self._seen: dict[int, Times] = {}
         self._busy: frozenset[int] = frozenset()
         self._files: dict[int, int] = {}
         self._last: dict[int, int] = {}
@@ -50,11 +51,11 @@ class Waits:
 
     def look(self) -> None:
         """Add what all threads waited since the last look, and note which of them compute."""
-        now = _all_threads()
+        now = thread_times()
         if self.seconds is None or not now:
             self.seconds = None
             return
-        spans = {tid: times - self._seen.get(tid, _Times()) for tid, times in now.items()}
+        spans = {tid: times - self._seen.get(tid, Times()) for tid, times in now.items()}
         if self._seen:
             self.seconds += sum(span.waited for span in spans.values()) / 1e9
         most = max(span.ran for span in spans.values())
@@ -98,22 +99,28 @@ class Waits:
         os.close(self._files.pop(tid))
 
 
-def _schedstat(tid: int) -> Path:
-    return PROC / f"self/task/{tid}/schedstat"
+def _schedstat(tid: int, process: int | None = None) -> Path:
+    return PROC / f"{process or 'self'}/task/{tid}/schedstat"
 
 
-def _parsed(line: bytes) -> _Times:
+def _parsed(line: bytes) -> Times:
     ran, waited, _ = line.split()
-    return _Times(int(ran), int(waited))
+    return Times(int(ran), int(waited))
 
 
-def _all_threads() -> dict[int, _Times]:
-    """The times of every thread; none where the system does not keep them."""
-    found: dict[int, _Times] = {}
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for tid in [int(folder.name) for folder in (PROC / "self/task").iterdir()]:
+def thread_times(process: int | None = None) -> dict[int, Times]:
+    """The times of every thread of a process, by the thread's id; none where the system does not
+    keep them, or the process has just ended.
+
+    Args:
+        process: its id; null: this one.
+    """
+    found: dict[int, Times] = {}
+    with suppress(OSError):
+        tasks = PROC / f"{process or 'self'}/task"
+        for tid in [int(folder.name) for folder in tasks.iterdir()]:
             with suppress(OSError):  # it has just ended
-                found[tid] = _parsed(_schedstat(tid).read_bytes())
+                found[tid] = _parsed(_schedstat(tid, process).read_bytes())
     return found
 
 

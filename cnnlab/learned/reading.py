@@ -177,7 +177,7 @@ def _right_of(run_id: str) -> Mapping[HeldOut, _Right]:
         return {}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _read_right(place: Path, changed_ns: int) -> Mapping[HeldOut, _Right]:
     """Once for all pages that hold the run against others, as long as its file is the same."""
     run, found = open_run(place.name, place.parent.parent), {}

@@ -18,9 +18,6 @@ from cnnlab.race.pairs import Compared, compare
 from cnnlab.race.spread import Gain
 from cnnlab.spec import Frozen, RunCard
 
-# A card's facts that are the thing raced, or follow from it, wherever the lanes' specs differ.
-FOLLOWS = frozenset({"threads", "arithmetic", "model.parameters"})
-
 
 class Standing(Frozen):
     """What a lane came to."""
@@ -164,6 +161,7 @@ def _worth(
     chosen = telling.asked_otherwise([runs.cards[0].spec for runs in found])
     facts = [Facts.of(runs.cards[0]) for runs in (first, *others)]
     things = [thing for other in facts[1:] for thing in speed_things(facts[0], other)]
+    names = {thing.name: thing for thing in things}  # of several lanes one thing is told by each
     disturbed = any(compared.disturbed for compared in pairs.values())
     beside = {thing.said: thing for thing in things if not _raced(thing, chosen)}
     caveats = [
@@ -171,7 +169,7 @@ def _worth(
         *telling.disturbed(found, pairs.values(), disturbed),
         *telling.start(same_start, chosen),
     ]
-    return grade_of(things, disturbed=disturbed), tuple(caveats)
+    return grade_of([*names.values()], disturbed=disturbed), tuple(caveats)
 
 
 def _raced(thing: Thing, chosen: frozenset[str]) -> bool:

@@ -30,7 +30,7 @@ def timed(
     """The figure of a run that is over; None where it took no step after its warm-up."""
     if not timing.step_ms_median:
         return None
-    pictures = min(spec.batch_size, dataset.train_images) if dataset else spec.batch_size
+    pictures = dataset.full_step(spec.batch_size) if dataset else spec.batch_size
     disturbed = bool(disturbances and disturbances.marks)
     return Timed(1e3 * timing.step_ms_median / pictures, disturbed)
 

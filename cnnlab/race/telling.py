@@ -69,7 +69,7 @@ def _spread(gain: Gain) -> str:
 def took(lanes: Sequence[Runs]) -> str:
     """What each lane takes for a step, or, where steps are of different sizes, for a picture."""
     cards = [runs.cards[0] for runs in lanes]
-    sizes = {card.spec.batch_size for card in cards}
+    sizes = {card.full_step for card in cards}
     thing = words.things(cards[0].dataset.kind if cards[0].dataset else None, many=False)
     unit, scale = ("step", sizes.pop()) if len(sizes) == 1 else (thing, 1)
     times = [_short(scale * (runs.us_per_image or 0.0)) for runs in lanes]

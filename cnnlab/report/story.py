@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cnnlab import analysis, charts, words
+from cnnlab import analysis, charts, learned, words
 from cnnlab.published import REFERENCES, Reference
 from cnnlab.spec import PRESETS, RunCard, label
 
@@ -108,7 +108,7 @@ def verdicts(cards: Sequence[RunCard]) -> tuple[str, ...]:
     """How a single run went; of several, each against the first."""
     if len(cards) == 1:
         return (outcome(cards[0]),)
-    return tuple(analysis.verdicts(cards, labels(cards)))
+    return tuple(analysis.verdicts(cards, labels(cards), learned.paired))
 
 
 def outcome(card: RunCard) -> str:

@@ -81,6 +81,12 @@ class RunCard(Frozen):
     model_config = ConfigDict(populate_by_name=True)
 
     @property
+    def full_step(self) -> int:
+        """How many pictures or sequences its steps train on, but for an epoch's last one."""
+        size = self.spec.batch_size
+        return self.dataset.full_step(size) if self.dataset else size
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """What disturbed the times of this run, a sentence each."""
         seen = self.disturbances.marks if self.disturbances else ()

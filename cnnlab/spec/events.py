@@ -68,6 +68,10 @@ class DatasetFacts(Frozen):
     warnings: tuple[str, ...] = ()
     """What makes its validation figures mean little, a sentence each, with the cure."""
 
+    def full_step(self, batch_size: int) -> int:
+        """How many pictures a step trains on: a batch, or all there are where they are fewer."""
+        return min(batch_size, self.train_images)
+
     def images_in_step(self, step: IntOrArray, batch_size: int) -> IntOrArray:
         """How many pictures the given step of a run trains on, counted from 1 over all epochs.
 

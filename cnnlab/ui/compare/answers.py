@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab import analysis
+from cnnlab import analysis, learned
 from cnnlab.spec import RunCard
 from cnnlab.ui import tables
 from cnnlab.ui.colours import mark, palette
@@ -23,7 +23,7 @@ def show(cards: Sequence[RunCard], names: Sequence[str], standing: analysis.Stan
     called = dict(zip((card.run_id for card in cards), names, strict=True))
     colours = palette().of_runs(cards)
     with st.grid(3, min_column_width=220, key="compare-answers"):
-        for answer in analysis.leaders(cards, standing):
+        for answer in analysis.leaders(cards, standing, learned.paired):
             with st.container(border=True, height="stretch", gap="xsmall"):
                 _answer(answer, called, colours[answer.run_id], cards[0].run_id)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from cnnlab import analysis, charts, words
+from cnnlab import analysis, charts, learned, words
 from cnnlab.analysis import Beside, Grade
 from cnnlab.analysis.ranking import NAMES
 from cnnlab.spec import RunCard
@@ -97,7 +97,8 @@ def _styled(
     shown.insert(0, "Device", [tables.KINDS[tables.kind_of(card)] for card in cards])
     shown.insert(0, "Run", list(names))
     shown.insert(0, "Colour", [charts.swatch(colours[card.run_id]) for card in cards])
-    best, beside = analysis.best_of(cards, frame), analysis.against_baseline(cards, frame)
+    best = analysis.best_of(cards, frame)
+    beside = analysis.against_baseline(cards, frame, learned.paired)
     writers = {
         HEADINGS[name][0]: _writer(
             HEADINGS[name][1], best.get(name), dict(zip(frame[name], beside[name], strict=True))

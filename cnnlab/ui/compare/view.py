@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from cnnlab import analysis, words
+from cnnlab import analysis, learned, words
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard, label
 from cnnlab.ui import call, live, tables
@@ -59,7 +59,7 @@ def _body(run_ids: Sequence[str], asked: Sequence[str], pace: float | None) -> N
         left, right = st.columns([1, 3], gap="medium")
     with left:
         panel.show(cards, names)
-    standing = analysis.rank(cards, names)
+    standing = analysis.rank(cards, names, learned.paired)
     with right:
         _lead(cards, names, standing)
         _charts(cards, names)

@@ -142,7 +142,7 @@ def _trail(card: RunCard, series: Series) -> Trail:
 
 def _facts(lane: Runs) -> Iterator[str]:
     """A step, an epoch, a whole training; then where the lane stands."""
-    us, size = lane.us_per_image, lane.cards[0].spec.batch_size
+    us, size = lane.us_per_image, lane.cards[0].full_step
     if us:
         yield f"{words.duration(size * us / 1e6)} a step"
     whole = _whole(lane.cards)

@@ -167,7 +167,7 @@ def _step(lane: Runs) -> str:
     us = lane.us_per_image
     if us is None:
         return words.UNKNOWN
-    return f"{words.duration(lane.cards[0].spec.batch_size * us / 1e6)} a step"
+    return f"{words.duration(lane.cards[0].full_step * us / 1e6)} a step"
 
 
 def _stands(shown: Race) -> str:
