@@ -5,7 +5,7 @@ import streamlit as st
 from cnnlab.ui import keeping, top
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.compare import speed as compare_speed
-from cnnlab.ui.history import board, choice, groups
+from cnnlab.ui.history import board, choice, groups, waiting
 from cnnlab.ui.history import view as history_view
 from cnnlab.ui.run import view as run_view
 
@@ -19,6 +19,7 @@ if chosen is None:
 else:
     history_view.undo_bar()
     opened = history_view.opened()
+    waiting.show()
     if chosen.total:
         history_view.table(chosen, opened)
     else:

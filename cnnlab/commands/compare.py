@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cnnlab import analysis, ladder, learned, words
 from cnnlab.analysis.grades import Grade
-from cnnlab.analysis.ranking import NAMES, UNITS
+from cnnlab.analysis.ranking import NAMES, UNITS, Quality
 from cnnlab.commands import ladder as ladder_command
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_history, out
 from cnnlab.report.story import kind_of, labels
@@ -51,7 +51,7 @@ def compare(run_ids: tuple[str, ...], climbing: bool, as_json: bool) -> int:
 def _say(cards: Sequence[RunCard]) -> None:
     for said in analysis.verdicts(cards, labels(cards), learned.paired):
         click.echo(said)
-    standing = analysis.rank(cards, labels(cards))
+    standing = analysis.rank(cards, labels(cards), learned.paired)
     if len(cards) == 2:
         click.echo(standing.choice.sentence)
     out.print(_results(cards))
@@ -92,7 +92,7 @@ def document(cards: Sequence[RunCard]) -> dict[str, Any]:
         "runs": [card.run_id for card in cards],
         "results": {card.run_id: _result(card) for card in cards},
         "pairs": [_pair(first, other) for other in others],
-        **_ranked(analysis.rank(cards, labels(cards))),
+        **_ranked(analysis.rank(cards, labels(cards), learned.paired)),
         "differences": {
             str(name): dict(zip(frame.columns, map(str, row), strict=True))
             for name, row in zip(frame.index, frame.itertuples(index=False), strict=True)
@@ -194,6 +194,7 @@ def _ranked(standing: analysis.Standing) -> dict[str, Any]:
             for ranking in standing.rankings
         },
         "accuracy_reached": standing.accuracy,
+        "grades": {run_id: grade.value for run_id, grade in standing.grades.items()},
         "left_out": standing.left_out or None,
         "take": {
             "speed": next(iter(choice.speed), None),
@@ -212,20 +213,34 @@ def _ratio(first: RunCard, second: RunCard, name: str) -> float | None:
     return one / other
 
 
+WRITTEN: dict[Quality, Callable[[float], str]] = {
+    "speed": lambda seconds: f"{words.duration(seconds)} an example",
+    "time_to_accuracy": words.duration,
+    "accuracy": words.percent,
+    "memory": lambda mb: words.size(1e6 * mb),
+    "energy": lambda joules: words.scaled(joules, "J") + " an example",
+}
+"""How a figure of each quality is written."""
+
+
 def _standing(cards: Sequence[RunCard], standing: analysis.Standing) -> Table:
-    """The places of the runs by each quality; a star marks the best."""
+    """Each run's figure of each quality, and its place by it; a star marks the best."""
     table = Table("place", *map(escape, labels(cards)))
+    reached = f" ({words.percent(standing.accuracy)})"
     for ranking in standing.rankings:
-        places = {run_id: place for place, run_id in enumerate(ranking.order, 1)}
-        table.add_row(
-            NAMES[ranking.quality],
-            *(_place(places.get(card.run_id), card.run_id == ranking.best) for card in cards),
-        )
+        of = reached if ranking.quality == "time_to_accuracy" else ""
+        figures = (_placed(ranking, card.run_id) for card in cards)
+        table.add_row(f"{NAMES[ranking.quality]}{of}", *figures)
     return table
 
 
-def _place(place: int | None, best: bool) -> str:
-    return words.UNKNOWN if place is None else f"{place} ★" if best else str(place)
+def _placed(ranking: analysis.Ranking, run_id: str) -> str:
+    value = ranking.values[run_id]
+    said = words.UNKNOWN if value is None else WRITTEN[ranking.quality](value)
+    if run_id not in ranking.order:
+        return said
+    star = " ★" if run_id == ranking.best else ""
+    return f"{ranking.order.index(run_id) + 1}{star}  {said}"
 
 
 def _results(cards: Sequence[RunCard]) -> Table:

@@ -97,12 +97,17 @@ def sweep(
         return _list(as_json)
     if resumed:
         fixed = {**options, "axis": axes, "devices": named, "name": name}
+        fixed |= {"train": epochs_kept, "machines": spread_over}
         given = [key for key, value in fixed.items() if value]
         if given:
             raise LabError(
                 f"A resumed sweep keeps its plan and name; leave out {', '.join(given)}."
             )
         with open_to_time() as history:
+            if trained := trained_sweep.of_sweep(history, resumed):
+                if budget:
+                    raise LabError("A sweep that trains has no budget; leave out --budget.")
+                return trained_sweep.resume(history, trained, as_json)
             return _run(history, _resume(history, resumed, budget), as_json)
     if epochs_kept:
         if named or budget or name:
@@ -327,9 +332,9 @@ class SweepProgress:
 
 def _list(as_json: bool) -> int:
     with open_history() as history:
-        found = history.sweeps.all()
+        found, trained = history.sweeps.all(), trained_sweep.known(history)
     if as_json:
-        emit_json([_listed(record) for record in found])
+        emit_json([*map(_listed, found), *map(trained_sweep.listed, trained.values())])
         return 0
     table = Table("id", "name", "status", "begun", "axes", "devices", "seconds")
     for record in found:
@@ -339,10 +344,12 @@ def _list(as_json: bool) -> int:
         begun = record.created_at[:16].replace("T", " ")
         table.add_row(record.sweep_id, record.name, record.status, begun, axes, devices_, used)
     out.print(table)
+    if trained:
+        out.print(trained_sweep.list_table(trained.values()))
     return 0
 
 
 def _listed(record: SweepRecord) -> dict[str, Any]:
     plain = ("sweep_id", "name", "session", "status", "error", "created_at", "seconds")
     values = {name: getattr(record, name) for name in plain}
-    return {**values, "plan": record.plan.model_dump(mode="json")}
+    return {"kind": "timed", **values, "plan": record.plan.model_dump(mode="json")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from cnnlab import analysis, cluster, datasets, words
-from cnnlab.commands.driving import open_lab, train_all
+from cnnlab.commands.driving import follow, open_lab, train_all
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_to_time, out, stop_on_signal
+from cnnlab.history import History, RunSummary
 from cnnlab.spec import ExperimentSpec, LabError, RunCard, Status, change
-from cnnlab.sweep.variants import Variant, parts, variants
+from cnnlab.sweep.variants import broken_off, parts, standing, variants
 
 
 def run(
@@ -38,17 +39,73 @@ def run(
     with open_to_time() as history, stop_on_signal() as stop, open_lab(history) as lab:
         specs = _spread([variant.spec for variant in found], machines)
         named = [(datasets.run_name(one), one) for one in specs]
-        whole = list(parts(len(found), uuid4().hex[:12], datasets.run_name(spec, "Sweep")))
+        whole = list(parts(found, uuid4().hex[:12], datasets.run_name(spec, "Sweep")))
         cards = train_all(lab, history, named, session, stop, whole)
-    groups = analysis.repeats(cards, [_without_seed(variant) for variant in found])
+    return _tell(cards, as_json, stopped=stop.is_set())
+
+
+def resume(history: History, runs: Sequence[RunSummary], as_json: bool) -> int:
+    """Train the variants of a sweep that broke off, each after its last epoch; the exit code.
+
+    Args:
+        runs: all of the sweep, in the order of its variants.
+
+    Raises:
+        LabError: it is under way, or nothing of it is left to train.
+    """
+    left = broken_off(runs)
+    if not left:
+        stands = "is being trained" if not standing(runs).over else "has nothing left to train"
+        raise LabError(f"The sweep {sweep_id_of(runs)} {stands}, so there is nothing to resume.")
+    with stop_on_signal() as stop, open_lab(history) as lab:
+        for run_id in left:
+            lab.resume_or_begin(run_id)
+        named = {run.run_id: run.name for run in runs if run.run_id in left}
+        epochs = {run.run_id: run.spec.epochs for run in runs if run.run_id in left}
+        follow(lab, named, epochs, stop)
+        cards = [history.card(run.run_id, steps=False) for run in runs]
+    return _tell(cards, as_json, stopped=stop.is_set())
+
+
+def known(history: History) -> dict[str, list[RunSummary]]:
+    """The runs of all sweeps that train, in the order of their variants, by the sweep's id; the
+    newest sweep first."""
+    found: dict[str, list[RunSummary]] = {}
+    for run in history.summaries(part_kind="sweep"):
+        if run.part:
+            found.setdefault(run.part.group_id, []).insert(0, run)
+    return found
+
+
+def of_sweep(history: History, sweep_id: str) -> list[RunSummary]:
+    """The runs of the sweep that trains whose id begins so; none where there is not just one."""
+    fitting = [runs for key, runs in known(history).items() if key.startswith(sweep_id)]
+    return fitting[0] if len(fitting) == 1 else []
+
+
+def sweep_id_of(runs: Sequence[RunSummary] | Sequence[RunCard]) -> str:
+    """The id of the sweep that runs are variants of."""
+    return next(run.part.group_id for run in runs if run.part)
+
+
+def _tell(cards: Sequence[RunCard], as_json: bool, *, stopped: bool) -> int:
+    """Say what the variants came to; the exit code."""
+    groups = analysis.repeats(cards, [_without_seed(card) for card in cards])
     if as_json:
-        emit_json(_document(found, cards, groups))
+        emit_json(_document(cards, groups))
     else:
         out.print(_table(groups))
     for card in cards:
         if card.error:
             err.print(f"Error: {card.run_id} {card.status}: {card.error}", markup=False)
-    if stop.is_set():
+    if left := len(broken_off(cards)):
+        err.print(
+            f"{left} of {len(cards)} variants broke off; to go on with them: "
+            f"python -m cnnlab sweep --resume {sweep_id_of(cards)}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if stopped:
         return INTERRUPTED
     return 0 if all(card.status is Status.FINISHED for card in cards) else 1
 
@@ -79,17 +136,20 @@ def _spread(specs: Sequence[ExperimentSpec], machines: Sequence[str]) -> list[Ex
     ]
 
 
-def _without_seed(variant: Variant) -> str:
-    values = {name: value for name, value in variant.values.items() if name != "seed"}
-    return Variant(values, variant.spec).said or "all seeds"
+def _without_seed(card: RunCard) -> str:
+    """What a variant is called; of an older sweep, whose axes were not kept, as its run is."""
+    values = card.part.values if card.part else {}
+    if not values:
+        return card.name
+    said = (f"{name}={value}" for name, value in values.items() if name != "seed")
+    return ", ".join(said) or "all seeds"
 
 
-def _document(
-    found: Sequence[Variant], cards: Sequence[RunCard], groups: Sequence[analysis.Repeats]
-) -> dict[str, Any]:
-    values = {card.run_id: variant.values for card, variant in zip(cards, found, strict=True)}
+def _document(cards: Sequence[RunCard], groups: Sequence[analysis.Repeats]) -> dict[str, Any]:
+    values = {card.run_id: card.part.values if card.part else {} for card in cards}
     return {
         "schema": "cnnlab.trained-sweep/1",
+        "sweep_id": sweep_id_of(cards),
         "runs": [
             {"run_id": card.run_id, "status": card.status.value, "values": values[card.run_id]}
             for card in cards
@@ -121,4 +181,33 @@ def _table(groups: Sequence[analysis.Repeats]) -> Table:
             words.duration(group.time),
             "★" if group.on_front else "",
         )
+    return table
+
+
+# --- what there is --------------------------------------------------------------------------
+
+
+def listed(runs: Sequence[RunSummary]) -> dict[str, Any]:
+    """A sweep in `sweep --list --json`."""
+    first, part = runs[0], runs[0].part
+    return {
+        "kind": "trained",
+        "sweep_id": sweep_id_of(runs),
+        "name": part and part.group,
+        "session": first.session,
+        "status": standing(runs).value,
+        "created_at": first.created_at,
+        "runs": [run.run_id for run in runs],
+    }
+
+
+def list_table(sweeps: Iterable[Sequence[RunSummary]]) -> Table:
+    """Every sweep that trains, with how many of its variants are finished."""
+    table = Table("id", "name", "status", "begun", "trained")
+    for runs in sweeps:
+        said = listed(runs)
+        done = sum(run.status is Status.FINISHED for run in runs)
+        begun = said["created_at"][:16].replace("T", " ")
+        counts = f"{done} of {len(runs)} variants"
+        table.add_row(said["sweep_id"], escape(said["name"]), said["status"], begun, counts)
     return table

@@ -206,7 +206,9 @@ def resumed_after(run: RowMapping) -> tuple[int, ...]:
 
 def resumed_values(run: RowMapping, epochs: Sequence[Epoch]) -> Values:
     """What a run's row says when it goes on after `epochs`; its figures so far were of a part."""
-    timing = Timing(resumed_after=(*resumed_after(run), len(epochs)))
+    # Of a run that begins again nothing is left, so that nothing is pieced together.
+    after = (*resumed_after(run), len(epochs)) if epochs else ()
+    timing = Timing(resumed_after=after)
     figures: Values = dict.fromkeys(("memory", "energy", "disturbances", "test"))
     return progress_values(epochs) | figures | {"timing": timing.model_dump_json()}
 

@@ -23,6 +23,7 @@ from cnnlab.spec import (
     LabError,
     Part,
     RacePlan,
+    RunResumed,
     Status,
     SweepStatus,
 )
@@ -90,11 +91,28 @@ class Lab:
         self._check_open(machine or HERE)
         if not checkpoints.kept(run_id):
             raise LabError(f"The run {run_id} has no checkpoint to go on from; train it again.")
+        self._go_on(run_id, machine, resume=True)
+
+    def resume_or_begin(self, run_id: str) -> None:
+        """Queue a run that broke off, to go on after its last epoch where it was, or, if there is
+        no checkpoint of it, from its beginning.
+
+        Raises:
+            LabError: it is not over, or finished, the queue is full, or the history cannot be
+                written.
+        """
+        self._check_open(HERE)
+        self._go_on(run_id, None, resume=bool(checkpoints.kept(run_id)))
+
+    def _go_on(self, run_id: str, machine: str | None, *, resume: bool) -> None:
         card = self._history.reopen(run_id)
-        live = LiveRun(card.run_id, card.spec, card)
+        if not resume:
+            self._history.record(card.run_id, RunResumed(epochs=()))
+        live = LiveRun(card.run_id, card.spec, card if resume else None)
         where = machine or (card.machine.name if card.machine else card.spec.machine)
         where = where if self._start.elsewhere else HERE
-        self._enqueue(where, Job(card.run_id, card.spec, live, resume=True, keep=True))
+        keep = not (card.part and card.part.kind == "sweep")
+        self._enqueue(where, Job(card.run_id, card.spec, live, resume=resume, keep=keep))
 
     def _check_open(self, machine: str) -> None:
         with self._changed:

@@ -53,6 +53,9 @@ class Part(Frozen):
     turn: Annotated[int, Field(ge=0)] = 0
     """How many runs the lane, or the sweep, had before: runs of one turn, in different lanes, make
     a pair."""
+    values: dict[str, str] = Field(default_factory=dict)
+    """Of a variant that a sweep trains: what it has on each axis, as it was written. Empty in older
+    cards."""
     cut_seconds: Seconds | None = None
     """The run was ended, as it was meant to, after so many seconds of training; null: it was not.
     """

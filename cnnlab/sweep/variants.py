@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Protocol
 
-from cnnlab.spec import ExperimentSpec, LabError, Part, parse_spec
+from cnnlab.spec import ExperimentSpec, LabError, Part, Status, parse_spec
 from cnnlab.spec.fields import assign
 from cnnlab.sweep.axes import ALIASES, AXES, OFFERED, parse_axis
 
@@ -73,7 +74,39 @@ def _variant(spec: ExperimentSpec, values: dict[str, str]) -> Variant:
     return Variant(values, spec)
 
 
-def parts(count: int, group_id: str, group: str) -> Iterator[Part]:
-    """The parts of so many runs in a sweep that trains them all."""
-    for turn in range(count):
-        yield Part(kind="sweep", group_id=group_id, group=group[:120], turn=turn)
+def parts(found: Sequence[Variant], group_id: str, group: str) -> Iterator[Part]:
+    """The part of the run of each variant in a sweep that trains them all."""
+    for turn, variant in enumerate(found):
+        facts = {"group_id": group_id, "group": group[:120], "values": variant.values}
+        yield Part(kind="sweep", turn=turn, **facts)
+
+
+# --- what is left to do ---------------------------------------------------------------------
+
+
+class TrainedRun(Protocol):
+    """What is asked of the run of a variant: a summary of the history has it."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+
+
+BROKE_OFF = frozenset({Status.STOPPED, Status.INTERRUPTED})
+"""Of a run: it may go on. One that failed would fail again."""
+
+
+def broken_off(runs: Sequence[TrainedRun]) -> list[str]:
+    """Ids of the runs of a sweep that can go on, in their order; none while it is under way."""
+    if not all(run.status.over for run in runs):
+        return []
+    return [run.run_id for run in runs if run.status in BROKE_OFF]
+
+
+def standing(runs: Sequence[TrainedRun]) -> Status:
+    """How a sweep stands whose variants are trained."""
+    there = {run.status for run in runs}
+    open_ones = (Status.RUNNING, Status.QUEUED, Status.INTERRUPTED, Status.STOPPED)
+    done = Status.FINISHED if Status.FINISHED in there else Status.FAILED
+    return next((status for status in open_ones if status in there), done)

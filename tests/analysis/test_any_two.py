@@ -158,14 +158,16 @@ def test_the_sentence_names_everything_that_differs(a: RunCard, b: RunCard):
     said = analysis.sentence(a, b, found)
     assert said.endswith(".")
     assert "nan" not in said.split()
-    for thing in {*found.speed.things, *found.accuracy.things}:
+    for thing in (*found.speed.things, *found.accuracy.things):
         if found.speed.grade is not Grade.OTHER_WORK or thing.bearing == "work":
             assert told(thing, said), (thing, said)
 
 
 @given(a=runs(), b=runs(), c=runs())
 def test_the_document_of_any_runs_is_json_to_the_letter(a: RunCard, b: RunCard, c: RunCard):
-    cards = [card.model_copy(update={"run_id": x * 12}) for x, card in zip("xyz", (a, b, c), strict=True)]
+    cards = [
+        card.model_copy(update={"run_id": x * 12}) for x, card in zip("xyz", (a, b, c), strict=True)
+    ]
     found = json.loads(json.dumps(document(cards), allow_nan=False))
     for pair in found["pairs"]:
         assert {"ratio", "low", "high", "grade", "differs"} <= pair["speed"].keys()

@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         add_run(history, name="Tiny · long", spec=change(TINY, batch_size=64), epochs=9),
     )
     found = variants(change(TINY, epochs=3), ["batch_size=32,64", "seed=0,1"])
-    for variant, part in zip(found, parts(4, "g1", "Sweep: Tiny"), strict=True):
+    for variant, part in zip(found, parts(found, "g1", "Sweep: Tiny"), strict=True):
         ms = 10.0 if variant.spec.batch_size == 32 else 4.0
         add_run(history, name=variant.said, spec=variant.spec, part=part, epochs=3, step_ms=ms)
     history.close()

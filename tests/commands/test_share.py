@@ -203,6 +203,10 @@ def test_compare_says_who_is_faster_by_how_much_and_what_differs(cnnlab, ids):
     assert said.startswith("The GPU is 10 times as fast")
     for part in ("Name of the device", "Example GPU", "best_val_accuracy", "12 %"):
         assert part in said
+    (speed,) = [line for line in said.splitlines() if " Speed " in line]
+    assert "1 ★" in speed
+    assert "ms an example" in speed
+    assert "Time to accuracy (12 %)" in said
 
 
 def test_compare_prints_one_document_with_ratios(cnnlab, ids):

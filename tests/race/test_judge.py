@@ -80,6 +80,44 @@ def test_several_lanes_are_ranked() -> None:
     ]
 
 
+def test_several_lanes_that_differ_in_one_field_differ_in_one_thing() -> None:
+    cards = [
+        leg(lane, turn, 2.0, change(TINY, batch_size=32 * 2**lane), title=f"lane {lane}")
+        for turn in range(3)
+        for lane in range(3)
+    ]
+    assert judge(cards).grade is Grade.ONE
+
+
+def test_how_far_runs_came_that_were_cut_is_no_difference_of_what_was_raced() -> None:
+    row = Epoch(
+        epoch=1, loss=1, accuracy=0.1, val_loss=1, val_accuracy=0.1, seconds=1, step_ms_mean=2
+    )
+    further = [
+        card.model_copy(update={"epochs": (row,) * (5 - card.part.lane)})
+        for card in engines([4.0] * 3, [2.0] * 3)
+    ]
+    result = judge(further)
+    assert result.grade is Grade.ONE
+    assert result.caveats == ()
+    same = [
+        card.model_copy(update={"epochs": (row,) * (5 - card.part.lane)})
+        for card in raced([2.0] * 3, [2.0] * 3)
+    ]
+    assert judge(same).grade is Grade.NOTHING
+
+
+def test_a_step_has_no_more_pictures_than_there_are() -> None:
+    """A batch of 8,192 out of 3,400 pictures is a step of 3,400."""
+    large = change(TINY, batch_size=8192)
+    cards = [
+        leg(lane, turn, ms, large) for turn in range(3) for lane, ms in enumerate((34.0, 17.0))
+    ]
+    result = judge(cards)
+    assert result.standings[0].us_per_image == pytest.approx(10)
+    assert result.heading.endswith(": 17 ms a step against 34 ms.")
+
+
 def test_lanes_that_share_the_lead_are_named() -> None:
     cards = [
         leg(lane, turn, step_ms, title=f"lane {lane}")

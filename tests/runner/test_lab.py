@@ -18,6 +18,7 @@ from cnnlab.history import History
 from cnnlab.runner import Lab, LiveRun, process
 from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, RunResumed, Status, Window, change
 from cnnlab.ui import lab as lab_of_pages
+from tests.example_runs import epoch
 from tests.processes import Started
 from tests.quiet_lab import page
 
@@ -316,6 +317,24 @@ def test_the_live_view_has_equally_long_columns_and_does_not_change_afterwards()
     assert {len(column) for column in before.columns.values()} == {2}
     assert list(after.columns["step"]) == [1, 2, 3, 4]
     assert (before.epochs, after.epochs) == ((), (row,))
+
+
+def test_a_run_of_which_nothing_is_left_begins_again_under_its_own_id(
+    lab: Lab, history: History
+) -> None:
+    run_id = history.create(QUICK, name="run", session="test")
+    for event in epoch(1, 4.0):
+        history.record(run_id, event)
+    history.mark(run_id, Status.INTERRUPTED)
+    with pytest.raises(LabError, match="no checkpoint"):
+        lab.resume(run_id)
+    lab.resume_or_begin(run_id)
+    assert lab.wait_idle(90)
+    card = history.card(run_id)
+    assert card.status == Status.FINISHED
+    assert [row.epoch for row in card.epochs] == [1, 2]
+    assert card.timing.resumed_after == ()
+    assert card.timing.train_seconds is not None
 
 
 def test_the_live_view_of_a_resumed_run_begins_with_what_was_kept(history: History) -> None:

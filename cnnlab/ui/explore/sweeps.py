@@ -11,7 +11,7 @@ from cnnlab.devices import compiler
 from cnnlab.history import SweepRecord
 from cnnlab.spec import HERE, Axis, ExperimentSpec, LabError, SweepStatus, change
 from cnnlab.sweep import CellResult
-from cnnlab.sweep.variants import parts, variants
+from cnnlab.sweep.variants import broken_off, parts, variants
 from cnnlab.ui.lab import check, devices_here, history, lab, session_name
 from cnnlab.ui.rights import presenters_only
 
@@ -60,7 +60,7 @@ def begin_training(spec: ExperimentSpec, axes: Sequence[str], epochs: int) -> st
     group_id, begun = uuid4().hex[:12], list[str]()
     try:
         for variant, part in zip(
-            found, parts(len(found), group_id, datasets.run_name(spec, "Sweep")), strict=True
+            found, parts(found, group_id, datasets.run_name(spec, "Sweep")), strict=True
         ):
             name = datasets.run_name(variant.spec)
             at = session_name()
@@ -78,6 +78,19 @@ def stop_training(run_ids: Sequence[str]) -> None:
     """Stop the variant that trains, and withdraw those that wait, the last first."""
     for run_id in reversed(run_ids):
         lab().stop(run_id)
+
+
+@presenters_only
+def go_on_training(sweep_id: str) -> None:
+    """Queue the variants of a sweep that broke off: each goes on after its last epoch, or, where
+    none is kept, from its beginning.
+
+    Raises:
+        LabError: as all of the gate; or the queue is full.
+    """
+    runs = history().summaries(group_id=sweep_id, part_kind="sweep")
+    for run_id in broken_off(runs[::-1]):
+        lab().resume_or_begin(run_id)
 
 
 @presenters_only

@@ -13,6 +13,7 @@ from cnnlab import analysis, charts, words
 from cnnlab.analysis import Grid, Point, Repeats, Side, Varied
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard
+from cnnlab.sweep.variants import broken_off
 from cnnlab.ui import front, lab, lead, live, rights, tables
 from cnnlab.ui.colours import ground, inked
 from cnnlab.ui.explore import cells, sweeps, training
@@ -126,6 +127,8 @@ def _state(shown: Trained) -> None:
         if lost:
             what = "1 run" if lost == 1 else f"{words.count(lost)} runs"
             st.warning(f"{what} ended without an epoch and has no point here.")
+        if left := broken_off(shown.runs):
+            _go_on(shown.sweep_id, len(left))
         return
     done = sum(run.status.over for run in shown.runs)
     with st.container(horizontal=True, vertical_alignment="center", key="sweep-state"):
@@ -139,6 +142,18 @@ def _state(shown: Trained) -> None:
             args=([run.run_id for run in shown.runs if not run.status.over],),
             **rights.limits(),
         )
+
+
+def _go_on(sweep_id: str, left: int) -> None:
+    what = "1 run" if left == 1 else f"{words.count(left)} runs"
+    st.button(
+        "Go on",
+        key="trained-go-on",
+        icon=":material/play_arrow:",
+        on_click=rights.attempt,
+        args=(sweeps.go_on_training, sweep_id),
+        **rights.limits(help=f"Trains {what} that broke off; what is finished stays."),
+    )
 
 
 def _stop(run_ids: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ def add_trained(history: History, *axes: str, epochs: int = 2) -> list[str]:
             epochs=epochs,
             step_ms=10.0 + part.turn,
         )
-        for variant, part in zip(found, parts(len(found), "g1", "Sweep: Tiny"), strict=True)
+        for variant, part in zip(found, parts(found, "g1", "Sweep: Tiny"), strict=True)
     ]
 
 
@@ -176,6 +176,28 @@ def test_a_sweep_under_way_counts_its_runs_once_and_can_be_stopped(
     assert app.get("progress")[0].proto.text == "2 of 3 runs trained"
     app.button(key="trained-stop").click().run()
     assert quiet_lab.stopped == [waits]
+
+
+def test_a_sweep_that_broke_off_goes_on_with_what_is_left(
+    history: History, quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[str] = []
+    monkeypatch.setattr(QuietLab, "resume_or_begin", lambda _, run_id: again.append(run_id))
+    add_trained(history, "batch_size=32,64")
+    endings = (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
+    runs = []
+    for turn, ending in enumerate(endings, 2):
+        part = Part(kind="sweep", group_id="g1", group="Sweep: Tiny", turn=turn)
+        runs.append(history.create(change(TINY, seed=turn), name="Left", session="s", part=part))
+        history.mark(runs[-1], ending)
+    app = page("explore", sweep="g1")
+    app.button(key="trained-go-on").click().run()
+    assert again == [runs[0], runs[2]]
+
+
+def test_a_sweep_that_is_finished_has_nothing_to_go_on_with(history: History) -> None:
+    add_trained(history, "batch_size=32,64")
+    assert "Go on" not in labels(page("explore", sweep="g1"))
 
 
 def test_a_run_that_never_learnt_is_left_out_and_counted(history: History) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cnnlab.spec import PRESETS, LabError, Part, Status, repeats_of
+from cnnlab.runner import RaceSnapshot
+from cnnlab.spec import PRESETS, LabError, Lane, Part, RacePlan, Status, change, repeats_of
 from cnnlab.ui import lab
 from cnnlab.ui.history.groups import gathered
 from tests.example_runs import TINY, add_run
@@ -101,3 +102,34 @@ def test_a_queue_that_takes_not_all_seeds_takes_none(
     with pytest.raises(LabError, match="withdraw some first"):
         lab.start_repeats(PRESETS["tiny"].spec, 3)
     assert quiet_lab.stopped == [run.run_id for run in history.summaries()]
+
+
+# --- races that wait ------------------------------------------------------------------------
+
+
+def waiting_race(race_id: str, begun: bool = False) -> RaceSnapshot:
+    lanes = tuple(Lane(title=name, spec=change(TINY, engine=name)) for name in ("stock", "fast"))
+    plan = RacePlan(lanes=lanes, leg_seconds=3)
+    return RaceSnapshot(race_id, f"Race {race_id}", plan, begun, (), 0, {}, 0.0)
+
+
+def test_a_race_that_waits_says_what_is_before_it(quiet_lab: QuietLab) -> None:
+    history = own_history()
+    run_id = history.create(TINY, name="trains", session="today")
+    quiet_lab.add(run_id, TINY)
+    quiet_lab.waiting = [history.create(TINY, name="waits", session="today")]
+    quiet_lab.raced = [waiting_race("one"), waiting_race("two")]
+    app = page("history")
+    first, second = [x.value for x in app.markdown if "waits behind" in x.value]
+    assert "Race one" in first
+    assert first.endswith("waits behind 2 runs.")
+    assert second.endswith("waits behind 2 runs and 1 race.")
+    links = [item.proto.query_string for item in app.get("page_link")]
+    assert {"race=one", "race=two"} <= set(links)
+    app.button(key="withdraw-two").click().run()
+    assert quiet_lab.races_ended == ["two"]
+
+
+def test_a_race_that_has_begun_is_found_among_the_runs(quiet_lab: QuietLab) -> None:
+    quiet_lab.raced = [waiting_race("one", begun=True)]
+    assert "Race one" not in said(page("history"))
