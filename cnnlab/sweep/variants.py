@@ -77,8 +77,13 @@ def _variant(spec: ExperimentSpec, values: dict[str, str]) -> Variant:
 def parts(found: Sequence[Variant], group_id: str, group: str) -> Iterator[Part]:
     """The part of the run of each variant in a sweep that trains them all."""
     for turn, variant in enumerate(found):
-        facts = {"group_id": group_id, "group": group[:120], "values": variant.values}
-        yield Part(kind="sweep", turn=turn, **facts)
+        yield Part(
+            kind="sweep",
+            group_id=group_id,
+            group=group[:120],
+            turn=turn,
+            values=variant.values,
+        )
 
 
 # --- what is left to do ---------------------------------------------------------------------

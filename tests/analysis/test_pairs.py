@@ -182,3 +182,51 @@ def test_the_ledger_has_a_row_for_each_phase_that_was_measured():
         ["run-cpu", "warm-up", 2.0],
         ["run-cpu", "training", 400.0],
     ]
+
+
+# --- what a card does not say ---------------------------------------------------------------
+
+
+def test_a_card_that_does_not_say_how_many_pictures_it_had_is_held_by_another_of_the_same_data():
+    bare = GPU.model_copy(update={"dataset": None})
+    known = analysis.between(CPU, GPU).speed.ratio
+    assert analysis.between(CPU, bare).speed.ratio == pytest.approx(known)
+    fewer = bare.model_copy(update={"spec": change(GPU.spec, train_limit=1000)})
+    found = analysis.between(CPU, fewer).speed
+    assert found.ratio is None
+    assert found.why == "On cuda:0 has no count of the examples it trained on"
+
+
+def test_a_batch_of_more_pictures_than_there_are_trains_on_those_there_are():
+    large = change(CPU.spec, batch_size=65_536)
+    timing = Timing(step_ms_median=425.0)
+    cells = [
+        CPU.model_copy(update={"epochs": (), "timing": timing, "run_id": name, "spec": spec})
+        for name, spec in (("a", CPU.spec), ("b", large))
+    ]
+    one, other = analysis.paces_of(*cells)
+    assert other.seconds == pytest.approx(0.425 / 42_500)
+    assert one.seconds == pytest.approx(0.425 / 32)
+
+
+def test_a_run_without_an_accuracy_says_so_beside_its_speed():
+    unknown = tuple(row.model_copy(update={"val_accuracy": float("nan")}) for row in GPU.epochs)
+    said = analysis.verdict(CPU, GPU.model_copy(update={"epochs": unknown}))
+    assert "The GPU is 15 times as fast" in said
+    assert "; no accuracy to compare: On cuda:0 has no validation accuracy." in said
+
+
+def test_where_nothing_was_measured_what_differs_is_named_all_the_same():
+    other = card("cuda:0", (), spec=change(GPU.spec, batch_size=64, learning_rate=0.1))
+    said = analysis.verdict(CPU, other)
+    for part in ("batch size is 32 against 64", "device is CPU", "learning rate is 0.001"):
+        assert part in said
+
+
+def test_no_speed_is_put_down_to_what_decides_none():
+    other = CPU.model_copy(
+        update={"spec": change(CPU.spec, seed=3), "epochs": GPU.epochs, "name": "Lucky"}
+    )
+    said = analysis.verdict(CPU, other)
+    assert said.startswith("“Lucky” is 15 times as fast as “On cpu”")
+    assert "One thing differs: seed is 0 against 3." in said

@@ -7,7 +7,7 @@ import pytest
 from cnnlab import analysis
 from cnnlab.analysis import Grade
 from cnnlab.analysis.ranking import Ranking
-from cnnlab.spec import Energy, Memory, RunCard
+from cnnlab.spec import Energy, HeldOut, Memory, Paired, RunCard
 from tests.analysis.twelve_runs import CPU, TWELVE, run
 
 CARD_JOULES = "NVML energy counter: the whole card, without CPU and memory of the host"
@@ -102,3 +102,43 @@ def test_of_runs_without_a_figure_nothing_is_chosen():
     bare = bare.model_copy(update={"timing": type(TWELVE["base"].timing)()})
     choice = analysis.rank([bare, bare], ["a", "b"]).choice
     assert choice.sentence == "Nothing was measured by which to choose."
+
+
+# --- one rule for what can be told ----------------------------------------------------------
+
+
+def close_runs() -> tuple[list[RunCard], Paired]:
+    """Two runs 2 points apart on 7,500 pictures; one alone is right about few of them."""
+    paired = Paired(both=3_000, only_first=10, only_second=70, neither=4_420)
+    return [run("base", 21.0, 3_010 / 7_500), run("again", 21.0, 3_070 / 7_500)], paired
+
+
+def test_the_same_pictures_tell_runs_apart_in_every_answer():
+    cards, counts = close_runs()
+
+    def paired(first: str, second: str) -> dict[HeldOut, Paired]:
+        one, other = counts.only_first, counts.only_second
+        turned = counts if first == "base" else counts._replace(only_first=other, only_second=one)
+        return {"validation": turned}
+
+    names = ["base", "again"]
+    assert analysis.rank(cards, names).choice.accuracy == ("again", "base")
+    standing = analysis.rank(cards, names, paired)
+    assert standing.choice.accuracy == ("again",)
+    (best, *_) = analysis.leaders(cards, standing, paired)
+    assert "within what" not in best.beside
+    frame = analysis.results(cards, 0.4)
+    apart = analysis.against_baseline(cards, frame)["last_val_accuracy"][1]
+    told = analysis.against_baseline(cards, frame, paired)["last_val_accuracy"][1]
+    assert (apart.good, told.good > 0) == (0, True)
+
+
+def test_speeds_that_are_no_warm_epochs_say_what_they_are():
+    whole = run("whole", 21.0, 0.4)
+    short = run("short", 21.0, 0.4)
+    short = short.model_copy(update={"epochs": short.epochs[:1]})
+    cell = run("cell", 21.0, 0.4).model_copy(update={"epochs": ()})
+    assert ranked([whole, run("other", 20.0, 0.4)])["speed"].note == ""
+    assert ranked([whole, short])["speed"].note.startswith("by first epochs, warm-up included")
+    assert ranked([whole, cell])["speed"].note == "by median steps, as a run has no epoch"
+    assert ranked([short, short.model_copy(update={"run_id": "x"})])["speed"].note == ""
