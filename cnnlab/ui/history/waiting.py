@@ -43,7 +43,8 @@ def _line(race: RaceSnapshot, ahead: Sequence[RaceSnapshot]) -> None:
 def _waits(race: RaceSnapshot, ahead: Sequence[RaceSnapshot]) -> str:
     """Where it stands: runs have the way, those that are queued later too, then races in turn."""
     machines = _machines(race)
-    training = lab.lab().training()
+    raced = {run_id for one in ahead for run_id in one.run_ids}
+    training = {name: run for name, run in lab.lab().training().items() if run not in raced}
     runs = sum(len(lab.lab().queued(name)) + (name in training) for name in machines)
     races = sum(not machines.isdisjoint(_machines(one)) for one in ahead)
     counts = ((runs, "run"), (races, "race"))

@@ -107,10 +107,10 @@ def test_a_queue_that_takes_not_all_seeds_takes_none(
 # --- races that wait ------------------------------------------------------------------------
 
 
-def waiting_race(race_id: str, begun: bool = False) -> RaceSnapshot:
+def waiting_race(race_id: str, begun: bool = False, *run_ids: str) -> RaceSnapshot:
     lanes = tuple(Lane(title=name, spec=change(TINY, engine=name)) for name in ("stock", "fast"))
     plan = RacePlan(lanes=lanes, leg_seconds=3)
-    return RaceSnapshot(race_id, f"Race {race_id}", plan, begun, (), 0, {}, 0.0)
+    return RaceSnapshot(race_id, f"Race {race_id}", plan, begun, run_ids, 0, {}, 0.0)
 
 
 def test_a_race_that_waits_says_what_is_before_it(quiet_lab: QuietLab) -> None:
@@ -128,6 +128,14 @@ def test_a_race_that_waits_says_what_is_before_it(quiet_lab: QuietLab) -> None:
     assert {"race=one", "race=two"} <= set(links)
     app.button(key="withdraw-two").click().run()
     assert quiet_lab.races_ended == ["two"]
+
+
+def test_the_runs_of_a_race_before_it_are_not_counted_twice(quiet_lab: QuietLab) -> None:
+    run_id = own_history().create(TINY, name="leg", session="today")
+    quiet_lab.add(run_id, TINY)
+    quiet_lab.raced = [waiting_race("one", True, run_id), waiting_race("two")]
+    (line,) = [x.value for x in page("history").markdown if "waits behind" in x.value]
+    assert line.endswith("waits behind 1 race.")
 
 
 def test_a_race_that_has_begun_is_found_among_the_runs(quiet_lab: QuietLab) -> None:
