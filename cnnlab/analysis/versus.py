@@ -263,5 +263,5 @@ def _with_pairs(accuracy: Accuracy, paired: Paired | None) -> Accuracy:
         return accuracy
     _, low, high = paired_gain(paired)
     # Answers are kept rounded, which may turn one that was nearly undecided.
-    ends = {"low": min(low, accuracy.difference), "high": max(high, accuracy.difference)}
-    return replace(accuracy, **ends, paired=paired)
+    low, high = min(low, accuracy.difference), max(high, accuracy.difference)
+    return replace(accuracy, low=low, high=high, paired=paired)

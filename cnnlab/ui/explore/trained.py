@@ -128,7 +128,7 @@ def _state(shown: Trained) -> None:
             what = "1 run" if lost == 1 else f"{words.count(lost)} runs"
             st.warning(f"{what} ended without an epoch and has no point here.")
         if left := broken_off(shown.runs):
-            _go_on(shown.sweep_id, len(left))
+            _offer_to_go_on(shown.sweep_id, len(left))
         return
     done = sum(run.status.over for run in shown.runs)
     with st.container(horizontal=True, vertical_alignment="center", key="sweep-state"):
@@ -144,16 +144,20 @@ def _state(shown: Trained) -> None:
         )
 
 
-def _go_on(sweep_id: str, left: int) -> None:
+def _offer_to_go_on(sweep_id: str, left: int) -> None:
     what = "1 run" if left == 1 else f"{words.count(left)} runs"
     st.button(
         "Go on",
         key="trained-go-on",
         icon=":material/play_arrow:",
-        on_click=rights.attempt,
-        args=(sweeps.go_on_training, sweep_id),
+        on_click=_go_on,
+        args=(sweep_id,),
         **rights.limits(help=f"Trains {what} that broke off; what is finished stays."),
     )
+
+
+def _go_on(sweep_id: str) -> None:
+    rights.attempt(sweeps.go_on_training, sweep_id)
 
 
 def _stop(run_ids: Sequence[str]) -> None:

@@ -34,10 +34,14 @@ def _line(race: RaceSnapshot, ahead: Sequence[RaceSnapshot]) -> None:
             "Withdraw",
             key=f"withdraw-{race.race_id}",
             icon=":material/close:",
-            on_click=rights.attempt,
-            args=(lab.stop_race, race.race_id),
+            on_click=_withdraw,
+            args=(race.race_id,),
             **rights.limits(),
         )
+
+
+def _withdraw(race_id: str) -> None:
+    rights.attempt(lab.stop_race, race_id)
 
 
 def _waits(race: RaceSnapshot, ahead: Sequence[RaceSnapshot]) -> str:
