@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import streamlit
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from streamlit.components.v2 import manifest_scanner
 
 from cnnlab.ui import held
@@ -26,8 +26,8 @@ os.environ["KERAS_BACKEND"] = "torch"
 # Threads of a step that wait by spinning are quickest on a quiet machine, and many times slower on
 # one that does other things as well: tests time nothing, so they wait asleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# For the same reason no generated example has a deadline.
-settings.register_profile("lab", deadline=None)
+# For the same reason no generated example has a deadline, nor its making.
+settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lab")
 # Before its first page AppTest asks each installed package whether it brings parts of Streamlit's:
 # a quarter of a second in every test of a page, and the answer stays the same.

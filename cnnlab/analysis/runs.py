@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -168,7 +169,8 @@ class SpeedUp:
 
 
 def speed_up(cpu_run: RunCard, accelerator_run: RunCard) -> SpeedUp | None:
-    """The accelerator's gain over the CPU; None where `comparability` has a reason against it.
+    """The accelerator's gain over the CPU; None where `comparability` has a reason against it, and
+    where an epoch took no time that could be measured.
 
     An epoch's duration is the median over a run's epochs, validation included, without the first,
     which holds the warm-up.
@@ -177,7 +179,8 @@ def speed_up(cpu_run: RunCard, accelerator_run: RunCard) -> SpeedUp | None:
         return None
     warm = min(len(cpu_run.epochs), len(accelerator_run.epochs)) > 1
     first, second = (epoch_seconds(card.epochs, warm=warm) for card in (cpu_run, accelerator_run))
-    return SpeedUp(first / second, first, second, warm) if second else None
+    measured = 0 < first < math.inf and 0 < second < math.inf
+    return SpeedUp(first / second, first, second, warm) if measured else None
 
 
 def epoch_seconds(epochs: Sequence[Epoch], *, warm: bool) -> float:

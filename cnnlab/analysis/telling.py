@@ -70,8 +70,9 @@ def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
         said.append(_capital(worth(speed.grade, speed.things, found.marks)))
     if found.test:
         said.append(_on_test_set(a, b, found.test, names))
-    if extra and accuracy.difference is not None:
-        said.append(f"On accuracy bears as well: {'; '.join(x.said for x in extra)}.")
+    if extra:
+        also = "As well differs" if accuracy.difference is None else "On accuracy bears as well"
+        said.append(f"{also}: {'; '.join(x.said for x in extra)}.")
     return " ".join(said)
 
 

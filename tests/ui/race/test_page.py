@@ -84,7 +84,7 @@ def test_without_an_accelerator_what_is_on_record_stands_beside() -> None:
 
 
 def test_with_an_accelerator_it_opens_with_that_against_the_cpu(quiet_lab: QuietLab) -> None:
-    quiet_lab.found |= {"accelerators": [CARD_HERE.model_dump(mode="json")]}
+    quiet_lab.found = quiet_lab.found | {"accelerators": [CARD_HERE.model_dump(mode="json")]}
     app = page("race")
     assert drivers(app) == ["CPU", "GPU"]
     assert "RTX 3060" not in said(app, "subheader")
