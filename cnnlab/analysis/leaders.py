@@ -15,7 +15,6 @@ from cnnlab.analysis.versus import (
     Speed,
     between,
     last_accuracy,
-    paces_of,
     unpaired,
 )
 from cnnlab.spec import RunCard
@@ -53,7 +52,7 @@ def leaders(
         found.append(_most_accurate(cards[0], by_id[first], also, paired))
     if choice.speed:
         first, *also = choice.speed
-        found.append(_fastest(cards, by_id[first], also))
+        found.append(_fastest(cards[0], by_id[first], also, standing))
     if choice.both:
         level = min(last_accuracy(by_id[run_id]) or 0.0 for run_id in choice.accuracy)
         found.append(_best_trade(cards[0], by_id[choice.both], level))
@@ -85,14 +84,13 @@ def points_said(accuracy: Accuracy) -> str:
     return f"{said}, within what {words.count(min(accuracy.pictures))} examples can tell"
 
 
-def _fastest(cards: Sequence[RunCard], best: RunCard, also: Sequence[str]) -> Leader:
-    speed = between(cards[0], best).speed
-    pace = paces_of(*cards)[list(cards).index(best)]
-    own = cards[0] is best
+def _fastest(base: RunCard, best: RunCard, also: Sequence[str], standing: Standing) -> Leader:
+    speed, own = between(base, best).speed, base is best
+    (ranking,) = (one for one in standing.rankings if one.quality == "speed")
     return Leader(
         question="Fastest",
         run_id=best.run_id,
-        figure=_pace_said(best, pace.seconds if pace else None),
+        figure=_pace_said(best, ranking.values[best.run_id]),
         beside="" if own else times_said(speed),
         grade=None if own else speed.grade,
         also=tuple(also),

@@ -13,7 +13,7 @@ from cnnlab.analysis.grades import LEVEL_RATIO, Grade, grade_of
 from cnnlab.analysis.outcomes import seconds_to
 from cnnlab.analysis.runs import device_kind
 from cnnlab.analysis.versus import PairsOf, between, last_accuracy, paces_of, unpaired
-from cnnlab.spec import RunCard
+from cnnlab.spec import RunCard, Status
 
 Quality = Literal["speed", "time_to_accuracy", "accuracy", "memory", "energy"]
 UNITS: dict[Quality, str] = {
@@ -84,15 +84,36 @@ def rank(cards: Sequence[RunCard], names: Sequence[str], paired: PairsOf = unpai
     Args:
         names: a label for each, no two alike.
     """
-    wanted = reached_by_all(cards)
     facts = [Facts.of(card) for card in cards]
     grades = {fact.run_id: _grade(facts[0], fact) for fact in facts}
-    same = [card for card in cards if grades[card.run_id] is not Grade.OTHER_WORK]
-    left = [n for n, c in zip(names, cards, strict=True) if c not in same]
-    other = f"{_listed(left)} did other work and {_are(left)} not ranked." if left else ""
-    rankings = tuple(_ranked(quality, cards, same, wanted) for quality in UNITS)
     named = dict(zip((card.run_id for card in cards), names, strict=True))
-    return Standing(wanted, rankings, _choice(same, rankings, named, paired), grades, other)
+    why = {card.run_id: _why_not(card, grades[card.run_id]) for card in cards}
+    same = [card for card in cards if not why[card.run_id]]
+    rest = [card for card in cards if why[card.run_id]]
+    wanted = reached_by_all(same)
+    rankings = tuple(_ranked(quality, same, rest, wanted) for quality in UNITS)
+    return Standing(
+        accuracy=wanted,
+        rankings=rankings,
+        choice=_choice(same, rankings, named, paired),
+        grades=grades,
+        left_out=_left_out(why, named),
+    )
+
+
+def _why_not(card: RunCard, grade: Grade) -> str:
+    """Why a run is not ranked; empty where it is."""
+    if grade is Grade.OTHER_WORK:
+        return "did other work"
+    return "failed" if card.status is Status.FAILED else ""
+
+
+def _left_out(why: Mapping[str, str], names: Mapping[str, str]) -> str:
+    found: dict[str, list[str]] = {}
+    for run_id, said in why.items():
+        found.setdefault(said, []).append(names[run_id])
+    found.pop("", None)
+    return " ".join(f"{_listed(x)} {said} and {_are(x)} not ranked." for said, x in found.items())
 
 
 def _grade(first: Facts, fact: Facts) -> Grade:
@@ -125,9 +146,13 @@ def _are(names: Sequence[str]) -> str:
 
 
 def _ranked(
-    quality: Quality, cards: Sequence[RunCard], same: Sequence[RunCard], accuracy: float
+    quality: Quality, same: Sequence[RunCard], rest: Sequence[RunCard], accuracy: float
 ) -> Ranking:
-    values = _finite(_values(quality, cards, accuracy))
+    """
+    Args:
+        rest: what is measured, and not ranked.
+    """
+    values = _finite(_values(quality, same, accuracy) | _values(quality, rest, accuracy))
     measured = [card for card in same if values[card.run_id] is not None]
     covered = (
         list(dict.fromkeys(COVERED[quality](c) for c in measured)) if quality in COVERED else []

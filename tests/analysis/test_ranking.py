@@ -7,7 +7,7 @@ import pytest
 from cnnlab import analysis
 from cnnlab.analysis import Grade
 from cnnlab.analysis.ranking import Ranking
-from cnnlab.spec import Energy, HeldOut, Memory, Paired, RunCard
+from cnnlab.spec import Energy, HeldOut, Memory, Paired, RunCard, Status
 from tests.analysis.twelve_runs import CPU, TWELVE, run
 
 CARD_JOULES = "NVML energy counter: the whole card, without CPU and memory of the host"
@@ -88,6 +88,16 @@ def test_what_a_person_would_take_for_speed_for_accuracy_and_for_both():
         "“half” is not to be told from it); for both “half”, the first of those as accurate to "
         "reach 40.6 % after 1 min 6 s."
     )
+
+
+def test_nobody_is_told_to_take_a_run_that_failed():
+    broken = run("broken", 5.0, 0.9, status=Status.FAILED)
+    cards = [run("slow", 20.0, 0.4), broken, run("quick", 10.0, 0.3)]
+    standing = analysis.rank(cards, ["slow", "broken", "quick"])
+    assert standing.choice.speed == ("quick",)
+    assert standing.choice.accuracy == ("slow",)
+    assert standing.left_out == "“broken” failed and is not ranked."
+    assert ranked(cards)["speed"].values["broken"] is not None
 
 
 def test_runs_that_are_as_fast_as_the_fastest_are_named_beside_it():
