@@ -17,6 +17,7 @@ import pandas as pd
 from cnnlab import analysis, datasets, words
 from cnnlab.analysis.chances import wilson
 from cnnlab.analysis.grades import Grade, Thing
+from cnnlab.analysis.versus import last_accuracy, validation_pictures
 from cnnlab.spec import (
     PRESETS,
     ExperimentSpec,
@@ -62,9 +63,10 @@ class Ladder:
     """Rungs that have no figure, each with the reason: their change is told with the next."""
 
     @property
-    def product(self) -> float:
-        """All factors multiplied; NaN where one is not known."""
-        return math.prod(step.verdict.speed.ratio or math.nan for step in self.steps)
+    def product(self) -> float | None:
+        """All factors multiplied; null where one is not known."""
+        factors = [step.verdict.speed.ratio for step in self.steps]
+        return math.prod(filter(None, factors)) if all(factors) else None
 
 
 # --- planning -------------------------------------------------------------------------------
@@ -260,9 +262,8 @@ def frame(cards: Sequence[RunCard], ladder: Ladder) -> pd.DataFrame:
 
 def _row(title: str, begin: float, speed: analysis.Speed | None, card: RunCard) -> dict[str, Any]:
     ratio = speed.ratio if speed and speed.ratio else 1.0
-    last = card.epochs[-1].val_accuracy
-    known = card.dataset is not None and math.isfinite(last)
-    chance = wilson(last, card.dataset.validation_images) if known and card.dataset else None
+    last, pictures = last_accuracy(card), validation_pictures(card)
+    chance = wilson(last, pictures) if last is not None and pictures else None
     return {
         "change": title,
         "begin": begin,
@@ -271,7 +272,7 @@ def _row(title: str, begin: float, speed: analysis.Speed | None, card: RunCard) 
         "low": begin * speed.low if speed and speed.low else math.nan,
         "high": begin * speed.high if speed and speed.high else math.nan,
         "better": ratio >= 1,
-        "accuracy": last,
+        "accuracy": math.nan if last is None else last,
         "least": chance.low if chance else math.nan,
         "most": chance.high if chance else math.nan,
     }
