@@ -95,7 +95,7 @@ def test_without_an_order_it_ends_when_its_stdin_closes(begin, where, cluster):
     process.close()
     assert not process.alive
     if where != "here":
-        until(lambda: not cluster.workers(where), 10)
+        until(lambda: not cluster.workers(where))
 
 
 def test_the_gpu_is_hidden_and_threads_are_left_to_the_lab(begin, where, cluster):

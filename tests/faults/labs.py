@@ -29,7 +29,11 @@ ROOT = Path(__file__).resolve().parents[2]
 OFF = {"none": worker_environment("none")}
 
 
-def until(true: Callable[[], bool], seconds: float) -> bool:
+PATIENCE_SECONDS = 60.0
+"""For what takes a moment on a quiet machine, and longer on one that does other things as well."""
+
+
+def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

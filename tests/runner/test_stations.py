@@ -69,7 +69,7 @@ def test_a_race_whose_machine_is_lost_comes_to_its_end(lab: Lab, history: Histor
     lanes = tuple(Lane(title=spec.machine, spec=spec) for spec in specs)
     race_id = lab.submit_race(RacePlan(lanes=lanes, rounds=3), name="Race", session="test")
     assert until(lambda: not lab.races(), 60)
-    assert lab.wait_idle(10)
+    assert lab.wait_idle(60)
     status = {run.part.lane: run.status for run in history.summaries(group_id=race_id)}
     assert status == {0: Status.FINISHED, 1: Status.FAILED}
 
@@ -84,7 +84,7 @@ def test_a_race_that_is_stopped_ends_on_all_machines(lab: Lab) -> None:
 
 def test_a_machine_that_is_gone_fails_its_run_with_the_reason(lab: Lab, history: History) -> None:
     run_id = submit(lab, "gone")
-    assert lab.wait_idle(30)
+    assert lab.wait_idle(60)
     card = history.card(run_id)
     assert (card.status, card.error) == (Status.FAILED, "The machine gone is gone; start it.")
 
