@@ -75,6 +75,37 @@ def _layered(columns: int, rows: int, *layers: alt.Chart) -> alt.LayerChart:
     )
 
 
+def _told() -> list[alt.Tooltip]:
+    """What a pointer tells of a cell."""
+    titles = {
+        "cell": "Cell",
+        "time": "Time",
+        "accuracy": "Validation accuracy",
+        "parameters": "Parameters",
+        "noisy": "Noisy",
+    }
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
+
+
+def _ground(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt.Chart:
+    """What is seen of a cell without a figure, behind all of them."""
+    marks = _base(x, y).mark_rect(
+        stroke="white", strokeWidth=2, cursor="pointer", color=NOT_KNOWN, fillOpacity=PALE
+    )
+    # Only with a tooltip does Vega-Lite let a click through to marks that have no selection.
+    return marks.encode(tooltip=_told())
+
+
+def _unknown() -> alt.Chart:
+    """The sign on a cell without a figure, in the ink of the page."""
+    return (
+        alt.Chart()
+        .transform_filter("!isValid(datum.level)")
+        .mark_text(fontSize=14, style=WORDS)
+        .encode(x=alt.X("column:Q"), y=alt.Y("row:Q"), text="text:N")
+    )
+
+
 @once
 def cells_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -> alt.LayerChart:
     """One figure of each cell, from `analysis.times_frame` or `analysis.accuracy_frame`.
@@ -93,28 +124,13 @@ def cells_spec(x: tuple[str, tuple[str, ...]], y: tuple[str, tuple[str, ...]]) -
                 scale=alt.Scale(scheme="cividis", domain=[0, 1]),
                 legend=None,
             ),
-            tooltip=[
-                alt.Tooltip("cell:N", title="Cell"),
-                alt.Tooltip("time:N", title="Time"),
-                alt.Tooltip("accuracy:N", title="Validation accuracy"),
-                alt.Tooltip("parameters:N", title="Parameters"),
-                alt.Tooltip("noisy:N", title="Noisy"),
-            ],
+            tooltip=_told(),
         )
         .add_params(chosen)
     )
     ink = alt.when(alt.datum.dark).then(alt.value("white")).otherwise(alt.value("#12171d"))
-    ground = _base(x, y).mark_rect(
-        stroke="white", strokeWidth=2, cursor="pointer", color=NOT_KNOWN, fillOpacity=PALE
-    )
     known = _written(ink, len(x[1])).transform_filter("isValid(datum.level)")
-    unknown = (
-        alt.Chart()
-        .transform_filter("!isValid(datum.level)")
-        .mark_text(fontSize=14, style=WORDS)
-        .encode(x=alt.X("column:Q"), y=alt.Y("row:Q"), text="text:N")
-    )
-    return _layered(len(x[1]), len(y[1]), ground, cells, known, unknown)
+    return _layered(len(x[1]), len(y[1]), _ground(x, y), cells, known, _unknown())
 
 
 @once

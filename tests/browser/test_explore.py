@@ -35,6 +35,19 @@ def swept(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         context.close()
 
 
+def test_a_cell_that_was_never_trained_leads_to_its_recipe(swept: Page) -> None:
+    swept.goto("/explore")
+    expect(swept.locator(MAP)).to_have_count(3, timeout=90_000)
+    swept.get_by_text("Accuracy", exact=True).click()
+    expect(swept.get_by_text("After the last epoch")).to_be_visible(timeout=90_000)
+    expect(swept.locator(MAP)).to_have_count(1, timeout=90_000)
+    box = swept.locator(MAP).bounding_box()
+    assert box
+    swept.locator(MAP).click(position={"x": box["width"] / 2, "y": box["height"] / 3})
+    recipe = swept.get_by_role("link", name=re.compile("^Train this recipe"))
+    expect(recipe).to_be_visible(timeout=90_000)
+
+
 def test_the_maps_are_drawn_and_a_cell_leads_to_its_runs(swept: Page) -> None:
     swept.goto("/explore")
     expect(swept.get_by_text(re.compile("^Example GPU wins above about"))).to_be_visible(

@@ -479,6 +479,7 @@ def test_a_cell_without_a_figure_is_seen_and_can_be_clicked() -> None:
     ground, cells, *_ = spec["layer"]
     assert ground["mark"]["cursor"] == "pointer"
     assert "color" not in ground["encoding"]  # a level that is not known has no colour
+    assert ground["encoding"]["tooltip"]  # without one, Vega-Lite would not let it be clicked
     assert "color" in cells["encoding"]
     assert texts(spec)[1]["style"] == WORDS  # on a ground that is the page's
 
