@@ -5,10 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnlab import words
-from cnnlab.spec import PRESETS, ExperimentSpec, label, network_name
+from cnnlab.spec import PRESETS, ExperimentSpec, choice, label, network_name
 from cnnlab.spec.fields import get
 from cnnlab.ui import link, tables
 from cnnlab.ui.train import recipe
+
+DEVICES = {"auto": "any device", "cpu": "CPU"}
+"""What those devices are called that are not an accelerator."""
 
 
 def show(spec: ExperimentSpec) -> None:
@@ -36,12 +39,14 @@ def _said(name: str, spec: ExperimentSpec) -> str:
     if name == "blocks":
         return f"Blocks {network_name(spec.model).removeprefix('CNN ')}"
     path = "model.family" if name == "family" else link.path_of(name)
-    return f"{label(path)} {words.value(get(spec.model_dump(mode='json'), path))}"
+    value = get(spec.model_dump(mode="json"), path)
+    named = DEVICES.get(value, value) if path == "device" else value
+    return f"{label(path)} {choice(path, named) if isinstance(named, str) else words.value(named)}"
 
 
 def line(spec: ExperimentSpec) -> str:
     """A recipe on one line: "Tiny · batch 32 · 5 epochs · CPU"."""
-    device = {"auto": "any device", "cpu": "CPU"}.get(spec.device, spec.device)
+    device = DEVICES.get(spec.device, spec.device)
     return (
         f"{network_name(spec.model)} · batch {spec.batch_size} · {spec.epochs} epochs · "
         f"{spec.engine} · {device}"

@@ -396,6 +396,14 @@ def test_what_was_changed_of_a_preset_is_named_and_taken_back(page):
     assert not [item for item in at.button if str(item.key).startswith("undo-")]
 
 
+def test_what_was_changed_is_told_in_the_words_of_the_form(page):
+    at = page(preset="tiny", optimizer="sgd", device="cpu")
+    assert [item.label for item in at.button if str(item.key).startswith("undo-")] == [
+        "Optimizer SGD",
+        "Device CPU",
+    ]
+
+
 def test_a_run_gets_the_name_that_stands_beside_start(page):
     at = page()
     at.text_input(key="run_name").set_value("My first").run()
