@@ -92,7 +92,8 @@ def _asked(spec: ExperimentSpec) -> str:
     device = spec.device
     if device == "auto":
         device = cards[0] if cards and spec.gpu_off == "none" else cpu
-    return lab.device_labels(spec.machine).get(device, device)
+    named = lab.device_labels(spec.machine).get(device, device)
+    return named.removeprefix("CPU: ").removeprefix("GPU: ")
 
 
 def _beside(opponent: Opponent, colours: dict[str, str]) -> Entry:
