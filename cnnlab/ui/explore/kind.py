@@ -13,20 +13,20 @@ KINDS = {"measure": "Speed of many sizes", "train": "Accuracy of many variants"}
 
 def show() -> None:
     """The kind that the address asks for, or the reader chooses."""
-    if KIND not in st.session_state:
-        linked = st.query_params.get(SWEEP, "")
-        st.session_state[KIND] = "train" if linked in trained.known() else "measure"
+    linked = st.query_params.get(SWEEP, "")
     row = st.container(horizontal=True, vertical_alignment="center")
-    row.segmented_control(
+    found = row.segmented_control(
         "What to explore",
         list(KINDS),
+        # Not set in the session: a browser that misses the first drawing would show none chosen.
+        default="train" if linked in trained.known() else "measure",
         required=True,
         format_func=KINDS.__getitem__,
         key=KIND,
         on_change=_another,
         label_visibility="collapsed",
     )
-    if st.session_state[KIND] == "train":
+    if found == "train":
         trained.page(row)
     else:
         view.show(row)
