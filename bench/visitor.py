@@ -206,6 +206,11 @@ class Visitor:
 
     # --- the page -----------------------------------------------------------------------------
 
+    @property
+    def where(self) -> str:
+        """The page and its query, as the server has named them last."""
+        return f"{self._page_hash[:6]}?{self.query}"
+
     def widgets(self) -> Iterator[Any]:
         """Every widget on the page."""
         for element in self.elements.values():
@@ -236,6 +241,10 @@ class Visitor:
     def number(self, key: str, value: float) -> WidgetState:
         """The state of a field for a number."""
         return WidgetState(id=self.widget(key).id, double_value=value)
+
+    def flag(self, key: str, value: bool) -> WidgetState:
+        """The state of a toggle."""
+        return WidgetState(id=self.widget(key).id, bool_value=value)
 
     def upload(self, key: str, name: str, data: bytes) -> WidgetState:
         """Upload a file as the browser does; the state of its uploader."""
@@ -355,13 +364,29 @@ class Visitor:
         for fragment in list(self._timers):
             self._drop_timer(fragment)
 
+    def timers(self) -> list[str]:
+        """The fragments of the page that refresh themselves."""
+        return list(self._timers)
+
+    async def poll(self, fragment: str, data: bytes) -> None:
+        """Send what the timer of a fragment sends, and wait until that is drawn."""
+        await self._poll(fragment, data)
+        while fragment in self._asked:
+            await asyncio.wait({self._reader}, timeout=0.05)
+            if self._reader.done():
+                self._reader.result()
+                raise TimeoutError(f"{self.url} closed the connection")
+
+    async def _poll(self, fragment: str, data: bytes) -> None:
+        self._asked.setdefault(fragment, []).append(perf_counter())
+        await self._ask(data)
+
     async def _beat(self, fragment: str, interval: float) -> None:
         due = perf_counter() + interval
         while True:
             await asyncio.sleep(max(0.0, due - perf_counter()))
             due += interval
-            self._asked.setdefault(fragment, []).append(perf_counter())
-            await self._ask(self.message(fragment=fragment, timer=True))
+            await self._poll(fragment, self.message(fragment=fragment, timer=True))
 
 
 def _xsrf(url: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -20,11 +20,20 @@ class Place:
     page: str
     """Its name in the address; empty for the first page."""
     query: tuple[tuple[str, str], ...] = ()
+    """Its parameters by name; one that is given several times stands there as often."""
 
     @classmethod
-    def of(cls, page: str, query: Mapping[str, str]) -> Place:
+    def of(cls, page: str, query: Mapping[str, str | Sequence[str]]) -> Place:
         """The place of a page and its query parameters, in whichever order."""
-        return cls(page, tuple(sorted(query.items())))
+        given = {name: [text] if isinstance(text, str) else text for name, text in query.items()}
+        return cls(page, tuple((name, text) for name in sorted(given) for text in given[name]))
+
+    def parameters(self) -> dict[str, list[str]]:
+        """The query as Streamlit takes it: every value of each name."""
+        found: dict[str, list[str]] = {}
+        for name, text in self.query:
+            found.setdefault(name, []).append(text)
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Follow the presenter: a visitor's pages go where the presenter goes, until it chooses otherwise.
 
-It rides on the poll of the line above each page (`ui/top.py`).
+It rides on the poll of the line above each page (`ui/top.py`). A browser's timer may have sent one
+before it heard that its page has moved, and its visitor may have pressed something there. What then
+comes names the place before, which is nobody's choice: it neither ends following nor leads back.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnlab.room import Place
 from cnnlab.ui import audience
@@ -15,6 +18,9 @@ from cnnlab.ui import audience
 PAGE, SHOWN, FOLLOWER = "room.page", "room.shown", "room.follower"
 """In the session of a browser: the page it is on; the place that counts in its stead; whether it
 follows."""
+DRAWN, LEFT = "room.drawn", "room.left"
+"""And the place that was drawn last, with what Streamlit calls its page; the one before, until the
+browser names another."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +44,20 @@ def arrive(page: str) -> None:
     """At the start of a page: know which it is; who follows may go on to another one."""
     st.session_state[PAGE] = page
     st.session_state.pop(SHOWN, None)
+    here = _here()
+    crossed = here == st.session_state.get(LEFT)
+    _draw_at(here)
     if audience.watches():
-        _keep_up()
+        _keep_up(crossed)
 
 
 def settle() -> None:
     """When a page is drawn: its address is now what it is going to be."""
+    here = _here()
+    _draw_at(here)
     if audience.presents():
         audience.lead_to(_place())
     elif audience.watches() and (mine := _follower()):
-        here = _here()
         went = mine.follows and mine.left(here)  # what was changed on the page is in its address
         st.session_state[FOLLOWER] = replace(mine, follows=mine.follows and not went, stands=here)
         if went:
@@ -56,10 +66,12 @@ def settle() -> None:
 
 def look() -> None:
     """From time to time: be counted, and go where the presenter went meanwhile."""
+    if _late():
+        go_to(st.session_state[DRAWN][0])
     if audience.presents():
         audience.lead_to(_place())
     elif audience.watches():
-        _keep_up()
+        _keep_up(crossed=False)
 
 
 def page() -> str:
@@ -72,27 +84,72 @@ def show(place: Place) -> None:
     st.session_state[SHOWN] = place
 
 
+def go_to(place: Place) -> None:
+    """Take this browser to a place."""
+    st.switch_page(f"pages/{place.page or 'train'}.py", query_params=place.parameters())
+
+
 def moves_by_itself() -> None:
     """The page is about to take its visitor elsewhere: that is not the visitor's choice."""
     if mine := _follower():
         st.session_state[FOLLOWER] = replace(mine, stands=None)
 
 
-def _keep_up() -> None:
+def _keep_up(crossed: bool) -> None:
+    """Go where the presenter is, if this browser follows and has not gone elsewhere.
+
+    Args:
+        crossed: this was pressed before the browser heard that its page has moved.
+    """
     audience.look_in()
     led, here, mine = audience.room().lead.led(), _here(), _follower()
     if mine is None:  # it has just come in; a link to something is shown first
         came_for_all = here == Place("")
         mine = Follower(brought=led.number if led and not came_for_all else 0)
+    elif mine.follows and crossed:
+        mine = replace(mine, brought=0)
     elif mine.follows and mine.left(here):
         mine = replace(mine, follows=False)
     if led and mine.follows and mine.brought != led.number:
         mine = replace(mine, brought=led.number, to=led.place, stands=None)
         st.session_state[FOLLOWER] = mine
         if here != led.place:
-            page = f"pages/{led.place.page or 'train'}.py"
-            st.switch_page(page, query_params=dict(led.place.query))
+            go_to(led.place)
     st.session_state[FOLLOWER] = mine
+
+
+# --- the page and its address ---------------------------------------------------------------
+
+
+def _draw_at(here: Place) -> None:
+    context, drawn = get_script_run_ctx(), st.session_state.get(DRAWN)
+    if drawn and drawn[0] != here:
+        st.session_state[LEFT] = drawn[0]
+    st.session_state[DRAWN] = here, context.page_script_hash if context else ""
+
+
+def _late() -> bool:
+    """Whether this was sent by a timer before its browser heard where its page is now."""
+    context, drawn = get_script_run_ctx(), st.session_state.get(DRAWN)
+    if context is None or not context.fragment_ids_this_run or drawn is None:
+        return False  # the whole page is drawn, where its browser asked for it
+    if context.page_script_hash != drawn[1] or _here() == st.session_state.get(LEFT):
+        return True
+    st.session_state.pop(LEFT, None)
+    return False
+
+
+def _here() -> Place:
+    return Place.of(page(), {name: st.query_params.get_all(name) for name in st.query_params})
+
+
+def _place() -> Place:
+    """Where a presenter is, as those who follow are to see it."""
+    shown = st.session_state.get(SHOWN)
+    return shown if isinstance(shown, Place) else _here()
+
+
+# --- the choice -----------------------------------------------------------------------------
 
 
 def chip() -> None:
@@ -100,24 +157,19 @@ def chip() -> None:
     mine = _follower()
     if not (audience.watches() and mine and audience.room().lead.led()):
         return
-    if mine.follows:
-        st.button(
-            "Following the presenter · stop",
-            key="room.stop",
-            icon=":material/podium:",
-            type="tertiary",
-            on_click=_choose,
-            args=(False,),
-        )
-    else:
-        st.button(
-            "Follow the presenter",
-            key="room.follow",
-            icon=":material/podium:",
-            type="tertiary",
-            on_click=_choose,
-            args=(True,),
-        )
+    label, key = (
+        ("Following the presenter · stop", "room.stop")
+        if mine.follows
+        else ("Follow the presenter", "room.follow")
+    )
+    st.button(
+        label,
+        key=key,
+        icon=":material/podium:",
+        type="tertiary",
+        on_click=_choose,
+        args=(not mine.follows,),
+    )
 
 
 def _choose(follows: bool) -> None:
@@ -129,13 +181,3 @@ def _choose(follows: bool) -> None:
 def _follower() -> Follower | None:
     found = st.session_state.get(FOLLOWER)
     return found if isinstance(found, Follower) else None
-
-
-def _here() -> Place:
-    return Place.of(page(), st.query_params.to_dict())
-
-
-def _place() -> Place:
-    """Where a presenter is, as those who follow are to see it."""
-    shown = st.session_state.get(SHOWN)
-    return shown if isinstance(shown, Place) else _here()
