@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.serving import ARGUMENTS, CHROMIUM, Server, serving
+from bench.serving import ARGUMENTS, CHROMIUM, Server, plainly, serving
+from cnnlab.commands.share import command
+from cnnlab.history import History
+from cnnlab.sharing import PASSPHRASE
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -27,10 +30,31 @@ def home_of_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(home_of_server: Path) -> Iterator[Server]:
+def history_of_server(home_of_server: Path) -> Iterator[History]:
+    """What another process wrote before the server starts, as after a restart."""
+    history = History(f"sqlite:///{home_of_server / 'history.db'}")
+    yield history
+    history.close()
+
+
+@pytest.fixture(scope="module")
+def runs() -> tuple[str, ...]:
+    """The ids of the runs that the server finds; a module that wants any writes them."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def passphrase() -> str:
+    """Of a lab that is shared; a module that shares its own names it."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def server(home_of_server: Path, runs: tuple[str, ...], passphrase: str) -> Iterator[Server]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
-    with serving(home_of_server) as running:
+    start = (lambda port: command(port, [])) if passphrase else plainly
+    with serving(home_of_server, start, {PASSPHRASE: passphrase} if passphrase else {}) as running:
         yield running
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ pytest.importorskip("playwright.sync_api")
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from bench.serving import CHROMIUM, Server, serving
+from bench.serving import Server
 from cnnlab.history import History
 from cnnlab.spec import Status, change
 from tests.example_runs import CARD, CPU, TINY, add_run
@@ -32,28 +31,15 @@ KNOWN = {
 }
 
 
-@dataclass(frozen=True)
-class Past(Server):
-    """A running app whose history another process wrote, as after a restart."""
-
-    runs: tuple[str, ...]
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    home = tmp_path_factory.mktemp("home")
-    history = History(f"sqlite:///{home / 'history.db'}")
-    runs = (
-        add_run(history, name="On the CPU", device=CPU, epochs=5, step_ms=12.0),
-        add_run(history, name="On the GPU", device=CARD, epochs=5, step_ms=3.0),
-        add_run(history, name="Larger batches", spec=change(TINY, batch_size=64), epochs=4),
-        add_run(history, name="Gone wrong", epochs=1, status=Status.FAILED),
+def runs(history_of_server: History) -> tuple[str, ...]:
+    add = partial(add_run, history_of_server)
+    return (
+        add(name="On the CPU", device=CPU, epochs=5, step_ms=12.0),
+        add(name="On the GPU", device=CARD, epochs=5, step_ms=3.0),
+        add(name="Larger batches", spec=change(TINY, batch_size=64), epochs=4),
+        add(name="Gone wrong", epochs=1, status=Status.FAILED),
     )
-    history.close()
-    with serving(home) as running:
-        yield Past(running.pid, running.url, runs)
 
 
 def addresses(runs: tuple[str, ...]) -> list[str]:
@@ -84,12 +70,12 @@ def settled(page: Page, address: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_fault_for_those_who_cannot_see_or_scrolls_sideways(
-    browser: Browser, server: Past, scheme: str
+    browser: Browser, server: Server, runs: tuple[str, ...], scheme: str
 ) -> None:
     context = browser.new_context(base_url=server.url, color_scheme=scheme)
     page = context.new_page()
     faults: list[tuple[object, ...]] = []
-    for address in addresses(server.runs):
+    for address in addresses(runs):
         settled(page, address)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
@@ -117,9 +103,9 @@ CUT = """() => [...document.querySelectorAll('[data-testid="stButtonGroup"] butt
     .map(button => button.textContent)"""
 
 
-def test_no_choice_is_cut_off_on_a_phone(page: Page, server: Past) -> None:
+def test_no_choice_is_cut_off_on_a_phone(page: Page, runs: tuple[str, ...]) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    settled(page, f"/compare?runs={server.runs[0]}")
+    settled(page, f"/compare?runs={runs[0]}")
     assert page.evaluate(CUT) == []
 
 
@@ -156,8 +142,8 @@ def test_a_run_is_started_stopped_and_looked_up_without_a_pointer(page: Page) ->
 # --- side by side ---------------------------------------------------------------------------
 
 
-def test_two_runs_are_compared_and_the_faster_is_named(page: Page, server: Past) -> None:
-    cpu, gpu, *_ = server.runs
+def test_two_runs_are_compared_and_the_faster_is_named(page: Page, runs: tuple[str, ...]) -> None:
+    cpu, gpu, *_ = runs
     settled(page, f"/compare?runs={cpu},{gpu}")
     expect(page.get_by_role("heading", name="The GPU is 4 times as fast")).to_be_visible()
     expect(page.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)).to_be_visible()
@@ -166,12 +152,14 @@ def test_two_runs_are_compared_and_the_faster_is_named(page: Page, server: Past)
     expect(page.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)).to_be_visible()
 
 
-def test_runs_go_out_as_a_file_and_come_in_again(page: Page, server: Past, tmp_path: Path) -> None:
-    settled(page, f"/compare?runs={server.runs[0]}")
+def test_runs_go_out_as_a_file_and_come_in_again(
+    page: Page, runs: tuple[str, ...], tmp_path: Path
+) -> None:
+    settled(page, f"/compare?runs={runs[0]}")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Run cards (JSON)").click()
     card = json.loads(waiting.value.path().read_text(encoding="utf-8"))
-    assert card["run_id"] == server.runs[0]
+    assert card["run_id"] == runs[0]
     file = tmp_path / "from-elsewhere.json"
     file.write_text(json.dumps(card | {"run_id": "elsewhere", "name": "A colleague's"}))
     settled(page, "/compare")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -13,10 +13,8 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Browser, Page, expect
 
-from bench.serving import CHROMIUM, Server, serving
-from cnnlab.commands.share import command
+from bench.serving import Server
 from cnnlab.history import History
-from cnnlab.sharing import PASSPHRASE
 from cnnlab.spec import PRESETS, Part, change
 from tests.example_runs import CARD, CPU, TINY, add_run
 
@@ -47,32 +45,39 @@ SCROLLS = """() => [...document.querySelectorAll('html, body, [data-testid=stMai
     .map(box => [box.className || box.tagName, box.scrollWidth, box.scrollHeight])"""
 
 
-@dataclass(frozen=True)
-class Shared(Server):
-    """A shared lab with a past."""
-
-    runs: tuple[str, ...]
+EMPTY = """() => {
+    const words = [...document.querySelectorAll('.st-key-stage :is(h2, dl, p.verdict)')];
+    const heights = words.map(part => part.getBoundingClientRect());
+    const pictures = document.querySelector('.st-key-stage-chart :is(svg.marks, img)');
+    const used = heights.reduce((sum, box) => sum + box.height, 0)
+        + pictures.getBoundingClientRect().height;
+    return 1 - used / innerHeight;
+}"""
+"""The share of the window's height in which nothing stands."""
+MOST_EMPTY = 0.16
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    home = tmp_path_factory.mktemp("home")
-    history = History(f"sqlite:///{home / 'history.db'}")
-    runs = [add_run(history, name="On the CPU", device=CPU, epochs=5, step_ms=12.0)]
+def passphrase() -> str:
+    return WORD
+
+
+@pytest.fixture(scope="module")
+def runs(history_of_server: History) -> tuple[str, ...]:
+    add = partial(add_run, history_of_server)
     deeper = change(PRESETS["deeper"].spec, dataset="shapes")
-    runs.append(add_run(history, name="Deeper, on the GPU", spec=deeper, device=CARD, epochs=5))
+    made = (
+        add(name="On the CPU", device=CPU, epochs=5, step_ms=12.0),
+        add(name="Deeper, on the GPU", spec=deeper, device=CARD, epochs=5),
+    )
     for turn in range(3):
         for lane, (title, step_ms) in enumerate((("stock engine", 40.0), ("fast engine", 11.0))):
             lap = Part(
                 kind="race", group_id="r", group="Race", lane=lane, lane_title=title, turn=turn,
                 cut_seconds=3.0,
             )  # fmt: skip
-            add_run(history, spec=TINY, step_ms=step_ms + turn, part=lap)
-    history.close()
-    with serving(home, lambda port: command(port, []), {PASSPHRASE: WORD}) as running:
-        yield Shared(running.pid, running.url, tuple(runs))
+            add(spec=TINY, step_ms=step_ms + turn, part=lap)
+    return made
 
 
 @pytest.fixture
@@ -89,7 +94,7 @@ def ann(page: Page) -> Page:
 
 
 @pytest.fixture
-def phone(browser: Browser, server: Shared) -> Iterator[Page]:
+def phone(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(viewport=PHONE, base_url=server.url)
     yield context.new_page()
     context.close()
@@ -100,7 +105,7 @@ def settled(page: Page) -> None:
     page.wait_for_function("!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
 
 
-def test_on_a_projector_nothing_is_small_and_nothing_scrolls(ann: Page) -> None:
+def test_on_a_projector_nothing_is_small_nothing_scrolls_and_the_window_is_full(ann: Page) -> None:
     ann.keyboard.press("p")
     ann.wait_for_url(re.compile("/present"))
     faults = []
@@ -112,6 +117,8 @@ def test_on_a_projector_nothing_is_small_and_nothing_scrolls(ann: Page) -> None:
         settled(ann)
         faults += [(screen, *fault) for fault in ann.evaluate(SMALL)]
         faults += [(screen, "scrolls", *fault) for fault in ann.evaluate(SCROLLS)]
+        if (empty := ann.evaluate(EMPTY)) > MOST_EMPTY:
+            faults.append((screen, "empty", empty))
     assert faults == []
     expect(ann.get_by_role("navigation")).to_have_count(0)
 
@@ -137,7 +144,7 @@ def test_keys_step_through_and_lead_out(ann: Page) -> None:
     ann.wait_for_url(re.compile("/compare"))
 
 
-def test_a_phone_follows_bets_and_proposes(ann: Page, phone: Page, server: Shared) -> None:
+def test_a_phone_follows_bets_and_proposes(ann: Page, phone: Page) -> None:
     ann.goto("/present?screen=visitors")
     code = ann.locator(".qr-code")
     expect(code).to_be_visible()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -12,49 +11,40 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Locator, Page, expect
 
-from bench.serving import CHROMIUM, Server, serving
 from cnnlab.history import History
 from cnnlab.spec import change
 from cnnlab.sweep.variants import parts, variants
 from tests.example_runs import CARD, CPU, TINY, add_run
 
 expect.set_options(timeout=60_000)
+STILL = "!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
+TITLES_PX, ROW_PX = 35, 35
+"""How high a table's titles and each of its rows are drawn."""
+FIRST_ROW = 2
+"""What a table calls the first row beneath its titles."""
 CHART = '[data-testid="stVegaLiteChart"] canvas'
 
 
-@dataclass(frozen=True)
-class Past(Server):
-    """A running app whose history another process wrote."""
-
-    runs: tuple[str, ...]
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    home = tmp_path_factory.mktemp("home")
-    history = History(f"sqlite:///{home / 'history.db'}")
-    runs = (
-        add_run(history, name="Tiny · slow", device=CPU, epochs=5, step_ms=12.0),
-        add_run(history, name="Tiny · quick", device=CARD, epochs=5, step_ms=3.0),
-        add_run(history, name="Tiny · long", spec=change(TINY, batch_size=64), epochs=9),
+def runs(history_of_server: History) -> tuple[str, ...]:
+    add = partial(add_run, history_of_server)
+    made = (
+        add(name="Tiny · slow", device=CPU, epochs=5, step_ms=12.0),
+        add(name="Tiny · quick", device=CARD, epochs=5, step_ms=3.0),
+        add(name="Tiny · long", spec=change(TINY, batch_size=64), epochs=9),
     )
     found = variants(change(TINY, epochs=3), ["batch_size=32,64", "seed=0,1"])
     for variant, part in zip(found, parts(found, "g1", "Sweep: Tiny"), strict=True):
         ms = 10.0 if variant.spec.batch_size == 32 else 4.0
-        add_run(history, name=variant.said, spec=variant.spec, part=part, epochs=3, step_ms=ms)
-    history.close()
-    with serving(home) as running:
-        yield Past(running.pid, running.url, runs)
+        add(name=variant.said, spec=variant.spec, part=part, epochs=3, step_ms=ms)
+    return made
 
 
 def settled(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.locator(".st-key-top")).to_be_visible()
     page.wait_for_load_state("networkidle")
-    still = "!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
-    page.wait_for_function(still)
+    page.wait_for_function(STILL)
 
 
 def row(page: Page, run_id: str) -> Locator:
@@ -62,9 +52,9 @@ def row(page: Page, run_id: str) -> Locator:
 
 
 def test_an_eye_a_name_and_a_baseline_are_changed_where_the_run_stands(
-    page: Page, server: Past
+    page: Page, runs: tuple[str, ...]
 ) -> None:
-    slow, quick, long = server.runs
+    slow, quick, long = runs
     settled(page, f"/compare?runs={slow},{quick},{long}")
     expect(page.locator(CHART)).not_to_have_count(0)
     row(page, slow).get_by_role("button", name="Hide slow").click()
@@ -84,13 +74,13 @@ def test_an_eye_a_name_and_a_baseline_are_changed_where_the_run_stands(
     expect(name).to_have_value("Tiny · patient")
 
 
-def test_the_board_names_the_best_and_leads_to_them(page: Page, server: Past) -> None:
+def test_the_board_names_the_best_and_leads_to_them(page: Page, runs: tuple[str, ...]) -> None:
     settled(page, "/history")
     page.get_by_text("High scores").click()
     expect(page.get_by_text("Best accuracy")).to_be_visible()
     expect(page.get_by_text("1 · 36 %")).to_be_visible()
     page.get_by_role("button", name="Tiny · quick").last.click()
-    page.wait_for_url(re.compile(f"run={server.runs[1]}"))
+    page.wait_for_url(re.compile(f"run={runs[1]}"))
     expect(page.get_by_role("heading", name="Tiny · quick")).to_be_visible()
 
 
@@ -108,7 +98,20 @@ def test_a_click_on_a_point_opens_the_runs_of_its_variant(page: Page) -> None:
     expect(train).to_have_attribute("href", re.compile("batch_size=64"))
 
 
-def test_rows_of_the_history_are_ticked_by_the_keyboard(page: Page, server: Past) -> None:
+def test_a_click_on_a_row_of_the_history_opens_that_run(page: Page, runs: tuple[str, ...]) -> None:
+    settled(page, "/history")
+    table = page.locator('[data-testid="stDataFrame"]').first
+    slow, quick, _ = runs
+    for run_id, name in ((quick, "Tiny · quick"), (slow, "Tiny · slow")):
+        row = table.locator("tr", has_text=name)  # what a screen reader hears of the drawing
+        place = int(row.get_attribute("aria-rowindex") or 0) - FIRST_ROW
+        table.click(position={"x": 400, "y": TITLES_PX + (place + 0.5) * ROW_PX})
+        page.wait_for_url(re.compile(f"run={run_id}$"))
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        page.wait_for_function(STILL)
+
+
+def test_rows_of_the_history_are_ticked_by_the_keyboard(page: Page) -> None:
     settled(page, "/history")
     table = page.locator('[data-testid="stDataFrame"]')
     expect(table).to_be_visible()
