@@ -45,13 +45,19 @@ def _body(name: str, pace: float | None) -> None:
     st.session_state[PLACE] = screen.place
     st.html(f"<h2>{escape(screen.title)}</h2>")
     if screen.figures:
-        rows = (
-            f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
-            for label, value in screen.figures
-        )
-        st.html(f'<dl class="figures">{"".join(rows)}</dl>')
+        _figures(screen)
         _pictures(screen)
     st.html(f'<p class="verdict">{escape(screen.verdict)}</p>')
+
+
+def _figures(screen: Screen) -> None:
+    """As large as the longest of them allows, all of one size."""
+    rows = "".join(
+        f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
+        for label, value in screen.figures
+    )
+    signs = max(len(value) for _, value in screen.figures)
+    st.html(f'<dl class="figures" style="--signs:{signs}">{rows}</dl>')
 
 
 def _pictures(screen: Screen) -> None:
@@ -92,5 +98,4 @@ def _go(screen: str) -> None:
 
 def _leave() -> None:
     """To the page that shows what was on the screen."""
-    place = st.session_state.get(PLACE, Place(""))
-    st.switch_page(f"pages/{place.page or 'train'}.py", query_params=dict(place.query))
+    following.go_to(st.session_state.get(PLACE, Place("")))

@@ -46,6 +46,14 @@ def test_no_word_of_a_chart_is_small(name: str) -> None:
     assert spec["usermeta"]["embedOptions"]["renderer"] == "svg"
 
 
+def test_lines_and_points_are_twice_as_large() -> None:
+    plain, grown = DRAWN["curve"]["layer"], enlarged(DRAWN["curve"])["layer"]
+    before, after = (layers[0]["encoding"]["strokeWidth"]["scale"] for layers in (plain, grown))
+    assert after["range"] == [2 * width for width in before["range"]]
+    assert after["domain"] == before["domain"]
+    assert grown[2]["mark"]["size"] == 4 * plain[2]["mark"]["size"]  # an area
+
+
 def test_the_chart_of_the_pages_stays_as_it_was() -> None:
     before = charts.curve_spec("loss", "step", "#0072B2")
     kept = copy.deepcopy(before)
