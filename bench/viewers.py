@@ -1,10 +1,12 @@
 """Fifty browsers on one training: how long a refresh takes them, and what they cost the training.
 
-The viewers are real WebSocket sessions of one server, in a process of their own; each follows the
-run on the Train page with the timers that the page gave it, as a browser does. Arm a trains with
-the viewers there, arm b alone; the figure is the median step of the steps that fell into a window
-of `WINDOW_SECONDS`. On a machine whose cores the viewers share with the training, the slow-down is
-theirs as well as the server's: `machine` says how many cores there are.
+The viewers are real WebSocket sessions of one server, in a process of their own, with the timers
+that the page gave them, as a browser has. Once they open the run on the Train page by its link; and
+once, in a shared lab, they come in at its door and are brought there by a presenter, who presents
+the run to a room all the while. Arm a trains with the viewers there, arm b without them; the figure
+is the median step of the steps that fell into a window of `WINDOW_SECONDS`. On a machine whose
+cores the viewers share with the training, the slow-down is theirs as well as the server's:
+`machine` says how many cores there are.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import multiprocessing
 import os
 import statistics
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic, sleep
@@ -23,22 +27,26 @@ from typing import Any
 import psutil
 
 from bench.measure import paired, save
-from bench.serving import serving
+from bench.serving import Server, serving
 from bench.visitor import Visitor
+from cnnlab.commands.share import command
 from cnnlab.history import History
+from cnnlab.sharing import PASSPHRASE
+from cnnlab.ui import rights
 
 VIEWERS, PAIRS = 50, 3
 WINDOW_SECONDS, SETTLE_SECONDS = 20.0, 5.0
 REFRESH_BUDGET_SECONDS = 1.5
+WORD = "open sesame"
 RUN = "preset=tiny&epochs=10000&device=cpu&threads=1"
 
 
 # --- the viewers ----------------------------------------------------------------------------
 
 
-async def watch(url: str, run_id: str, orders: Connection) -> dict[str, Any]:
-    """Let all viewers look on until the order to end comes; what they saw."""
-    viewers = [Visitor(url, query=f"run={run_id}") for _ in range(VIEWERS)]
+async def watch(url: str, query: str, run_id: str, orders: Connection) -> dict[str, Any]:
+    """Let all viewers come in and look on until the order to end comes; what they saw."""
+    viewers = [Visitor(url, query=query) for _ in range(VIEWERS)]
     for viewer in viewers:  # one after the other, as people come in
         await viewer.__aenter__()
         viewer.tick()
@@ -53,13 +61,53 @@ async def watch(url: str, run_id: str, orders: Connection) -> dict[str, Any]:
         "errors": [error for viewer in viewers for error in viewer.errors],
         "refreshes": seconds,
         "silent": sum(not viewer.refresh_seconds for viewer in viewers),
+        "elsewhere": sum(viewer.query != f"run={run_id}" for viewer in viewers),
         "bytes": sum(viewer.received_bytes for viewer in viewers),
     }
 
 
-def look_on(url: str, run_id: str, orders: Connection) -> None:
+def look_on(url: str, query: str, run_id: str, orders: Connection) -> None:
     """The viewers' process."""
-    orders.send(asyncio.run(watch(url, run_id, orders)))
+    orders.send(asyncio.run(watch(url, query, run_id, orders)))
+
+
+async def present(url: str, orders: Connection) -> None:
+    """Sign in, start the run and present it until the order to end comes."""
+    async with Visitor(url) as presenter:
+        await presenter.rerun(presenter.text(rights.WORD, WORD), presenter.click("rights.in"))
+        presenter.forget_all()
+        await presenter.go("", RUN)
+        await presenter.rerun(presenter.click("start"))
+        await presenter.go("present", "screen=run")
+        presenter.tick()
+        orders.send("here")
+        while not orders.poll():
+            await asyncio.sleep(0.1)
+
+
+def lead(url: str, orders: Connection) -> None:
+    """The presenter's process."""
+    asyncio.run(present(url, orders))
+
+
+@contextmanager
+def beside(target: Callable[..., object], *given: object) -> Iterator[Connection]:
+    """A process that does as it is told, from when it is ready until the end of the block.
+
+    Raises:
+        EOFError: it died before it was ready.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(*given, theirs))
+    process.start()
+    theirs.close()  # so that a process that dies is heard of
+    try:
+        assert ours.recv() == "here"
+        yield ours
+    finally:
+        ours.close()
+        process.join()
 
 
 # --- the training -----------------------------------------------------------------------------
@@ -71,29 +119,41 @@ async def start(url: str) -> None:
         await visitor.rerun(visitor.click("start"))
 
 
+@contextmanager
+def trained(home: Path) -> Iterator[Server]:
+    """A lab in which the run trains, started by its link."""
+    with serving(home) as server:
+        asyncio.run(start(server.url))
+        yield server
+
+
+@contextmanager
+def presented(home: Path) -> Iterator[Server]:
+    """A shared lab in which a presenter has started the run and presents it."""
+    with (
+        serving(home, lambda port: command(port, []), {PASSPHRASE: WORD}) as server,
+        beside(lead, server.url) as presenter,
+    ):
+        yield server
+        presenter.send("enough")
+
+
 class Measure:
     """The two arms: the median step of a window, with all viewers there and with none."""
 
-    def __init__(self, url: str, pid: int, history: History, run_id: str) -> None:
-        self.url, self.history, self.run_id = url, history, run_id
-        self._server = psutil.Process(pid)
+    def __init__(self, server: Server, query: str, history: History, run_id: str) -> None:
+        self.url, self.query, self.history, self.run_id = server.url, query, history, run_id
+        self._server = psutil.Process(server.pid)
         self.seen: list[dict[str, Any]] = []
         self.server_seconds = 0.0
         """Processor time of the server while viewers were there, as told by the system."""
 
     def with_viewers(self) -> float:
-        ours, theirs = multiprocessing.get_context("spawn").Pipe()
-        viewers = multiprocessing.get_context("spawn").Process(
-            target=look_on, args=(self.url, self.run_id, theirs)
-        )
-        viewers.start()
-        theirs.close()  # so that a process that dies is heard of
         before = self._server.cpu_times()
-        assert ours.recv() == "here"
-        step = self.step_ms()
-        ours.send("enough")
-        self.seen.append(ours.recv())
-        viewers.join()
+        with beside(look_on, self.url, self.query, self.run_id) as viewers:
+            step = self.step_ms()
+            viewers.send("enough")
+            self.seen.append(viewers.recv())
         after = self._server.cpu_times()
         if len(self.seen) > 1:  # the first round does not count
             self.server_seconds += after.user + after.system - before.user - before.system
@@ -110,11 +170,17 @@ class Measure:
         return statistics.median(ms)
 
 
-def measured(home: Path) -> dict[str, Any]:
-    """Both arms in turn, and what the viewers saw."""
+def measured(home: Path, *, led: bool) -> dict[str, Any]:
+    """Both arms in turn, and what the viewers saw.
+
+    Args:
+        led: viewers come in at the door and follow a presenter; else each opens the run's link.
+
+    Raises:
+        RuntimeError: the training did not begin, or stands still.
+    """
     os.environ["CNNLAB_HOME"] = str(home)
-    with serving(home) as server:
-        asyncio.run(start(server.url))
+    with (presented if led else trained)(home) as server:
         history = History()
         run_id = history.summaries()[0].run_id
         end = monotonic() + 300
@@ -122,17 +188,22 @@ def measured(home: Path) -> dict[str, Any]:
             if monotonic() > end:
                 raise RuntimeError("the training did not begin")
             sleep(0.5)
-        arms = Measure(server.url, server.pid, history, run_id)
+        arms = Measure(server, "" if led else f"run={run_id}", history, run_id)
         result = paired(arms.with_viewers, arms.step_ms, PAIRS)
         history.close()
+    return result | _summed(result, arms)
+
+
+def _summed(result: dict[str, Any], arms: Measure) -> dict[str, Any]:
     # The first round was to warm up.
     seen = arms.seen[1:]
     refreshes = [value for look in seen for value in look["refreshes"]]
     parts = statistics.quantiles(refreshes, n=100, method="inclusive")
-    return result | {
+    return {
         "viewers": VIEWERS,
         "errors": [error for look in seen for error in look["errors"]],
         "silent": sum(look["silent"] for look in seen),
+        "elsewhere": sum(look["elsewhere"] for look in seen),
         "refreshes": len(refreshes),
         "refresh_seconds": {"median": parts[49], "p95": parts[94], "most": max(refreshes)},
         "slowdown_percent": 100 * (1 / result["ratio"]["median"] - 1),
@@ -141,24 +212,30 @@ def measured(home: Path) -> dict[str, Any]:
     }
 
 
-def main() -> dict[str, Any]:
-    """Measure, keep and return the result."""
+def main() -> list[dict[str, Any]]:
+    """Measure, keep and return the results."""
+    results = [_named(led=False), _named(led=True)]
+    save("viewers", results)
+    return results
+
+
+def _named(*, led: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        result = measured(Path(folder))
+        result = measured(Path(folder), led=led)
+    how = "follow a presenter to" if led else "follow"
     result |= {
-        "name": f"Step of a training that {VIEWERS} browsers follow",
+        "name": f"Step of a training that {VIEWERS} browsers {how}",
         "unit": "ms",
-        "arms": {"a": f"{VIEWERS} viewers", "b": "no viewer"},
+        "arms": {"a": f"{VIEWERS} viewers", "b": "the presenter alone" if led else "no viewer"},
     }
-    result["notes"] = [_note(result)]
-    save("viewers", result)
-    return result
+    return result | {"notes": [_note(result)]}
 
 
 def _note(result: dict[str, Any]) -> str:
     refresh, errors = result["refresh_seconds"], len(result["errors"])
     return (
         f"{result['viewers']} viewers, {result['refreshes']:,} refreshes, {errors} errors, "
+        f"{result['silent']} without any refresh, {result['elsewhere']} not at the run, "
         f"{1e3 * result['cpu_seconds_per_refresh']:.0f} ms of the server's processor time each, "
         f"coming in included: p95 {refresh['p95']:.2f} s from the timer to the last message "
         f"(median {refresh['median']:.2f} s; budget {REFRESH_BUDGET_SECONDS:g} s). The training's "
