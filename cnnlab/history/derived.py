@@ -88,9 +88,8 @@ def _facts(row: Mapping[str, Any]) -> _Facts:
 def _joules_each(facts: _Facts, epochs_done: int) -> float | None:
     """Of one example that was trained on; None where that was not measured."""
     joules = _known(facts.energy.joules)
-    if not joules or not facts.dataset or not epochs_done:
-        return None
-    return joules / (facts.dataset.train_images * epochs_done)
+    pictures = facts.dataset.train_images * epochs_done if facts.dataset else 0
+    return joules / pictures if joules and pictures else None
 
 
 def _is_whole(row: Mapping[str, Any], part: Part | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cnnlab.history import RunSummary
-from cnnlab.spec import Epoch, LabError, RunCard, Status
+from cnnlab.spec import Epoch, LabError, RunCard
 from cnnlab.ui.lab import history
 
 PINNED = "pinned_run"
@@ -55,11 +55,10 @@ def _pinned(card: RunCard) -> Baseline | None:
 
 
 def _like(card: RunCard) -> list[RunSummary]:
-    """The last finished run before this one on the same data, if there is one."""
+    """The last run before this one on the same data that nobody cut short, if there is one."""
     return history().summaries(
         trained_on=card.spec.dataset,
-        statuses=[Status.FINISHED],
-        cells=False,
+        whole=True,
         here=True,
         before=card.created_at,
         limit=1,

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab import checkpoints
 from cnnlab.history import History
 from cnnlab.runner import LiveRun
-from cnnlab.spec import ExperimentSpec, PhaseChanged, RunEnded, Status, Timing
+from cnnlab.spec import ExperimentSpec, Part, PhaseChanged, RunEnded, Status, Timing
 from cnnlab.ui import lab, link, tables
 from cnnlab.ui.run import baseline
 from cnnlab.ui.run import view as run_view
@@ -174,6 +174,14 @@ def test_the_run_before_stands_behind_and_its_speed_is_what_the_new_one_is_held_
     assert "than Earlier" in rate.delta
     behind = baseline.of_run(history.card(run_id))
     assert (behind.run_id, len(behind.epochs)) == (earlier, 3)
+
+
+def test_a_leg_of_a_race_that_was_cut_stands_behind_nobody(history: History) -> None:
+    earlier = add_run(history, name="Earlier")
+    leg = Part(kind="race", group_id="r", group="Race", lane_title="fast", cut_seconds=3.0)
+    add_run(history, name="Leg", part=leg)
+    run_id = history.create(TINY, name="Now", session="today")
+    assert baseline.of_run(history.card(run_id)).run_id == earlier
 
 
 def test_a_pinned_run_is_held_against_every_other_of_its_data(history: History) -> None:
