@@ -6,7 +6,7 @@ import streamlit as st
 
 from cnnlab.ui import lab, link, top
 from cnnlab.ui.run import view as run_view
-from cnnlab.ui.train import form, gains, plan, recipe
+from cnnlab.ui.train import form, offer, plan, recipe
 
 top.require_app()
 top.follow()
@@ -27,6 +27,6 @@ else:
         plan.show(filled)
         plan.show_queue()
     with narrow:
-        form.show(filled, gains.offered(filled.raw))
+        form.show(filled, offer.offered(filled))
     if filled.spec:
         recipe.depart(link.encode(filled.spec))

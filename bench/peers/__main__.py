@@ -99,7 +99,8 @@ def main(only: str | None, figures_only: bool) -> None:
                 text = table.table([results[each] for each in WORKS if each in results])
                 PAGE.write_text(refreshed(PAGE.read_text(), text, f"yardsticks on {place()}"))
             print(json.dumps({name: results[name]}), flush=True)
-            said = f"{table.row(results[name])} in {time.monotonic() - began:.0f} s"
+            figures = table.row(results[name], table.with_figures([results[name]]))
+            said = f"{figures} in {time.monotonic() - began:.0f} s"
             print(said, file=sys.stderr, flush=True)
 
 

@@ -41,6 +41,8 @@ class Estimate:
     """A guess at the duration of a fit."""
 
     seconds: float
+    train_seconds: float
+    """Of it, what goes to training: the rest is validation."""
     basis: str
     """What it rests on, after "judging by"."""
 
@@ -122,9 +124,10 @@ def _by_cells(
     step_ms = model.predict(work)
     train, validation = split(spec, images)
     forward_steps = validation / spec.batch_size / _training_passes(layers)
-    steps = math.ceil(train / spec.batch_size) + forward_steps
+    train_seconds = spec.epochs * math.ceil(train / spec.batch_size) * step_ms / 1e3
+    validation_seconds = spec.epochs * forward_steps * step_ms / 1e3
     basis = f"{model.cells} measured cells, give or take {words.percent(model.error)}"
-    return Estimate(spec.epochs * steps * step_ms / 1e3, basis)
+    return Estimate(train_seconds + validation_seconds, train_seconds, basis)
 
 
 # --- by earlier runs ------------------------------------------------------------------------
@@ -158,9 +161,10 @@ def _by_runs(
     if not rates:
         return None
     train, validation = split(spec, images)
-    work = spec.epochs * flops * (passes * train + validation)
+    rate = statistics.median(rates)
+    train_seconds = spec.epochs * flops * passes * train / rate
     basis = "one earlier run" if len(rates) == 1 else f"{len(rates)} earlier runs"
-    return Estimate(work / statistics.median(rates), basis)
+    return Estimate(train_seconds + spec.epochs * flops * validation / rate, train_seconds, basis)
 
 
 def _alike(run: EarlierRun, spec: ExperimentSpec, device: str) -> bool:

@@ -5,9 +5,9 @@ Pure but for `KeptTurn`, which writes a measurement into the history that it is 
 
 from cnnlab.sweep.axes import AXES, OFFERED, AxisKind, parse_axis
 from cnnlab.sweep.calibration import AXIS as PROBE
-from cnnlab.sweep.calibration import CHOICES, calibration
+from cnnlab.sweep.calibration import CHOICES, COMPILING, calibration
 from cnnlab.sweep.calibration import NAME as CALIBRATION
-from cnnlab.sweep.gains import BatchGain, batch_gains, gains
+from cnnlab.sweep.gains import BatchGain, Compiling, batch_gains, compiling, gains
 from cnnlab.sweep.grid import (
     MOST_AXES,
     MOST_CELLS,
@@ -34,6 +34,7 @@ __all__ = [
     "AXES",
     "CALIBRATION",
     "CHOICES",
+    "COMPILING",
     "MOST_AXES",
     "MOST_CELLS",
     "OFFERED",
@@ -43,6 +44,7 @@ __all__ = [
     "Cell",
     "CellResult",
     "CellRun",
+    "Compiling",
     "Figure",
     "Keeper",
     "KeptTurn",
@@ -55,6 +57,7 @@ __all__ = [
     "calibration",
     "cells",
     "check_budget",
+    "compiling",
     "drive",
     "gains",
     "least_seconds",

@@ -46,8 +46,10 @@ class Choice:
         return device.startswith(self.only_on)
 
 
+COMPILING = "torch.compile"
+"""The choice that costs something ahead, too."""
 CHOICES: dict[str, Choice] = {
-    "torch.compile": Choice("compile", True, "uncompiled steps"),
+    COMPILING: Choice("compile", True, "uncompiled steps"),
     "mixed_bfloat16": Choice("precision", "mixed_bfloat16", "float32"),
     "mixed_float16": Choice("precision", "mixed_float16", "float32"),
     "one thread": Choice("threads", 1, "all of them"),

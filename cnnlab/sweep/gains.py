@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from cnnlab.sweep.calibration import AXIS, CHOICES, NETWORKS, probe
+from cnnlab.sweep.calibration import AXIS, CHOICES, COMPILING, NETWORKS, probe
 from cnnlab.sweep.results import CellResult
 
 
@@ -32,6 +33,66 @@ def gains(found: Sequence[CellResult]) -> dict[str, dict[str, float]]:
         device: {choice: median(each) for choice, each in by_choice.items()}
         for device, by_choice in ratios.items()
     }
+
+
+@dataclass(frozen=True)
+class Compiling:
+    """What compiling costs a run, once, and what it brings its steps."""
+
+    seconds: float
+    """Before the first step."""
+    gain: float
+    """How many times as fast a step is afterwards."""
+
+    @property
+    def pays_from_seconds(self) -> float:
+        """How long a training takes uncompiled that takes as long compiled; infinite where every
+        one takes longer.
+        """
+        return self.seconds / (1.0 - 1.0 / self.gain) if self.gain > 1.0 else math.inf
+
+    def gain_over(self, train_seconds: float) -> float:
+        """How many times as fast a whole training is.
+
+        Args:
+            train_seconds: what it takes uncompiled, without its validation, which never is.
+        """
+        return train_seconds / (self.seconds + train_seconds / self.gain)
+
+
+def compiling(found: Sequence[CellResult]) -> dict[str, Compiling]:
+    """By device: what torch.compile costs and brings; empty where the calibration does not tell.
+
+    It costs what the slowest of the compiled cells took more before its steady steps than the same
+    network uncompiled: a cell that comes later finds what the ones before have set up, but every
+    run is the first one of its process.
+
+    Args:
+        found: what a calibration came to.
+    """
+    gained = gains(found)
+    ahead = _ahead_seconds(found)
+    costs: dict[str, Compiling] = {}
+    for device, choices in gained.items():
+        pairs = [
+            (ahead.get((device, f"{base}, {COMPILING}")), ahead.get((device, base)))
+            for base in (probe(*network) for network in CHOICES[COMPILING].networks)
+        ]
+        more = [max(compiled) - min(plain) for compiled, plain in pairs if compiled and plain]
+        if more and COMPILING in choices:
+            costs[device] = Compiling(max(*more, 0.0), choices[COMPILING])
+    return costs
+
+
+def _ahead_seconds(found: Sequence[CellResult]) -> dict[tuple[str, str], list[float]]:
+    """By device and probe: what each of its measurements took before its steady steps."""
+    known: dict[tuple[str, str], list[float]] = {}
+    for result in found:
+        seconds = [one.ahead_seconds for one in result.figure.measured]
+        if AXIS in result.cell.values:
+            cell = result.cell.device, str(result.cell.values[AXIS])
+            known[cell] = [each for each in seconds if each is not None]
+    return known
 
 
 @dataclass(frozen=True)

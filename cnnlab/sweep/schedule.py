@@ -30,6 +30,8 @@ class Measured:
     """See `Timing.step_ms_spread`."""
     disturbed: bool = False
     """Something else kept the machine busy meanwhile."""
+    ahead_seconds: float | None = None
+    """To build the network and take its first steps, in which it is compiled if it is to be."""
 
     @property
     def noisy(self) -> bool:
@@ -40,7 +42,13 @@ class Measured:
 def measured(timing: Timing, disturbances: Disturbances | None) -> Measured:
     """What a run says of its cell; without a median where it failed."""
     disturbed = bool(disturbances and disturbances.marks)
-    return Measured(timing.step_ms_median, timing.step_ms_spread, disturbed)
+    ahead = (timing.build_seconds, timing.warmup_seconds)
+    return Measured(
+        timing.step_ms_median,
+        timing.step_ms_spread,
+        disturbed,
+        ahead_seconds=None if None in ahead else sum(part or 0.0 for part in ahead),
+    )
 
 
 @dataclass

@@ -162,15 +162,30 @@ def test_the_ratio_is_that_to_the_best_of_the_others_in_the_same_round():
 
 
 def test_a_row_has_the_best_in_bold_and_a_dash_for_who_had_no_part():
-    row = table.row(result(fast=1.0, stock=2.5, torch=0.5))
-    assert row == "| dense | 1 | 2.5 | **0.5** | - | - | - | - | 2.00 (2.00 to 2.00) | 3 | 2 |"
+    columns = ["fast", "stock", "torch", "jax"]
+    row = table.row(result(fast=1.0, stock=2.5, torch=0.5), columns)
+    assert row == "| dense | 1 | 2.5 | **0.5** | - | 2.00 (2.00 to 2.00) | 3 | 2 |"
+
+
+def test_who_has_no_figure_in_any_work_has_no_column_and_a_reason_beneath():
+    graph = {"torch_graph": "a graph is recorded on a card alone"}
+    one = result(fast=1.0, torch=0.5) | {"absent": graph}
+    other = result("gru", fast=3.0, jax=2.0) | {"absent": graph | {"torch": "it failed"}}
+    head, _, *rows = [line for line in table.table([one, other]).splitlines() if line[:1] == "|"]
+    titles = [CONTENDERS[name].title for name in ("fast", "torch", "jax")]
+    assert [cell.strip() for cell in head.split("|")[2:5]] == titles
+    assert {line.count("|") for line in (head, *rows)} == {8}
+    assert rows[1].startswith("| gru | 3 | - | **2** |")
+    said = "torch by hand, as a CUDA graph: a graph is recorded on a card alone. (dense; gru)"
+    assert said in table.table([one, other])
 
 
 def test_a_work_that_was_disturbed_has_no_figures_and_says_why():
     about = {"title": "dense", "refused": "7 of 7 rounds were left out.", "absent": {}}
-    row = table.row(about)
+    columns = ["fast", "torch"]
+    row = table.row(about, columns)
     assert "7 of 7 rounds were left out." in row
-    assert row.count("|") == table.row(result(fast=1.0, torch=0.5)).count("|")
+    assert row.count("|") == table.row(result(fast=1.0, torch=0.5), columns).count("|")
 
 
 def test_each_row_is_written_as_it_comes_and_the_others_stay(tmp_path, monkeypatch):

@@ -1,12 +1,14 @@
 """The calibration: its plan is a sweep like any other, and what it says of the choices."""
 
+import math
+
 import pytest
 
 from cnnlab import sweep
 from cnnlab.datasets import info
 from cnnlab.models import check
-from cnnlab.spec import LabError
-from cnnlab.sweep import BatchGain, CellResult, Figure, Measured
+from cnnlab.spec import LabError, Timing
+from cnnlab.sweep import BatchGain, CellResult, Compiling, Figure, Measured
 from cnnlab.sweep.calibration import PROBES
 
 
@@ -83,10 +85,55 @@ def test_what_is_noisy_or_cannot_be_on_a_device_says_nothing():
     assert "torch.compile" not in sweep.gains(found)["cpu"]
 
 
+def compiled_in(step_ms, *ahead_seconds):
+    """What the cells came to where a compiled step takes so long and an uncompiled one 4 ms.
+
+    Args:
+        ahead_seconds: before the compiled steps of "wide dense" and of "small cnn", measurement by
+            measurement; before uncompiled ones it was 0.5 s, then 0.25 s.
+    """
+    found = []
+    compiled = dict(zip(("wide dense", "small cnn"), ahead_seconds, strict=True))
+    for cell in sweep.cells(sweep.calibration(["cpu"], compiles=True)):
+        network = str(cell.values["probe"]).partition(",")[0]
+        seconds, ms = (0.5, 0.25), 4.0
+        if cell.spec.compile:
+            seconds, ms = compiled[network], step_ms
+        figure = Figure([Measured(ms, 0.01, ahead_seconds=each) for each in seconds])
+        found.append(CellResult(cell, figure, "run", ("run",), None, None))
+    return found
+
+
+def test_compiling_costs_what_the_slowest_start_took_more_than_without():
+    found = compiled_in(2.0, (20.25, 6.0), (12.0, 5.0))
+    assert sweep.compiling(found) == {"cpu": Compiling(seconds=20.0, gain=2.0)}
+
+
+def test_what_compiling_costs_is_not_known_where_it_was_not_timed():
+    assert sweep.compiling(compiled_in(2.0, (None,), (None,))) == {}
+    assert sweep.compiling([]) == {}
+
+
+def test_compiling_pays_over_a_run_that_is_long_enough():
+    found = Compiling(seconds=20.0, gain=2.0)
+    assert found.pays_from_seconds == 40.0
+    assert found.gain_over(40.0) == 1.0
+    assert found.gain_over(4.0) < 0.2
+    assert found.gain_over(4_000.0) == pytest.approx(1.98, abs=0.01)
+    assert Compiling(seconds=20.0, gain=0.9).pays_from_seconds == math.inf
+
+
+def test_a_measurement_says_what_came_before_its_steps():
+    timing = Timing(step_ms_median=2.0, build_seconds=0.5, warmup_seconds=12.0)
+    assert sweep.measured(timing, None).ahead_seconds == 12.5
+    assert sweep.measured(Timing(step_ms_median=2.0), None).ahead_seconds is None
+
+
 def test_another_sweep_has_no_gains():
     plan = sweep.plan(PROBES["lstm, batch 32"], [sweep.parse_axis("units=8,16")], ["cpu"], 60)
     found = [result(cell, 1.0) for cell in sweep.cells(plan)]
     assert sweep.gains(found) == {}
+    assert sweep.compiling(found) == {}
     assert sweep.batch_gains(found) == {}
 
 

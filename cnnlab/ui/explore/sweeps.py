@@ -162,6 +162,11 @@ def gains() -> dict[str, dict[str, float]]:
     return sweep.gains(calibrated())
 
 
+def compiling() -> dict[str, sweep.Compiling]:
+    """By device, what the newest calibration found that torch.compile costs and brings."""
+    return sweep.compiling(calibrated())
+
+
 def calibrated() -> list[CellResult]:
     """What the cells of the newest calibration that is over came to; empty before there was one."""
     found = (_calibration(one.sweep_id, one.seconds) for one in calibrations())

@@ -11,7 +11,7 @@ from cnnlab import datasets
 from cnnlab.analysis import durations
 from cnnlab.devices.cpu import usable_cores
 from cnnlab.models import Layer
-from cnnlab.spec import HERE, ExperimentSpec
+from cnnlab.spec import HERE, ExperimentSpec, change
 from cnnlab.ui import lab, tables
 from cnnlab.ui.earlier import earlier
 
@@ -57,6 +57,15 @@ def say_times(
         if None in guesses.values() and spec.machine == HERE:
             label = "Calibrate this machine"
             st.page_link("pages/hardware.py", label=label, icon=":material/speed:")
+
+
+def train_seconds(spec: ExperimentSpec, layers: Sequence[Layer], device: str) -> float | None:
+    """What the training of a run may take there uncompiled; null where nothing is known to judge
+    by.
+    """
+    plain, images = change(spec, compile=False), datasets.info(spec.dataset).train_images or 0
+    guess = durations.estimate(plain, layers, images, device, earlier(device))
+    return guess.train_seconds if guess else None
 
 
 def _between(spec: ExperimentSpec, layers: Sequence[Layer], images: int, runs: int) -> str:

@@ -12,7 +12,7 @@ from cnnlab.spec import CHOICES, PRESETS, Problem
 from cnnlab.ui import link, prepared, tables
 from cnnlab.ui.link import Field, Raw, Section
 from cnnlab.ui.train import changed, recipe
-from cnnlab.ui.train.gains import Offer
+from cnnlab.ui.train.offer import Offer
 from cnnlab.ui.train.recipe import KEY, PILLS, Recipe
 
 LABELS: dict[str, dict[str, str]] = {

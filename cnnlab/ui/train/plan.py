@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab import charts, datasets, words
+from cnnlab import charts, datasets, sweep, words
 from cnnlab.models import Layer, flops_per_image, memory_mb, parameters, split
 from cnnlab.spec import HERE, ExperimentSpec, LabError
 from cnnlab.ui import lab, link, live, network, prepared, rights, samples, tables
 from cnnlab.ui.explore import sweeps
-from cnnlab.ui.train import changed, estimates, gains, recipe, start
+from cnnlab.ui.train import changed, compiling, estimates, gains, recipe, start
 from cnnlab.ui.train.recipe import Recipe
 
 LAST_GOOD = "last_good_layers"
@@ -38,7 +38,7 @@ def show(filled: Recipe) -> None:
         if filled.spec.machine in lab.lab().training():
             st.caption("Another run is training; this one will wait its turn.")
         estimates.say_data(filled.spec.dataset, "run")
-        _show_expected(filled.spec, filled.layers)
+        _show_expected(filled, filled.spec)
         _show_between(filled.spec, filled.layers)
         _show_figures(filled.spec, filled.layers)
         with st.expander("Layer by layer", icon=":material/table_rows:"):
@@ -159,16 +159,26 @@ def _show_figures(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
             st.metric(label, value, help=says)
 
 
-def _show_expected(spec: ExperimentSpec, layers: Sequence[Layer]) -> None:
+def _show_expected(filled: Recipe, spec: ExperimentSpec) -> None:
     """How long it may take on each device, and what is known to make it faster there."""
-    alike = gains.measured_alike(spec.engine, spec.model.family)
-    found = sweeps.gains() if alike and spec.machine == HERE else {}
-    faster = {
-        device: gains.said(better)
-        for device, choices in found.items()
-        if (better := {name: gain for name, gain in choices.items() if gains.pays(gain)})
+    devices = lab.devices_here(spec.machine)[1:]
+    faster = {device: said for device in devices if (said := _faster(filled, spec, device))}
+    estimates.say_times(spec, filled.layers, devices, more=faster)
+
+
+def _faster(filled: Recipe, spec: ExperimentSpec, device: str) -> str:
+    """What is known to make such a run faster on a device, in words."""
+    if spec.machine != HERE or not gains.measured_alike(spec.engine, spec.model.family):
+        return ""
+    found = {
+        choice: gain for choice, gain in sweeps.gains().get(device, {}).items() if gains.pays(gain)
     }
-    estimates.say_times(spec, layers, lab.devices_here(spec.machine)[1:], more=faster)
+    compiled = compiling.weighed(filled, device)
+    if compiled is None:
+        return gains.said(found)
+    found.pop(sweep.COMPILING, None)  # what its steps gain is not yet what the run does
+    more = compiled.said() if compiled.pays else ""
+    return "; ".join(filter(None, (gains.said(found), more)))
 
 
 def _show_table(layers: Sequence[Layer]) -> None:

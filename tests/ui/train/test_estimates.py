@@ -19,6 +19,7 @@ from cnnlab.spec import (
 )
 from cnnlab.ui import lab
 from cnnlab.ui.explore import sweeps
+from cnnlab.ui.train import compiling
 from tests.example_runs import CPU, add_run
 from tests.quiet_lab import page, said
 
@@ -38,8 +39,12 @@ def machine(*cards):
     }  # fmt: skip
 
 
-def measured(history, plan, ms, device="cpu", name="A sweep", spread=0.01):
-    """A sweep that is over, each cell of which took `ms(cell)`."""
+def measured(history, plan, ms, device="cpu", name="A sweep", spread=0.01, **timing):
+    """A sweep that is over, each cell of which took `ms(cell)`.
+
+    Args:
+        timing: what else was timed, as functions of the cell.
+    """
     sweep_id = history.sweeps.create(plan, name=name, session="sweep")
     for cell in sweep.cells(plan):
         place = sweep.place(sweep_id, name, sweep.Turn(cell, 0, 1.0))
@@ -58,8 +63,9 @@ def measured(history, plan, ms, device="cpu", name="A sweep", spread=0.01):
                 steps_per_epoch=64,
             ),
         )  # fmt: skip
-        timing = Timing(step_ms_median=ms(cell), step_ms_spread=spread)
-        history.record(run_id, RunEnded(status=Status.FINISHED, timing=timing))
+        more = {name: value(cell) for name, value in timing.items()}
+        found = Timing(step_ms_median=ms(cell), step_ms_spread=spread, **more)
+        history.record(run_id, RunEnded(status=Status.FINISHED, timing=found))
     history.sweeps.mark(sweep_id, SweepStatus.FINISHED)
     return sweep_id
 
@@ -184,6 +190,51 @@ def test_compiling_is_offered_where_it_gains_and_kept_where_it_is_on(quiet_lab):
     app = page("train", compile="true")
     assert app.toggle(key="form.compile").value
     assert "uncompiled steps here." in said(app, "caption")
+
+
+def calibrated_with_compiling(history, seconds):
+    """One that found compiled steps twice as fast, of 2 ms, after so many seconds."""
+    measured(
+        history,
+        sweep.calibration(["cpu"], compiles=True),
+        lambda cell: 2.0 if cell.spec.compile else 4.0,
+        name=sweep.CALIBRATION,
+        build_seconds=lambda cell: 0.5,
+        warmup_seconds=lambda cell: 0.5 + seconds * cell.spec.compile,
+    )
+
+
+def has_switch(app):
+    return any(toggle.key == "form.compile" for toggle in app.toggle)
+
+
+def test_compiling_is_offered_where_it_pays_over_the_runs_length(quiet_lab):
+    calibrated_with_compiling(lab.history(), 20.0)  # even at 40 s
+    gained = "torch.compile is about 2 times as fast as uncompiled steps here, once it has been "
+    app = page("train", preset="dense", epochs="100")
+    assert has_switch(app)
+    assert f"{gained}compiled for about 20 s: over this run, which trains for about 11 min, " in (
+        said(app, "caption")
+    )
+    assert "it is about 1.9 times as fast" in said(app, "caption")
+    app = page("train", preset="dense", epochs="3")
+    assert not has_switch(app)
+    assert f"{gained}compiled for about 20 s: this run, which trains for about 19 s, is too " in (
+        said(app, "caption")
+    )
+    assert "(about 40 s would be even), so it is left out." in said(app, "caption")
+    assert has_switch(page("train", preset="dense", epochs="3", compile="true"))
+
+
+def test_where_the_length_is_not_known_it_is_said_from_which_one_compiling_pays():
+    told = compiling.Weighed(sweep.Compiling(seconds=20.0, gain=2.0), None)
+    assert told.pays
+    assert told.said().endswith(
+        "compiled for about 20 s: that pays in a run that trains for more than about 40 s"
+    )
+    slower = compiling.Weighed(sweep.Compiling(seconds=20.0, gain=0.5), None)
+    assert not slower.pays
+    assert slower.said() == "torch.compile takes about 2 times as long as uncompiled steps here"
 
 
 def test_compiling_is_not_offered_without_a_compiler_and_refused_where_it_is_on(
