@@ -1,48 +1,108 @@
 """The measurement of a card, on a machine without one."""
 
 import json
+import os
+import subprocess
 import sys
+from contextlib import closing
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from bench import card
+from cnnlab.history import History
+from cnnlab.race import kind, opponent_named
 from cnnlab.spec import PRESETS
 
 LAB = (sys.executable, "-m", "cnnlab")
 TRAIN = ("train", "--preset", "tiny", "--limit", "100", "--epochs", "1", "--device", "cpu")
+SMOKE = ("machine", "crossover-dense", "article-drawn")
+"""A little of each kind that leaves runs or facts behind."""
+CHILD = "import time; time.sleep(600)"
+ENDLESS = f"""
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+print(subprocess.Popen([sys.executable, "-c", "{CHILD}"]).pid, flush=True)
+while True:
+    time.sleep(600)
+"""
+"""Goes on when it is interrupted, and has a child that nobody ends."""
 
 
-@pytest.fixture
-def few_parts(monkeypatch):
+def measure(out, minutes="4"):
+    options = ["--minutes", minutes, "--out", str(out), "--device", "cpu"]
+    done = CliRunner().invoke(card.command, options, catch_exceptions=False)
+    assert done.exit_code == 0
+    return {note["part"]: note["ended"] for note in json.loads((out / "parts.json").read_text())}
+
+
+def brought_in(cards, home):
+    """The history of another lab that took the bundle in, and the runs by their ids."""
+    command = (*LAB, "runs", "import", str(cards), "--json")
+    environment = os.environ | {"CNNLAB_HOME": str(home)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return History(f"sqlite:///{home / 'history.db'}"), json.loads(done.stdout)
+
+
+def check_bundle(out, home):
+    """Another lab has its runs as recorded opponents and its sweeps to explore."""
+    history, ids = brought_in(out / "cards.json", home)
+    with closing(history):
+        opponents = [opponent_named(run_id, history.card) for run_id in ids]
+        assert {kind(each) for each in opponents} == {"cpu"}
+        assert any(each.epochs for each in opponents)
+        return [history.summaries(sweep_id=each) for each in history.sweeps_brought_in()]
+
+
+def test_each_part_leaves_its_result_and_none_outlasts_its_share(monkeypatch, tmp_path):
     """One that trains, one that fails, and one that would take for ever."""
-    sleep = (sys.executable, "-c", "print(1, flush=True); import time; time.sleep(600)")
     found = [
         card.Part("train", 0.9, (*LAB, *TRAIN, "--json")),
         card.Part("refused", 0.0, (*LAB, "train", "--preset", "none")),
-        card.Part("endless", 0.0, sleep),
+        card.Part("endless", 0.0, (sys.executable, "-c", ENDLESS)),
     ]
-    monkeypatch.setattr(card, "parts", lambda device, seconds: found)
-
-
-def test_each_part_leaves_its_result_and_none_outlasts_its_share(few_parts, tmp_path):
-    run = card.run_part
+    run, out = card.run_part, tmp_path / "card"
 
     def briefly(part, out, seconds):
-        return run(part, out, 1.0 if part.name == "endless" else seconds)
+        return run(part, out, 4.0 if part.name == "endless" else seconds)
 
-    card.run_part, out = briefly, tmp_path / "card"
-    try:
-        options = ["--minutes", "4", "--out", str(out), "--device", "cpu"]
-        done = CliRunner().invoke(card.command, options, catch_exceptions=False)
-    finally:
-        card.run_part = run
-    assert done.exit_code == 0
-    ended = {note["part"]: note["ended"] for note in json.loads((out / "parts.json").read_text())}
-    assert ended == {"train": "done", "refused": "exit code 2", "endless": "stopped after its 1 s"}
+    monkeypatch.setattr(card, "parts", lambda device, seconds: found)
+    monkeypatch.setattr(card, "run_part", briefly)
+    monkeypatch.setattr(card, "GRACE_SECONDS", 1.0)
+    ended = measure(out)
+    assert ended == {"train": "done", "refused": "exit code 2", "endless": "stopped after its 4 s"}
     assert json.loads((out / "train.json").read_text())["status"] == "finished"
     assert "none" in (out / "refused.log").read_text()
     assert json.loads((out / "cards.json").read_text())
+    child, said = (out / "endless.json").read_text().split()
+    assert said == "interrupted"
+    assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == "zombie"
+
+
+def test_what_is_measured_of_a_machine_is_one_bundle_for_another_lab(monkeypatch, tmp_path):
+    parts, out = card.parts, tmp_path / "card"
+
+    def few(device, seconds):
+        return [part for part in parts(device, seconds) if part.name in SMOKE]
+
+    monkeypatch.setattr(card, "parts", few)
+    assert measure(out) == dict.fromkeys(SMOKE, "done")
+    assert json.loads((out / "machine.json").read_text())["cpu"]["name"]
+    sweeps = check_bundle(out, tmp_path / "elsewhere")
+    assert [len(cells) > 1 for cells in sweeps] == [True]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_the_whole_of_it_runs_on_a_cpu(tmp_path):
+    out = tmp_path / "card"
+    ended = measure(out, "8")
+    print("\n", ended)
+    assert set(ended) == {part.name for part in card.parts("cpu", 480)}
+    assert ended["machine"] == ended["tests"] == ended["race-dense"] == "done"
+    assert all(said == "done" or said.startswith("stopped after") for said in ended.values())
+    assert len(check_bundle(out, tmp_path / "elsewhere")) == len(card.SWEEPS)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
