@@ -62,7 +62,7 @@ class Batches(torch.utils.data.DataLoader):
 
     def gather(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The batch of these pictures, all of which lie on the device."""
-        return self._pictures(self.rows.index_select(0, index)), self.labels[index]
+        return self._pictures(self.rows.index_select(0, index)), self.labels.index_select(0, index)
 
     def _copied_ahead(self, order: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Each batch is copied while the card works on the one before, on a stream of its own."""

@@ -1,4 +1,4 @@
-"""A network as a chain of kernels, and its loss: one pass forward, one back, without autograd."""
+"""A network as a chain of kernels: one pass forward, one back, without autograd."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import keras
 import torch
 
 from cnnlab.engines.job import Mark
-from cnnlab.engines.kernels import OWN_ARITHMETIC, Gradients, Kernel, kernel_of
+from cnnlab.engines.kernels import (
+    OWN_ARITHMETIC,
+    Gradients,
+    Kernel,
+    kernel_of,
+    relu_after_pooling,
+)
 from cnnlab.spec import ExperimentSpec
 
 HALVES = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}
@@ -27,6 +33,7 @@ class Chain:
         # The last layer stays in float32, or the loss loses digits.
         self.dtypes = [half] * (len(self.layers) - 1) + [torch.float32]
         self.kernels = [kernel_of(*pair) for pair in zip(self.layers, self.dtypes, strict=True)]
+        relu_after_pooling(self.kernels)
         self.parameters = [p for kernel in self.kernels for p in kernel.weights]
         self._full: list[torch.Tensor] = []
         self._halves: list[torch.Tensor] = []
@@ -134,36 +141,3 @@ class Marked:
         found = self._kernel.backward(kept, dy, wanted)
         self._mark(("backward", self._number))
         return found
-
-
-class CrossEntropy:
-    """Categorical cross-entropy of a softmax, with Keras's clipping: where the probability of the
-    right class is at an end of what it clips to, no gradient passes.
-    """
-
-    def __init__(self) -> None:
-        self.low = keras.config.epsilon()
-
-    def forward(
-        self, z: torch.Tensor, y: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
-        """The sum of the batch's losses, its hits, and what `backward` wants to have kept.
-
-        Args:
-            z: what stands before the softmax, float32 (batch, classes).
-            y: labels, integers (batch,).
-        """
-        probabilities = torch.softmax(z, -1)
-        labels = y[:, None]
-        right = probabilities.gather(1, labels)
-        clipped = right.clamp(self.low, 1.0 - self.low)
-        hits = (probabilities.argmax(-1) == y).sum()
-        return -clipped.log().sum(), hits, (probabilities, labels, right == clipped)
-
-    @staticmethod
-    def backward(kept: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """The gradient of the batch's mean loss by `z`; writes over what was kept."""
-        probabilities, labels, inside = kept
-        batch = len(labels)
-        minus = probabilities.new_full((1, 1), -1.0 / batch).expand(batch, 1)
-        return probabilities.div_(batch).scatter_add_(1, labels, minus).mul_(inside)

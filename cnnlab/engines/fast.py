@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from cnnlab.engines.batches import Batches, WholeEpoch
-from cnnlab.engines.chain import Chain, CrossEntropy, Marked
+from cnnlab.engines.chain import Chain, Marked
 from cnnlab.engines.graph import Replayed, Step, recorder_for
 from cnnlab.engines.job import (
     LOSS,
@@ -29,6 +29,7 @@ from cnnlab.engines.job import (
     optimizer_of,
 )
 from cnnlab.engines.memory import keep_memory
+from cnnlab.engines.tally import Answers, CrossEntropy, Tally
 from cnnlab.engines.update import update_of
 from cnnlab.models import build_model, split
 from cnnlab.spec import ExperimentSpec
@@ -105,22 +106,22 @@ class FastModel(keras.Model):
     def judge(self, batches: Batches, poll: Poll) -> Judged:
         """Test it on pictures of any kind, outside of a `fit`."""
         stepper = self._stepper
-        stepper.reset()
+        stepper.tally.reset()
         stepper.listener.listen()
         for x, y in batches:
             poll()
             stepper.test(x, y)
-        return Judged(**stepper.result(), probabilities=stepper.listener.heard())
+        return Judged(**stepper.tally.result(), probabilities=stepper.listener.heard())
 
     def test_step(self, data: Any) -> dict[str, Any]:
         self._stepper.test(*data)
         return self._stepper.NAMES
 
     def reset_metrics(self) -> None:
-        self._stepper.reset()
+        self._stepper.tally.reset()
 
     def get_metrics_result(self) -> dict[str, float]:
-        return self._stepper.result()
+        return self._stepper.tally.result()
 
 
 def _nothing() -> None:
@@ -147,17 +148,12 @@ class _Stepper:
         self.update = update_of(model, spec, self.chain.parameters, recorded=recorded)
         self.batch_size = spec.batch_size
         self.compiled = torch.compile(self._step, dynamic=False) if spec.compile else self._step
-        exact = torch.float32 if device.type == "mps" else torch.float64
-        self.total = torch.zeros(1, dtype=exact, device=device)
-        self.correct = torch.zeros(1, dtype=torch.int64, device=device)
-        self.images = 0
+        self.tally = Tally(device)
+        # What is compiled or recorded whole leaves nothing for later.
+        self._count = self.tally.count if recorded else self.tally.put_aside
         self.variables = [*model.weights, *model.optimizer.variables]
         self.eager_because: str | None = None
         self.replayed: Replayed | None = None
-
-    def _count(self, loss: torch.Tensor, hits: torch.Tensor) -> None:
-        self.total.add_(loss)
-        self.correct.add_(hits)
 
     @torch.no_grad()
     def train(self, x: torch.Tensor, y: torch.Tensor) -> None:
@@ -165,12 +161,12 @@ class _Stepper:
         # A partial batch, an epoch's last, is not worth what it takes to compile for its size.
         step = self.compiled if len(y) == self.batch_size else self._step
         step(x, y)
-        self.images += len(y)
+        self.tally.images += len(y)
 
     def _step(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """All that a step does on the device."""
-        loss, hits, gradients = self._there_and_back(x, y)
-        self._count(loss, hits)
+        answers, gradients = self._there_and_back(x, y)
+        self._count(answers)
         self.update.move(gradients)
 
     def record(self, batches: Batches) -> None:
@@ -209,32 +205,32 @@ class _Stepper:
             self.train(*batches.gather(index))
             return
         self.replayed(index)
-        self.images += len(index)
+        self.tally.images += len(index)
 
     def _works_on(self) -> list[torch.Tensor]:
         """All that a step changes and the next one reads."""
         variables = [variable.value.detach() for variable in self.variables]
-        return [*variables, *self.update.counts, self.total, self.correct]
+        return [*variables, *self.update.counts, self.tally.total, self.tally.correct]
 
     def _there_and_back(
         self, x: torch.Tensor, y: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-        """The sum of the batch's losses, its hits, and the gradients."""
+    ) -> tuple[Answers, list[torch.Tensor]]:
+        """What the network answers, and the gradients."""
         self.chain.cast()
         output, kept = self.chain.forward(x, training=True)
-        loss, hits, own = self.loss.forward(output, y)
-        gradient = self.update.scaled(self.loss.backward(own))
-        return loss, hits, self.chain.backward(kept, gradient)
+        answers = self.loss.forward(output, y)
+        gradient = self.update.scaled(self.loss.backward(answers))
+        return answers, self.chain.backward(kept, gradient)
 
     @torch.no_grad()
     def test(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Count a batch of the validation."""
         self.chain.cast()
         output, _ = self.chain.forward(x, training=False)
-        loss, hits, own = self.loss.forward(output, y)
-        self.listener.hear(own[0])
-        self._count(loss, hits)
-        self.images += len(y)
+        answers = self.loss.forward(output, y)
+        self.listener.hear(answers.probabilities)
+        self._count(answers)
+        self.tally.images += len(y)
 
     def parts(self, batches: Batches) -> Parts:
         """The same by the same kernels, with autograd to lead from one to the next."""
@@ -246,10 +242,10 @@ class _Stepper:
                 parameter.grad = None
 
         def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            found, hits, _ = self.loss.forward(output, y)
-            self._count(found.detach(), hits)
-            self.images += len(y)
-            return self.update.scaled(found / len(y))
+            answers = self.loss.forward(output, y)
+            self._count(Answers(*(each.detach() for each in answers)))
+            self.tally.images += len(y)
+            return self.update.scaled(self.loss.summed(answers.right) / len(y))
 
         @torch.no_grad()
         def move() -> None:
@@ -267,28 +263,18 @@ class _Stepper:
         try:
             chain.cast()
             output, kept = chain.forward(x, training=True)
-            loss, hits, own = self.loss.forward(output, y)
-            gradient = self.update.scaled(self.loss.backward(own))
+            answers = self.loss.forward(output, y)
+            gradient = self.update.scaled(self.loss.backward(answers))
             mark(LOSS)
             gradients = chain.backward(kept, gradient)
         finally:
             chain.kernels = kernels
-        self._count(loss, hits)
-        self.images += len(y)
+        self._count(answers)
+        self.tally.images += len(y)
         mark(LOSS)
         if move:
             self.update.move(gradients)
         mark(OPTIMIZER)
-
-    def reset(self) -> None:
-        self.total.zero_()
-        self.correct.zero_()
-        self.images = 0
-
-    def result(self) -> dict[str, float]:
-        total, correct = torch.cat((self.total, self.correct.to(self.total.dtype))).tolist()
-        images = max(self.images, 1)
-        return {"accuracy": correct / images, "loss": total / images}
 
 
 def optimizer_state(model: keras.Model) -> list[np.ndarray]:

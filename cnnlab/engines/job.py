@@ -203,15 +203,27 @@ def _put(variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
 # about as long waiting for each other as they save, and many times as long where they must share
 # their cores with anything else, such as the browser that watches.
 SMALL_STEP_FLOPS = 150e6
+# The steps of a sequence wait for one another, and what each does by itself is three products,
+# where a step of another network has a dozen and more: below this many operations threads cost.
+SMALL_TURN_FLOPS = 5e6
 DEFAULT_THREADS = default_threads()
 
 
-def threads_for(spec: ExperimentSpec, training_flops_per_image: int) -> int:
+def threads_for(spec: ExperimentSpec, training_flops_per_image: int, shape: tuple[int, ...]) -> int:
     """CPU threads of a step: as the spec says, else one for a small step of the fast engine.
 
     Every other step has as many as torch takes by itself, as on the published path, unless a quota
     leaves this process fewer cores.
+
+    Args:
+        shape: of a picture, or of a sequence, whose steps come first.
     """
     step = training_flops_per_image * spec.batch_size
-    small = spec.engine == "fast" and step < SMALL_STEP_FLOPS
-    return spec.threads or (1 if small else DEFAULT_THREADS)
+    small = step < SMALL_STEP_FLOPS or step / _turns(spec, shape) < SMALL_TURN_FLOPS
+    return spec.threads or (1 if small and spec.engine == "fast" else DEFAULT_THREADS)
+
+
+def _turns(spec: ExperimentSpec, shape: tuple[int, ...]) -> int:
+    """How many times in a pass the network has to wait for itself."""
+    model = spec.model
+    return min(model.sequence_length or shape[0], shape[0]) if model.family == "rnn" else 1

@@ -10,7 +10,8 @@ through autograd, on its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import keras
@@ -154,22 +155,39 @@ class _Conv:
 
 
 class _MaxPooling:
+    """With the relu of the layer before it, where there is one (see `relu_after_pooling`)."""
+
     def __init__(self, layer: keras.layers.MaxPooling2D) -> None:
         self.weights: list[torch.Tensor] = []
         self.size = list(layer.pool_size)
+        self.activation = _Activation(keras.activations.linear)
 
     def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
-        y, places = aten.max_pool2d_with_indices(x, self.size, self.size)
-        return y, (x, places)
+        z, places = aten.max_pool2d_with_indices(x, self.size, self.size)
+        y, output = self.activation.forward(z)
+        return y, (x, places, output)
 
     def backward(
         self, kept: Any, dy: torch.Tensor, wanted: bool
     ) -> tuple[torch.Tensor | None, Gradients]:
-        x, places = kept
-        size = self.size
+        x, places, output = kept
+        size, dz = self.size, self.activation.backward(output, dy)
         return aten.max_pool2d_with_indices_backward(
-            dy, x, size, size, [0, 0], [1, 1], False, places
+            dz, x, size, size, [0, 0], [1, 1], False, places
         ), ()
+
+
+def relu_after_pooling(kernels: Sequence[Kernel]) -> None:
+    """Let max poolings take the relu of the layers before them, of a quarter of the values.
+
+    That is exact: the largest of some values is the same before or after, and where none of them is
+    above nought no gradient passes either way.
+    """
+    for before, pooling in pairwise(kernels):
+        if not isinstance(pooling, _MaxPooling) or not isinstance(before, _Conv | _ActivationLayer):
+            continue
+        if before.activation.relu:
+            pooling.activation, before.activation = before.activation, pooling.activation
 
 
 class _GlobalAverage:

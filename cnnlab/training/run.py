@@ -203,9 +203,10 @@ def build(
     if spec.compile and devices.compiler() is None:
         raise LabError(f"torch.compile cannot be used: {devices.NO_COMPILER}. Leave it off.")
     devices.use_tf32(spec.tf32)
-    layers = models.layer_table(spec.model, pictures.images.shape[1:], pictures.classes)
-    torch.set_num_threads(threads_for(spec, models.training_flops_per_image(layers)))
-    weights = initial_weights(spec, pictures.images.shape[1:], pictures.classes)
+    shape = pictures.images.shape[1:]
+    layers = models.layer_table(spec.model, shape, pictures.classes)
+    torch.set_num_threads(threads_for(spec, models.training_flops_per_image(layers), shape))
+    weights = initial_weights(spec, shape, pictures.classes)
     start = Start(resume.weights, resume.optimizer) if resume else Start(weights)
     return ENGINES[spec.engine](spec, pictures, start), weights
 

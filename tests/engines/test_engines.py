@@ -286,7 +286,19 @@ def test_a_model_of_either_engine_exports_ordinary_weights() -> None:
 def test_a_small_step_has_one_thread_unless_it_is_stock_or_the_spec_says_otherwise() -> None:
     small, large = 1_000, 100_000_000
     tiny = PRESETS["tiny"].spec
-    assert threads_for(tiny, small) == 1
-    assert threads_for(tiny, large) == DEFAULT_THREADS
-    assert threads_for(change(tiny, engine="stock"), small) == DEFAULT_THREADS
-    assert threads_for(change(tiny, threads=3), small) == 3
+    shape = (32, 32, 3)
+    assert threads_for(tiny, small, shape) == 1
+    assert threads_for(tiny, large, shape) == DEFAULT_THREADS
+    assert threads_for(change(tiny, engine="stock"), small, shape) == DEFAULT_THREADS
+    assert threads_for(change(tiny, threads=3), small, shape) == 3
+
+
+def test_a_sequence_has_one_thread_where_each_of_its_steps_is_small(monkeypatch) -> None:
+    monkeypatch.setattr("cnnlab.engines.job.DEFAULT_THREADS", 8)
+    lstm, flops = PRESETS["lstm"].spec, 8_000_000  # a batch of 64: 512 MFLOP
+    assert threads_for(lstm, flops, (128, 3, 1)) == 1
+    assert threads_for(lstm, flops, (16, 3, 1)) == 8
+    short = change(lstm, model={**lstm.model.model_dump(), "sequence_length": 16})
+    assert threads_for(short, flops, (128, 3, 1)) == 8
+    assert threads_for(change(lstm, engine="stock"), flops, (128, 3, 1)) == 8
+    assert threads_for(PRESETS["dense"].spec, flops, (128, 3, 1)) == 8
