@@ -2,28 +2,32 @@
 
 Most valuable first, each part with a share of the time and its result on the disk as soon as it is
 there; a part that fails is noted, one that runs over its share is interrupted, which leaves what it
-has done, and the next one begins. After each part all runs so far are one bundle, `cards.json`,
-which `python -m cnnlab runs import` reads. With `--device cpu` the same is done without a card, in
-shorter form: the CPU's two engines race each other, and the article's run is cut short.
+has done, and the next one begins. After each kind of part all runs so far are one bundle,
+`cards.json`, which `python -m cnnlab runs import` reads. With `--device cpu` the same is done
+without a card, in shorter form: the CPU's two engines race each other, and the article's run is cut
+short.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from cnnlab.spec import Status
+from cnnlab.sweep import least_seconds
 
 ROOT = Path(__file__).parents[1]
+LAB = (sys.executable, "-m", "cnnlab")
 PRESETS = ("dense", "tiny", "lstm", "gru", "article", "deeper")
 BATCHES = "batch_size=32,128,512"
 SWEEPS = {
@@ -38,6 +42,8 @@ YARDSTICKS = "dense,tiny,lstm,article,gru,deeper,simple,article-bfloat16,article
 """What is most in question comes first: all of them take longer than there is time."""
 GRACE_SECONDS = 5.0
 """What a part has to end in order, once its time is over."""
+BUNDLE_SECONDS = 5.0
+"""Kept for the last bundle."""
 ARCHIVE = ROOT.parent / "shared" / "data" / "cifar10-images.tar.xz"
 """The pictures of the article's whole run; left out where they are not."""
 
@@ -55,6 +61,21 @@ class Part:
         """Whether it leaves runs in the history."""
         return bool({"race", "sweep", "train"} & set(self.command))
 
+    @property
+    def kind(self) -> str:
+        """What it is one of several of."""
+        return self.name.partition("-")[0]
+
+    def share(self, left: float, weights: float) -> float:
+        """Seconds that it may take of those that are left.
+
+        Args:
+            weights: its own and those of all parts after it.
+        """
+        own = left * self.weight / weights
+        # Half is for starting; who keeps to a budget of its own is not cut off just before its end.
+        return min(left, 2 * own) if "--budget" in self.command else own
+
 
 def parts(device: str, seconds: float) -> list[Part]:
     """What is measured, in order.
@@ -62,27 +83,34 @@ def parts(device: str, seconds: float) -> list[Part]:
     Args:
         seconds: what is to be spent in all, for the commands that are given a budget.
     """
-    lab = (sys.executable, "-m", "cnnlab")
     yardsticks = (sys.executable, "-m", "bench.peers", "--figures-only", "--only", YARDSTICKS)
-    race_weight, sweep_weight = 0.22 / len(PRESETS), 0.22 / len(SWEEPS)
-    found = [
-        Part("machine", 0.03, (*lab, "devices", "--json")),
+    return [
+        Part("machine", 0.03, (*LAB, "devices", "--json")),
         Part("tests", 0.19, _tests(device)),
         Part("yardsticks", 0.16, yardsticks),
+        *(_race(preset, device, seconds) for preset in PRESETS),
+        *(_crossover(preset, device, seconds) for preset in SWEEPS),
+        *_article(device),
     ]
-    way = "devices" if device != "cpu" else "engines"
-    for preset in PRESETS:
-        data = () if preset in SEQUENCES else DRAWN
-        budget = f"{max(1.0, race_weight * seconds / 2):.0f}"
-        race = ("race", "--preset", preset, *data, "--way", way, "--budget", budget, "--json")
-        found.append(Part(f"race-{preset}", race_weight, (*lab, *race)))
-    devices = "cpu" if device == "cpu" else f"cpu,{device}"
-    for preset, axis in SWEEPS.items():
-        budget = f"{max(1.0, sweep_weight * seconds / 2):.0f}"
-        sweep = ("sweep", "--preset", preset, "--axis", BATCHES, "--axis", axis)
-        options = ("--devices", devices, "--budget", budget, "--json")
-        found.append(Part(f"crossover-{preset}", sweep_weight, (*lab, *sweep, *options)))
-    return [*found, *_article(lab, device)]
+
+
+def _race(preset: str, device: str, seconds: float) -> Part:
+    """The CPU against the card; without one, the two engines."""
+    weight, way = 0.22 / len(PRESETS), "engines" if device == "cpu" else "devices"
+    data = () if preset in SEQUENCES else DRAWN
+    budget = f"{max(1.0, weight * seconds / 2):.0f}"
+    race = ("race", "--preset", preset, *data, "--way", way, "--budget", budget, "--json")
+    return Part(f"race-{preset}", weight, (*LAB, *race))
+
+
+def _crossover(preset: str, device: str, seconds: float) -> Part:
+    """Nine cells on the CPU, and on the card, within a budget that is enough for them."""
+    weight, devices = 0.22 / len(SWEEPS), "cpu" if device == "cpu" else f"cpu,{device}"
+    axes = ("--axis", BATCHES, "--axis", SWEEPS[preset])
+    cells = math.prod(axis.count(",") + 1 for axis in (BATCHES, SWEEPS[preset], devices))
+    budget = math.ceil(max(least_seconds(cells), weight * seconds / 2))
+    options = ("--devices", devices, "--budget", str(budget), "--json")
+    return Part(f"crossover-{preset}", weight, (*LAB, "sweep", "--preset", preset, *axes, *options))
 
 
 def _tests(device: str) -> tuple[str, ...]:
@@ -95,12 +123,12 @@ def _tests(device: str) -> tuple[str, ...]:
     return (*pytest, "gpu", "tests")
 
 
-def _article(lab: tuple[str, ...], device: str) -> list[Part]:
+def _article(device: str) -> list[Part]:
     """The article's run whole: its accuracy over its 20 epochs tells when 41 % were reached. Of a
     CPU, which takes hours for that, a few steps.
     """
     length = ("--epochs", "20") if device != "cpu" else ("--epochs", "1", "--limit", "640")
-    train = (*lab, "train", "--preset", "article", "--device", device, *length, "--json")
+    train = (*LAB, "train", "--preset", "article", "--device", device, *length, "--json")
     found = [Part("article-drawn", 0.07, (*train, "--dataset", "shapes"))]
     if ARCHIVE.exists():
         found.append(Part("article-cifar10", 0.1, (*train, "--dataset", str(ARCHIVE))))
@@ -160,19 +188,36 @@ def bundle(out: Path) -> str:
     """Write the cards of all that was measured so far into `out/cards.json`: finished runs, cells
     of sweeps included, and those that were interrupted after some epochs.
     """
-    lab = (sys.executable, "-m", "cnnlab", "runs")
-    listed = _said((*lab, "list", "--cells", "--json"), out)
+    listed = _said((*LAB, "runs", "list", "--cells", "--json"), out)
     runs = json.loads(listed.stdout or "[]")
     over = [run for run in runs if Status(run["status"]).over]
     ids = [run["run_id"] for run in over if run["status"] == "finished" or run["epochs_done"]]
     if not ids:
         return "no run was finished"
-    done = _said((*lab, "export", *ids, "--force", "-o", str(out / "cards.json")), out)
+    done = _said((*LAB, "runs", "export", *ids, "--force", "-o", str(out / "cards.json")), out)
     return f"{len(ids)} runs" if done.returncode == 0 else done.stderr.strip()
 
 
 def _said(command: tuple[str, ...], out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=_environment(out), capture_output=True, text=True)
+
+
+def measure(chosen: Sequence[Part], out: Path, ends: float) -> None:
+    """Run the parts one after the other, and note each as soon as it is over.
+
+    Args:
+        ends: when there is no time left, on the clock of `time.perf_counter`.
+    """
+    notes: list[dict[str, object]] = []
+    for number, part in enumerate(chosen):
+        share = part.share(ends - time.perf_counter(), sum(each.weight for each in chosen[number:]))
+        skipped = {"part": part.name, "ended": "no time was left", "seconds": 0.0}
+        notes.append(run_part(part, out, share) if share > 0 else skipped)
+        (out / "parts.json").write_text(json.dumps(notes, indent=2) + "\n")
+        click.echo(f"{part.name}: {notes[-1]['ended']}", err=True)
+        last_of_kind = part.kind not in {each.kind for each in chosen[number + 1 :]}
+        if part.keeps_runs and last_of_kind:  # it takes seconds, so not after each
+            click.echo(f"cards.json: {bundle(out)}", err=True)
 
 
 @click.command()
@@ -183,20 +228,8 @@ def command(minutes: float, out: Path, device: str) -> None:
     """Measure a card, most valuable first, within so many minutes."""
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    ends = time.perf_counter() + 60 * minutes - GRACE_SECONDS
-    notes: list[dict[str, object]] = []
-    bundled = "no run was finished"
-    for part in parts(device, 60 * minutes):
-        left = ends - time.perf_counter()
-        # What the parts before did not use is there for the next.
-        share = min(left, max(part.weight * 60 * minutes, left / 4))
-        skipped = {"part": part.name, "ended": "no time was left", "seconds": 0.0}
-        notes.append(run_part(part, out, share) if left > 0 else skipped)
-        (out / "parts.json").write_text(json.dumps(notes, indent=2) + "\n")
-        click.echo(f"{part.name}: {notes[-1]['ended']}", err=True)
-        if left > 0 and part.keeps_runs:
-            bundled = bundle(out)
-    click.echo(f"cards.json: {bundled}", err=True)
+    ends = time.perf_counter() + 60 * minutes - GRACE_SECONDS - BUNDLE_SECONDS
+    measure(parts(device, 60 * minutes), out, ends)
 
 
 if __name__ == "__main__":

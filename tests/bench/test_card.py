@@ -14,9 +14,9 @@ from bench import card
 from cnnlab.history import History
 from cnnlab.race import kind, opponent_named
 from cnnlab.spec import PRESETS
+from cnnlab.sweep import cells, check_budget, parse_axis, plan
 
 LAB = (sys.executable, "-m", "cnnlab")
-TRAIN = ("train", "--preset", "tiny", "--limit", "100", "--epochs", "1", "--device", "cpu")
 SMOKE = ("machine", "crossover-dense", "article-drawn")
 """A little of each kind that leaves runs or facts behind."""
 CHILD = "import time; time.sleep(600)"
@@ -56,11 +56,11 @@ def check_bundle(out, home):
 
 
 def test_each_part_leaves_its_result_and_none_outlasts_its_share(monkeypatch, tmp_path):
-    """One that trains, one that fails, and one that would take for ever."""
+    """One that is done, one that fails, and one that would take for ever."""
     found = [
-        card.Part("train", 0.9, (*LAB, *TRAIN, "--json")),
-        card.Part("refused", 0.0, (*LAB, "train", "--preset", "none")),
-        card.Part("endless", 0.0, (sys.executable, "-c", ENDLESS)),
+        card.Part("quick", 0.1, (sys.executable, "-c", "print(42)")),
+        card.Part("refused", 0.1, (sys.executable, "-c", "exit('none of that')")),
+        card.Part("endless", 0.1, (sys.executable, "-c", ENDLESS)),
     ]
     run, out = card.run_part, tmp_path / "card"
 
@@ -71,10 +71,9 @@ def test_each_part_leaves_its_result_and_none_outlasts_its_share(monkeypatch, tm
     monkeypatch.setattr(card, "run_part", briefly)
     monkeypatch.setattr(card, "GRACE_SECONDS", 1.0)
     ended = measure(out)
-    assert ended == {"train": "done", "refused": "exit code 2", "endless": "stopped after its 4 s"}
-    assert json.loads((out / "train.json").read_text())["status"] == "finished"
-    assert "none" in (out / "refused.log").read_text()
-    assert json.loads((out / "cards.json").read_text())
+    assert ended == {"quick": "done", "refused": "exit code 1", "endless": "stopped after its 4 s"}
+    assert (out / "quick.json").read_text() == "42\n"
+    assert "none of that" in (out / "refused.log").read_text()
     child, said = (out / "endless.json").read_text().split()
     assert said == "interrupted"
     assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == "zombie"
@@ -105,9 +104,36 @@ def test_the_whole_of_it_runs_on_a_cpu(tmp_path):
     assert len(check_bundle(out, tmp_path / "elsewhere")) == len(card.SWEEPS)
 
 
+def test_what_a_part_leaves_of_its_share_is_there_for_those_that_come():
+    part = card.Part("race-dense", 0.1, ("race",))
+    assert part.share(60.0, 0.6) == 10.0
+    budgeted = card.Part("race-dense", 0.1, ("race", "--budget", "5"))
+    assert budgeted.share(60.0, 0.6) == 20.0
+    assert budgeted.share(8.0, 0.1) == 8.0
+    assert part.kind == "race"
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_every_preset_is_raced_within_the_time(device):
     found = card.parts(device, 480)
     assert {part.name for part in found} >= {f"race-{preset}" for preset in PRESETS}
     assert sum(part.weight for part in found) <= 1.0
     assert [part.name for part in found[:2]] == ["machine", "tests"]
+
+
+@pytest.mark.parametrize("minutes", [2, 8, 30])
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_no_sweep_is_refused_for_its_budget(device, minutes):
+    for part in card.parts(device, 60 * minutes):
+        if part.kind != "crossover":
+            continue
+        axes = [
+            parse_axis(part.command[n + 1]) for n, w in enumerate(part.command) if w == "--axis"
+        ]
+        grid = plan(
+            PRESETS[part.name.partition("-")[2]].spec,
+            axes,
+            part.command[part.command.index("--devices") + 1].split(","),
+            float(part.command[part.command.index("--budget") + 1]),
+        )
+        check_budget(grid, len(cells(grid)))
