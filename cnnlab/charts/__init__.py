@@ -48,6 +48,7 @@ from cnnlab.charts.dress import (
     with_data,
 )
 from cnnlab.charts.front import PICKED, front_spec
+from cnnlab.charts.gliding import FAR, GLIDE
 from cnnlab.charts.grid import SELECTED, cells_spec, ratio_spec
 from cnnlab.charts.ladder import rungs_spec, waterfall_spec
 from cnnlab.charts.networks import networks_spec
@@ -78,6 +79,8 @@ __all__ = [
     "CELL",
     "COLUMNS",
     "CPU",
+    "FAR",
+    "GLIDE",
     "GROUND",
     "IDENTITIES",
     "INK",

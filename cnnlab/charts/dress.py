@@ -90,6 +90,8 @@ INK: dict[str, tuple[str, str]] = {"light": ("#4F5A65", "#10171F"), "dark": ("#A
 
 WORDS = "words"
 """The style of words among the marks of a chart, which are to be read in either theme."""
+VEIL = "veil"
+"""The style of what hides a part of a chart: it is drawn as the ground behind it."""
 GROUND: dict[str, str] = {"light": "#FFFFFF", "dark": "#12171D"}
 """What lies behind everything, in each theme."""
 
@@ -100,7 +102,7 @@ def inked(spec: Spec, theme: str) -> Spec:
     words = {"labelColor": label, "titleColor": title}
     config = spec.get("config", {})
     parts = {part: config.get(part, {}) | words for part in ("axis", "legend", "header")}
-    style = {"style": {WORDS: {"color": label}}}
+    style = {"style": {WORDS: {"color": label}, VEIL: {"color": GROUND[theme]}}}
     return spec | {"config": config | parts | style}
 
 

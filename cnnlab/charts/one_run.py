@@ -25,6 +25,7 @@ from cnnlab.charts.dress import (
     x_tooltip,
     zoom,
 )
+from cnnlab.charts.gliding import veil
 
 
 def curve(
@@ -37,7 +38,8 @@ def curve(
 
     Args:
         height: pixels.
-        until: where the horizontal axis ends, of a run that grows, so that its axes stand still.
+        until: where the horizontal axis ends, of a run that grows, so that its axes stand still
+            and what is new is uncovered from left to right. The newest row comes last then.
     """
     _, short, format_ = QUANTITIES[metric]
     base = _upon_axes(metric, axis, until)
@@ -53,8 +55,10 @@ def curve(
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
-    lines = lines if until is None else lines.add_params(TOP)
-    return layered(height, lines, names, points)
+    if until is None:
+        return layered(height, lines, names, points)
+    hidden = veil(axis, _span(until))
+    return layered(height, lines.add_params(TOP), points, hidden, names)
 
 
 def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
@@ -63,6 +67,7 @@ def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     ticks = alt.Axis(
         format="%" if share else ".3~r",
         labelExpr="datum.value < 0 ? '' : datum.label",
+        **(_ABOVE if grows else {}),
     )
     held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
     # Padded for the names at the lines' ends.
@@ -75,6 +80,8 @@ def _span(until: float | None) -> alt.Scale:
     return roomy() if until is None else roomy(domain=[0, until])
 
 
+_ABOVE = {"zindex": 1, "gridColor": "#808080", "gridOpacity": 0.2}
+"""A grid that lies above the veil, and is too faint to cut the curves."""
 TOP = alt.param(
     name="top",
     expr="extent(pluck(data('source'), 'value'))[1] > 0.5 ? 1 : "

@@ -37,7 +37,8 @@ FIRST = "Train"
 """The page that the lab opens with: its tab has the lab's own name, or says how a run goes."""
 BEGUN, MEANWHILE = "begun", "begun_meanwhile"
 """In the session of a browser: the run that it began last, and one that began without it."""
-STYLE, NAME, FOCUS = map(Path(__file__).with_name, ("style.css", "name.svg", "focus.js"))
+STYLE, NAME = map(Path(__file__).with_name, ("style.css", "name.svg"))
+SCRIPTS = tuple(map(Path(__file__).with_name, ("focus.js", "glide.js")))
 MARK = Path(__file__).parents[1] / "mark.svg"
 
 
@@ -104,7 +105,7 @@ def bar() -> None:
     """Draw the line, which keeps up with what the lab is at, whoever began it."""
     st.session_state[THROUGH_APP] = True
     st.html(STYLE)
-    script = FOCUS.read_text(encoding="utf-8")
+    script = "\n".join(file.read_text(encoding="utf-8") for file in SCRIPTS)
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True, width="content")
     work = _work()
     pace = LOOKING_SECONDS if not work.known else REFRESH_SECONDS

@@ -77,12 +77,21 @@ def curves(state: RunState, baseline: Baseline | None) -> None:
     name = f"curves-{axis}-{baseline.run_id if baseline else None}"
     both = shared(state.series, name, lambda: _curve_tables(state, axis, baseline))
     colour = palette().of_run(state.card)
+    if until is not None:
+        _glide(both["accuracy"])
     for place, (metric, key) in zip(places, LEADS, strict=True):
         with place.container(key=f"{key}-chart"):
             spec = charts.curve_spec(metric, axis, colour, charts.TALLEST, until)
             chart(metric, both[metric], spec, run_id, "stretch")
     if more:
         more(state)
+
+
+def _glide(curve: pa.Table) -> None:
+    """Let the page uncover what is new in the charts, see `ui/glide.js`."""
+    st.html(f'<input type="hidden" id="{charts.GLIDE}" value="{charts.FAR:g}">')
+    newest = curve["x"][-1].as_py() if len(curve) else 0
+    st.html(f'<i class="unseen {charts.GLIDE}" data-newest="{newest:g}"></i>')
 
 
 def _until(state: RunState, axis: Axis) -> float | None:
@@ -101,7 +110,7 @@ def _curve_tables(state: RunState, axis: Axis, baseline: Baseline | None) -> dic
 
 
 def _with_ghost(own: pd.DataFrame, ghost: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """The ghost first, which is drawn behind; then validation, and training above it."""
+    """The ghost first, which is drawn behind; training last, whose last point is the newest."""
     mine, other = (analysis.only(frame, metric) for frame in (own, ghost))
     behind = other[other["split"].array.codes == 1]
     order = np.argsort(-mine["split"].array.codes, kind="stable")
