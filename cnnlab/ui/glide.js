@@ -4,8 +4,8 @@
 (() => {
   if (window.cnnlabGlides) return;
   window.cnnlabGlides = true;
-  const STEPS = 9;
-  const STEP_MS = 80;
+  const STEPS = 5;
+  const STEP_MS = 100;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let shown = Infinity;
   let timer = 0;

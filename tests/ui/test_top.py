@@ -26,9 +26,11 @@ class Chip:
     query: str
 
 
-def chip() -> Chip | None:
+def chip(**parameters: str) -> Chip | None:
     """The link at the top of the first page, if there is one."""
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params.update(parameters)
+    app.run()
     assert not app.exception
     links = [item.proto for item in app.get("page_link")]
     # The page itself has one, to the calibration that it judges by.
@@ -67,6 +69,15 @@ def test_a_run_that_has_ended_is_over_before_its_process_is(quiet_lab: QuietLab)
     run.apply(RunEnded(status=Status.FINISHED))
     assert quiet_lab.running() == "r1"
     assert chip() is None
+
+
+def test_the_page_of_a_run_counts_its_epochs_itself(quiet_lab: QuietLab) -> None:
+    run_id = History().create(TINY, name="Tiny", session="today")
+    quiet_lab.add(run_id, TINY)
+    assert chip().label.endswith("epoch 1 of 5")
+    shown = chip(run=run_id).label
+    assert shown.startswith("Training")
+    assert not shown.endswith("of 5")
 
 
 def test_of_very_many_runs_a_few_are_named_and_the_history_has_the_rest(
