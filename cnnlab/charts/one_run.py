@@ -39,7 +39,8 @@ def curve(
     Args:
         height: pixels.
         until: where the horizontal axis ends, of a run that grows, so that its axes stand still
-            and what is new is uncovered from left to right. The newest row comes last then.
+            and what is new of the accuracy is uncovered from left to right. The newest row comes
+            last then.
     """
     _, short, format_ = QUANTITIES[metric]
     base = _upon_axes(metric, axis, until)
@@ -55,7 +56,7 @@ def curve(
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
-    if until is None:
+    if until is None or metric != "accuracy":
         return layered(height, lines, names, points)
     hidden = veil(axis, _span(until))
     return layered(height, lines.add_params(TOP), points, hidden, names)
@@ -67,7 +68,7 @@ def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     ticks = alt.Axis(
         format="%" if share else ".3~r",
         labelExpr="datum.value < 0 ? '' : datum.label",
-        **(_ABOVE if grows else {}),
+        **(_ABOVE if grows and share else {}),
     )
     held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
     # Padded for the names at the lines' ends.
