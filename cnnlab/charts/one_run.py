@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 
 from cnnlab.analysis import Axis, Metric
@@ -81,7 +83,7 @@ def _span(until: float | None) -> alt.Scale:
     return roomy() if until is None else roomy(domain=[0, until])
 
 
-_ABOVE = {"zindex": 1, "gridColor": "#808080", "gridOpacity": 0.2}
+_ABOVE: dict[str, Any] = {"zindex": 1, "gridColor": "#808080", "gridOpacity": 0.2}
 """A grid that lies above the veil, and is too faint to cut the curves."""
 TOP = alt.param(
     name="top",

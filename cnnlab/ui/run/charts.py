@@ -67,8 +67,13 @@ def accuracy(state: RunState) -> None:
     chart("accuracy", both["accuracy"], spec, state.card.run_id)
 
 
-def curves(state: RunState, baseline: Baseline | None) -> None:
-    """Accuracy, large, with what the run is held against behind it; loss beside; more on demand."""
+def curves(state: RunState, baseline: Baseline | None, *, glides: bool) -> None:
+    """Accuracy, large, with what the run is held against behind it; loss beside; more on demand.
+
+    Args:
+        glides: what is new is uncovered bit by bit. A browser draws several times for it, so not
+            where it may take cores from what is timed.
+    """
     places = st.columns([2, 1])
     with st.container(horizontal=True, vertical_alignment="center", key="run-looks"):
         axis = axis_choice("run-axis", "epoch")
@@ -77,7 +82,7 @@ def curves(state: RunState, baseline: Baseline | None) -> None:
     name = f"curves-{axis}-{baseline.run_id if baseline else None}"
     both = shared(state.series, name, lambda: _curve_tables(state, axis, baseline))
     colour = palette().of_run(state.card)
-    if until is not None:
+    if glides and until is not None:
         _glide(both["accuracy"])
     for place, (metric, key) in zip(places, LEADS, strict=True):
         with place.container(key=f"{key}-chart"):

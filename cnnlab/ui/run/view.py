@@ -87,7 +87,7 @@ def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
         with st.container():
             figures.metrics(state, against)
         with st.container():
-            charts.curves(state, against)
+            charts.curves(state, against, glides=not _cpu_is_timed(state))
         with st.container():
             gallery.show(state)
     brought = f" Not measured here: {tables.plain(origin)}." if origin else ""

@@ -10,7 +10,15 @@ from streamlit.testing.v1 import AppTest
 from cnnlab import checkpoints
 from cnnlab.history import History
 from cnnlab.runner import LiveRun
-from cnnlab.spec import ExperimentSpec, Part, PhaseChanged, RunEnded, Status, Timing
+from cnnlab.spec import (
+    DeviceFacts,
+    ExperimentSpec,
+    Part,
+    PhaseChanged,
+    RunEnded,
+    Status,
+    Timing,
+)
 from cnnlab.ui import lab, link, tables
 from cnnlab.ui.run import baseline
 from cnnlab.ui.run import view as run_view
@@ -118,6 +126,19 @@ def test_at_the_end_of_an_epoch_the_figure_rolls_and_light_goes_through_the_netw
         live.apply(event)
     app.run()
     assert 'data-epoch="3"' in html_with(app, "pulse")
+
+
+@pytest.mark.parametrize(("device", "glides"), [(CARD, True), (CPU, False)])
+def test_new_points_glide_in_but_not_beside_a_cpu_that_is_timed(
+    history: History, quiet_lab: QuietLab, device: DeviceFacts, glides: bool
+) -> None:
+    run_id, live = begin(history, quiet_lab)
+    for event in (started(TINY, device), *epoch(1, 12.0)):
+        live.apply(event)
+    told = [item.value for item in show(run_id).get("html") if "glide" in item.value]
+    assert bool(told) is glides
+    if glides:
+        assert '<i class="unseen glide" data-newest="1">' in told[-1]
 
 
 def test_nothing_moves_on_the_page_of_a_run_that_is_over(history: History) -> None:
