@@ -70,6 +70,8 @@ def test_while_a_run_trains_stop_stands_beside_its_name_and_the_answers_are_in_s
 ) -> None:
     page.set_viewport_size({"width": 1366, "height": 768})
     page.goto("/?train_limit=400&epochs=4000")
+    expect(page.get_by_text("Nothing is training")).to_be_visible()  # all is drawn by then
+    page.wait_for_load_state("networkidle")
     page.get_by_placeholder("Name: Tiny").fill("A long name " * 9)
     page.get_by_role("button", name="Start training").click()
     stop = page.get_by_role("button", name="Stop")
