@@ -42,7 +42,8 @@ def test_a_race_between_all_machines_names_them(spec: str) -> None:
 
 
 def test_a_sweep_is_measured_where_it_is_told_to_be(spec: str) -> None:
-    asked = ("--axis", "batch_size=16,32", "--machine", "two", "--devices", "cpu", "--budget", "12")
+    axis = ("--axis", "batch_size=16,32")
+    asked = (*axis, "--machine", "two", "--devices", "cpu", "--budget", "120")
     code, text = run("sweep", "--spec", spec, *asked, "--json")
     assert code == 0, text
     found = json.loads(text)
