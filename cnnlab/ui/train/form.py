@@ -232,37 +232,36 @@ def _show_block_head(number: int, count: int) -> None:
 
 def _show_conv(number: int, index: int, block: Raw) -> None:
     where = f"model.blocks.{number}.convs.{index}"
-    columns = st.columns([5, 5, 1], vertical_alignment="bottom", wrap=False, gap="small")
-    for column, name in zip(columns, ("filters", "kernel"), strict=False):
-        key = f"{KEY}{where}.{name}"
-        st.session_state.setdefault(key, block["convs"][index][name])
-        with column:
+    # Columns have a least width, which two fields and a sign are too narrow for.
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        for name in ("filters", "kernel"):
+            key = f"{KEY}{where}.{name}"
+            st.session_state.setdefault(key, block["convs"][index][name])
             label = "Conv2D filters" if name == "filters" else "Kernel"
             _show_number(name, label, key, link.schema("conv", name))
-    columns[2].button(
-        ":material/close:",
-        key=f"remove_conv_{number}_{index}",
-        help="Remove this Conv2D",
-        on_click=recipe.remove_conv,
-        args=(number, index),
-        disabled=len(block["convs"]) == 1,
-        type="tertiary",
-    )
+        st.button(
+            ":material/close:",
+            key=f"remove_conv_{number}_{index}",
+            help="Remove this Conv2D",
+            on_click=recipe.remove_conv,
+            args=(number, index),
+            disabled=len(block["convs"]) == 1,
+            type="tertiary",
+        )
 
 
 def _show_block_foot(number: int, block: Raw) -> None:
-    columns = st.columns([5, 6], vertical_alignment="bottom", wrap=False, gap="small")
     key = f"{KEY}model.blocks.{number}.pool"
     st.session_state.setdefault(key, block["pool"])
-    with columns[0]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         says = "Max pooling over so many pixels each way; 0 for none."
         _show_number("pool", "Pool", key, link.schema("block", "pool"), says)
-    columns[1].button(
-        "Add Conv2D",
-        key=f"add_conv_{number}",
-        icon=":material/add:",
-        on_click=recipe.add_conv,
-        args=(number,),
-        disabled=len(block["convs"]) >= link.schema("block", "convs")["maxItems"],
-        type="tertiary",
-    )
+        st.button(
+            "Add Conv2D",
+            key=f"add_conv_{number}",
+            icon=":material/add:",
+            on_click=recipe.add_conv,
+            args=(number,),
+            disabled=len(block["convs"]) >= link.schema("block", "convs")["maxItems"],
+            type="tertiary",
+        )
