@@ -12,13 +12,12 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Page, expect
 
-from bench.serving import Server
 from cnnlab.history import History
 from tests.kept_runs import add_kept_run, marks
 
 
 @pytest.fixture(scope="module")
-def runs(home_of_server: Path, server: Server) -> Iterator[list[str]]:
+def runs(home_of_server: Path) -> Iterator[list[str]]:
     """Two runs on small grey pictures, in the server's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNLAB_HOME", str(home_of_server))
