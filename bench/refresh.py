@@ -144,7 +144,7 @@ def page_state(run: LiveRun) -> run_state.RunState:
 def send_data_beside_cached_specs(run: LiveRun) -> None:
     """Draw every live chart as the page does, those of all tabs."""
     state = page_state(run)
-    run_charts.curves(state, None)
+    run_charts.curves(state, None, glides=True)
     run_charts.step_charts(state)
     run_charts.rate_chart(state)
     run_charts.memory_chart(state)
