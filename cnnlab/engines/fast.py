@@ -245,7 +245,7 @@ class _Stepper:
             answers = self.loss.forward(output, y)
             self._count(Answers(*(each.detach() for each in answers)))
             self.tally.images += len(y)
-            return self.update.scaled(self.loss.summed(answers.right) / len(y))
+            return self.update.scaled(self.loss.summed(answers.right.flatten()) / len(y))
 
         @torch.no_grad()
         def move() -> None:

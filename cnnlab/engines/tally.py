@@ -48,8 +48,8 @@ class CrossEntropy:
 
     @staticmethod
     def summed(right: torch.Tensor) -> torch.Tensor:
-        """The sum of losses, of the probabilities of the right classes."""
-        return -right.log().sum()
+        """The sum of losses along the last axis, of the probabilities of the right classes."""
+        return -right.log().sum(-1)
 
 
 class Tally:
@@ -70,21 +70,28 @@ class Tally:
         self._waiting: list[Answers] = []
 
     def put_aside(self, answers: Answers) -> None:
-        """To be counted with others."""
+        """To be counted with others of its size."""
+        if self._waiting and len(self._waiting[0].labels) != len(answers.labels):
+            self._count_waiting()
         self._waiting.append(answers)
         if len(self._waiting) * len(answers.labels) >= self.WAITING:
             self._count_waiting()
 
-    def count(self, answers: Answers) -> None:
-        """Add a batch to the sums of losses and hits, by the device alone."""
-        self.total.add_(CrossEntropy.summed(answers.right))
+    def count(self, answers: Answers, batches: int = 1) -> None:
+        """Add equally large batches to the sums of losses and hits, by the device alone.
+
+        Each batch's losses are summed first, in their own precision; to add such sums up in twice
+        that rounds nothing. So the epoch's loss does not depend on how many are counted at once.
+        """
+        each = CrossEntropy.summed(answers.right.view(batches, -1))
+        self.total.add_(each.sum(dtype=self.total.dtype))
         hits = answers.probabilities.argmax(-1, keepdim=True) == answers.labels
         self.correct.add_(hits.sum())
 
     def _count_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self.count(Answers(*map(torch.cat, zip(*waiting, strict=True))))
+            self.count(Answers(*map(torch.cat, zip(*waiting, strict=True))), len(waiting))
 
     def reset(self) -> None:
         """Begin anew."""

@@ -177,7 +177,7 @@ def test_the_smallest_picture_is_a_snapshot_too(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"just text", b"\x89PNG\r\n\x1a\n broken"])
 def test_what_is_no_picture_is_no_snapshot(content: bytes) -> None:
-    with pytest.raises(LabError, match="The picture cannot be used"):
+    with pytest.raises(LabError, match=r"The picture (cannot be used|is empty)"):
         snapshots.square(content)
 
 

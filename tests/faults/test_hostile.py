@@ -37,6 +37,7 @@ from cnnlab.report.cards import read, to_json
 from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
 from cnnlab.spec import PRESETS, LabError, Problem, RunCard, SpecError, parse_spec
+from cnnlab.ui.top import SCRIPTS
 from tests.datasets.examples import as_tar, as_zip, cifar100_files, npz, picture, two_classes
 from tests.example_runs import CARD, add_run
 from tests.quiet_lab import page
@@ -480,6 +481,7 @@ def texts(message: Any) -> Iterator[str]:
 
 
 # The mark of a run in its colour: a picture that the lab draws, with nothing of a card's in it.
+OWN_SCRIPTS = "<script>" + "\n".join(file.read_text("utf-8") for file in SCRIPTS)
 OWN_MARK = re.compile(r'<img src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+"')
 
 
@@ -491,7 +493,7 @@ def active(app: AppTest) -> list[tuple[str, str]]:
         if proto is None or kind in SHOWN_AS_TEXT or not hasattr(proto, "ListFields"):
             continue
         for text in texts(proto):
-            text = OWN_MARK.sub("", text)
+            text = OWN_MARK.sub("", text).replace(OWN_SCRIPTS, "")
             signs = ALIVE_IN_HTML if kind == "html" else ACTIVE
             if any(sign in text.replace("\\" + sign[0], "") for sign in signs):
                 found.append((kind, text[:200]))

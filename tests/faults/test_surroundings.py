@@ -101,7 +101,7 @@ def test_a_data_set_that_is_removed_is_missed_by_the_next_run_not_by_this_one(
 
     assert fit(spec, remove)[-1].status == Status.FINISHED
     assert not file.exists()
-    with pytest.raises(LabError, match=r"mine\.npz"):
+    with pytest.raises(LabError, match="There is no data set"):
         fit(spec)
 
 

@@ -73,5 +73,5 @@ def test_the_large_button_can_be_read(name):
 
 @pytest.mark.parametrize("name", THEMES)
 def test_the_words_of_the_drawing_can_be_read(name):
-    words = styled(".st-key-drawing", name)
+    words = styled('[class*="st-key-drawing"] svg text', name)
     assert contrast(rgb(words), rgb(THEMES[name]["backgroundColor"])) >= READABLE
