@@ -14,7 +14,7 @@ from cnnlab import analysis
 from cnnlab.analysis import Grade, Thing, Verdict
 from cnnlab.commands.compare import document
 from cnnlab.spec import PRESETS, DeviceFacts, Epoch, Memory, Part, RunCard, Status, Timing, change
-from tests.analysis.twelve_runs import CARD, CIFAR, CPU, MACHINE, MNIST, SMALLER
+from tests.analysis.twelve_runs import CARD, CIFAR, CPU, MACHINE, MNIST, SMALLER, epochs_of
 from tests.example_runs import disturbances
 
 NAN = math.nan
@@ -44,18 +44,7 @@ LEG = Part(kind="race", group_id="g", group="Race", cut_seconds=3.0)
 def epochs(draw: st.DrawFn) -> tuple[Epoch, ...]:
     """None, one or some, with all that a run may say of its epochs."""
     ends = draw(st.lists(st.tuples(SECONDS, SHARE), max_size=4))
-    return tuple(
-        Epoch(
-            epoch=number,
-            loss=1.0,
-            accuracy=share,
-            val_loss=1.0,
-            val_accuracy=share,
-            seconds=seconds,
-            step_ms_mean=seconds,
-        )
-        for number, (seconds, share) in enumerate(ends, 1)
-    )
+    return epochs_of(ends)
 
 
 @st.composite

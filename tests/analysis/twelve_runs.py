@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cnnlab.spec import (
@@ -41,6 +42,22 @@ CARD = DeviceFacts(requested="auto", used="cuda:0", name="GeForce RTX 3060")
 CPU = DeviceFacts(requested="cpu", used="cpu", name="Core i7-10875H")
 
 
+def epochs_of(ends: Sequence[tuple[float, float]]) -> tuple[Epoch, ...]:
+    """Epochs that took these seconds and ended with these accuracies."""
+    return tuple(
+        Epoch(
+            epoch=number,
+            loss=1.0,
+            accuracy=share,
+            val_loss=1.0,
+            val_accuracy=share,
+            seconds=seconds,
+            step_ms_mean=seconds,
+        )
+        for number, (seconds, share) in enumerate(ends, 1)
+    )
+
+
 def run(
     name: str,
     seconds: float,
@@ -52,18 +69,7 @@ def run(
 ) -> RunCard:
     """A run whose warm epochs take 0.99, 1 and 1.01 times these seconds."""
     ends = [(2.0, 0.1), (0.99, 0.5 * val_accuracy), (1.0, 0.9 * val_accuracy), (1.01, val_accuracy)]
-    epochs = tuple(
-        Epoch(
-            epoch=number,
-            loss=1.0,
-            accuracy=share,
-            val_loss=1.0,
-            val_accuracy=share,
-            seconds=factor * seconds,
-            step_ms_mean=factor * seconds,
-        )
-        for number, (factor, share) in enumerate(ends, 1)
-    )
+    epochs = epochs_of([(factor * seconds, share) for factor, share in ends])
     card = RunCard(
         run_id=name.replace(" ", "-"),
         name=name,
