@@ -66,7 +66,8 @@ def sentence(a: RunCard, b: RunCard, found: Verdict) -> str:
         _larger(a, b, speed, names),
     ]
     said = [f"{_capital('; '.join(filter(None, clauses)))}."]
-    if not (alone and speed.grade is Grade.ONE):
+    named = alone and speed.ratio is not None  # by the clause of their speed, which calls both
+    if not (named and speed.grade is Grade.ONE):
         said.append(_capital(worth(speed.grade, speed.things, found.marks)))
     if found.test:
         said.append(_on_test_set(a, b, found.test, names))

@@ -200,4 +200,4 @@ class Errands:
                     return self._history.add_trial(errand.run_id, event.trial)
                 case RunEnded():
                     raise LabError(event.error or "It ended without an answer; see the log.")
-        raise LabError(why_it_died(worker.close()))
+        raise LabError(why_it_died(worker.close(), errand.machine))

@@ -189,18 +189,24 @@ def events_of(worker: Process) -> Iterator[Event]:
         yield EVENT.validate_json(line)
 
 
-def why_it_died(code: int) -> str:
+def why_it_died(code: int, machine: str = HERE) -> str:
     """One sentence for a training process that ended without a word.
 
     Args:
         code: its exit code, negative for a signal.
+        machine: where it trained; the process here of one elsewhere carries its words.
     """
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    if machine != HERE:
+        return (
+            f"The process here that speaks with {machine} ended without a word ({how}); the lab's "
+            "log says more. Start again."
+        )
     if code == -9:
         return (
             "The training process was killed from outside, most often because the computer ran "
             "out of memory: use a smaller batch, fewer pictures or filters, and start again."
         )
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
     return f"The training process ended without a word ({how}); its log says more. Start again."
 
 

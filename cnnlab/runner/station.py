@@ -300,7 +300,7 @@ class Station:
             return RunEnded(status=Status.INTERRUPTED, error=error)
         if job.stop_requested:
             return RunEnded(status=Status.STOPPED)
-        return RunEnded(status=Status.FAILED, error=why_it_died(code))
+        return RunEnded(status=Status.FAILED, error=why_it_died(code, self.machine))
 
     def _take(self, job: Job, event: Event) -> None:
         job.live.apply(event)

@@ -168,7 +168,7 @@ class SweepJob:
             with self._lock:
                 self._worker = worker
             ended = self._follow(kept, turn, worker) if worker else None
-            return kept.end(ended or self._last_word(worker))
+            return kept.end(ended or self._last_word(worker, turn.cell.spec.machine))
         except Exception as error:
             # The sweep ends with it; its cell must not seem to be measured for ever.
             self._watcher.end_run(kept.run_id, RunEnded(status=Status.FAILED, error=_said(error)))
@@ -195,7 +195,7 @@ class SweepJob:
             kept.take(event)
         return None
 
-    def _last_word(self, worker: Process | None) -> RunEnded:
+    def _last_word(self, worker: Process | None, machine: str) -> RunEnded:
         """For a worker that ended without one."""
         with self._lock:
             self._stopping.over()
@@ -203,7 +203,7 @@ class SweepJob:
         code = worker.close() if worker else 0
         if self._wish:
             return RunEnded(status=Status.STOPPED)
-        return RunEnded(status=Status.FAILED, error=why_it_died(code))
+        return RunEnded(status=Status.FAILED, error=why_it_died(code, machine))
 
 
 def _said(error: Exception) -> str:

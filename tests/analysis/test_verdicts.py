@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from cnnlab import analysis
 from cnnlab.analysis import Grade
 from cnnlab.spec import RunCard
-from tests.analysis.twelve_runs import TWELVE
+from tests.analysis.twelve_runs import TWELVE, run
 
 SAID = Path(__file__).with_name("twelve_verdicts.txt")
 PAIRS = list(combinations(TWELVE.values(), 2))
@@ -60,3 +61,13 @@ def test_the_other_way_round_the_numbers_turn_and_the_grades_stay(a: RunCard, b:
         assert one.speed.ratio * other.speed.ratio == pytest.approx(1)
         assert one.speed.low * other.speed.high == pytest.approx(1)
         assert one.accuracy.low == pytest.approx(-other.accuracy.high)
+
+
+def test_without_a_speed_the_one_thing_that_differs_is_still_named():
+    one, other = (
+        run(name, math.nan, 0.41, asked={"learning_rate": rate})
+        for name, rate in (("slow", 0.001), ("quick", 0.1))
+    )
+    said = analysis.verdict(one, other)
+    assert said.startswith("No speed to compare: an epoch took no time that could be measured;")
+    assert "learning rate is 0.001 against 0.1" in said

@@ -90,6 +90,7 @@ def ann(page: Page) -> Page:
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_text("Presenting", exact=True)).to_be_visible()
     page.keyboard.press("Escape")
+    settled(page)
     return page
 
 

@@ -89,6 +89,7 @@ def test_a_killed_bridge_fails_its_run_and_frees_the_machine(lab, history, clust
 
     card = broken(lab, history, cluster, "one", kill)
     assert card.status is Status.FAILED
+    assert "The process here that speaks with one ended without a word (signal 9)" in card.error
     works_again(lab, history, "one")
 
 

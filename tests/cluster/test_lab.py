@@ -51,7 +51,7 @@ def test_a_run_stopped_on_one_node_goes_on_on_another(lab: Lab, history: History
     card = history.card(broken)
     assert card.machine.name == "two"
     assert [row.epoch for row in card.epochs] == list(range(1, len(card.epochs) + 1))
-    until(lambda: not list(cluster.home_of("one").glob("checkpoints/*")), PATIENCE)
+    until(lambda: not (cluster.home_of("one") / "checkpoints" / broken).exists(), PATIENCE)
 
 
 def test_own_data_travel_once_and_no_path_is_opened_there(
