@@ -224,6 +224,8 @@ def threads_for(spec: ExperimentSpec, training_flops_per_image: int, shape: tupl
 
 
 def _turns(spec: ExperimentSpec, shape: tuple[int, ...]) -> int:
-    """How many times in a pass the network has to wait for itself."""
+    """How many calls of a pass wait for one another; oneDNN takes all steps of an LSTM in one."""
     model = spec.model
-    return min(model.sequence_length or shape[0], shape[0]) if model.family == "rnn" else 1
+    if model.family != "rnn" or model.cell == "lstm":
+        return 1
+    return min(model.sequence_length or shape[0], shape[0])

@@ -293,12 +293,13 @@ def test_a_small_step_has_one_thread_unless_it_is_stock_or_the_spec_says_otherwi
     assert threads_for(change(tiny, threads=3), small, shape) == 3
 
 
-def test_a_sequence_has_one_thread_where_each_of_its_steps_is_small(monkeypatch) -> None:
+def test_a_sequence_has_one_thread_where_each_of_its_calls_is_small(monkeypatch) -> None:
     monkeypatch.setattr("cnnlab.engines.job.DEFAULT_THREADS", 8)
-    lstm, flops = PRESETS["lstm"].spec, 8_000_000  # a batch of 64: 512 MFLOP
-    assert threads_for(lstm, flops, (128, 3, 1)) == 1
-    assert threads_for(lstm, flops, (16, 3, 1)) == 8
-    short = change(lstm, model={**lstm.model.model_dump(), "sequence_length": 16})
+    gru, flops = PRESETS["gru"].spec, 8_000_000  # a batch of 64: 512 MFLOP
+    assert threads_for(gru, flops, (128, 3, 1)) == 1
+    assert threads_for(gru, flops, (16, 3, 1)) == 8
+    short = change(gru, model={**gru.model.model_dump(), "sequence_length": 16})
     assert threads_for(short, flops, (128, 3, 1)) == 8
-    assert threads_for(change(lstm, engine="stock"), flops, (128, 3, 1)) == 8
+    assert threads_for(change(gru, engine="stock"), flops, (128, 3, 1)) == 8
+    assert threads_for(PRESETS["lstm"].spec, flops, (128, 3, 1)) == 8  # all steps in one call
     assert threads_for(PRESETS["dense"].spec, flops, (128, 3, 1)) == 8
