@@ -56,7 +56,7 @@ def serve(gpu_off: GpuOff) -> None:
 
     hardware = devices.describe().model_dump(mode="json")
     print(json.dumps({"kind": "hello", "hardware": hardware}), file=out, flush=True)
-    for prepare in (datasets.draw_ahead, training.first_steps):
+    for prepare in (datasets.draw_ahead, training.first_steps, devices.tidy_compiled):
         if inbox.job.empty():
             _prepare(prepare)
     job = inbox.next()
@@ -120,7 +120,7 @@ def _prepare(work: Callable[[], None]) -> None:
     """Do something while there is no job, that the job would have to wait for."""
     try:
         work()
-    except LabError:
+    except (LabError, OSError):
         log.warning("could not be done ahead", exc_info=True)  # the run will say it, if it matters
 
 
@@ -162,7 +162,10 @@ class Inbox:
                     self._go.release()
                 case order:
                     self.job.put(_with_own_clock(json.loads(order)))
-        os._exit(1)  # the lab is gone
+        try:
+            devices.drop_compiled()
+        finally:
+            os._exit(1)  # the lab is gone
 
 
 def _with_own_clock(order: Order) -> Order:

@@ -23,12 +23,13 @@ ROOMS: dict[str, set[str]] = {
     "spec": set(),
     "words": set(),
     "version": set(),
+    "processes": set(),
     "datasets": {"spec"},
     "checkpoints": {"spec"},
     "learned": {"spec"},
     "models": {"spec"},
     "takeaway": {"spec", "models", "learned"},
-    "devices": {"spec", "version"},
+    "devices": {"spec", "version", "processes"},
     "engines": {"spec", "models", "devices"},
     "training": {
         *("spec", "words", "checkpoints", "learned", "datasets", "models", "devices", "engines")
@@ -38,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "sharing": {"spec"},
     "runner": {"spec", "sweep", "race", "checkpoints", "learned"},
     "room": {"spec", "words"},
-    "history": {"spec"},
+    "history": {"spec", "processes"},
     "insight": {"spec", "models", "learned"},
     "cluster": {"spec", "version", "checkpoints", "datasets", "devices", "runner"},
     "analysis": {"spec", "words", "models"},
@@ -229,6 +230,7 @@ DEEDS = {"datasets": {"load", "fetch", "draw_ahead"}}
 DEEDS["takeaway"] = {"make"}
 DEEDS["drafts"] = {"put_aside", "read", "keep", "discard", "tidy"}
 DEEDS["cluster"] = {"start"}
+DEEDS["devices"] = {"compile_anew", "drop_compiled", "tidy_compiled"}
 DEEDS["runner"] = {"probe", "Errands", "Lab", "Worker"}
 DEEDS["learned"] = {"Writer", "bring_back", "discard", "pack", "set_aside", "tidy", "unpack"}
 DEEDS["learned"] |= {"write_settings"}

@@ -15,7 +15,13 @@ from cnnlab.devices.choice import (
     what_frameworks_see,
     worker_environment,
 )
-from cnnlab.devices.compiler import NO_COMPILER, compiler
+from cnnlab.devices.compiler import (
+    NO_COMPILER,
+    compile_anew,
+    compiler,
+    drop_compiled,
+    tidy_compiled,
+)
 from cnnlab.devices.cpu import Cpu
 from cnnlab.devices.energy import EnergyMeter
 from cnnlab.devices.hardware import Hardware, describe, device_name, environment
@@ -42,10 +48,12 @@ __all__ = [
     "OffSwitch",
     "Peak",
     "arithmetic",
+    "compile_anew",
     "compiler",
     "describe",
     "device_mb",
     "device_name",
+    "drop_compiled",
     "environment",
     "matmul_peak",
     "measure_ceilings",
@@ -56,6 +64,7 @@ __all__ = [
     "resolve",
     "rss_mb",
     "switch_off",
+    "tidy_compiled",
     "use_tf32",
     "what_frameworks_see",
     "worker_environment",

@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from cnnlab.history.database import is_server, transaction
-from cnnlab.history.processes import this_host
 from cnnlab.history.tables import owners
+from cnnlab.processes import this_host
 from cnnlab.spec import LabError
 
 log = logging.getLogger(__name__)

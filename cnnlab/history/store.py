@@ -20,8 +20,6 @@ from cnnlab.history.database import (
 from cnnlab.history.derived import derived
 from cnnlab.history.listing import Order, Tally, Which
 from cnnlab.history.owners import Alive, Owners, owner_of
-from cnnlab.history.processes import alive as process_alive
-from cnnlab.history.processes import this_process
 from cnnlab.history.rows import RunSummary
 from cnnlab.history.steps import memory_from
 from cnnlab.history.sweeps import OPEN as OPEN_SWEEPS
@@ -36,6 +34,8 @@ from cnnlab.history.tables import (
     runs,
     sweeps,
 )
+from cnnlab.processes import alive as process_alive
+from cnnlab.processes import this_process
 from cnnlab.spec import (
     Answered,
     Epoch,

@@ -7,12 +7,8 @@ each other in one process.
 
 from __future__ import annotations
 
-import atexit
 import gc
 import math
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -172,16 +168,6 @@ def _warm(device: str) -> None:
         first_steps(device)
 
 
-@cache
-def _compile_anew() -> None:
-    """Let torch.compile find nothing that earlier processes have compiled: what it takes is a
-    figure too, and the network that somebody is going to train was never compiled before.
-    """
-    folder = tempfile.mkdtemp(prefix="cnnlab-compiled-")
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-
-
 def _measure(
     spec: ExperimentSpec,
     device: str,
@@ -194,7 +180,7 @@ def _measure(
     """All that holds the model: when this returns, it can be let go of."""
     emit(PhaseChanged(phase="building"))
     if spec.compile:
-        _compile_anew()
+        devices.compile_anew()
     pictures, facts = noise(spec)
     check_room(spec, pictures, device)
     ledger.close("data")

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from cnnlab.history import History
-from cnnlab.history.processes import alive, this_process
+from cnnlab.processes import alive, this_process
 from cnnlab.spec import (
     Energy,
     LabError,

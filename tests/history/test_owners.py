@@ -7,8 +7,8 @@ from contextlib import ExitStack, closing
 import pytest
 from sqlalchemy import create_engine, select
 
-from cnnlab import sweep
-from cnnlab.history import History, owners, processes
+from cnnlab import processes, sweep
+from cnnlab.history import History, owners
 from cnnlab.history.tables import owners as table
 from cnnlab.spec import PRESETS, LabError, RunEnded, Status
 from tests.history.examples import SPEC, STARTED, epoch

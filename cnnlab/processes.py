@@ -1,4 +1,4 @@
-"""Which process a run lives and dies with, on which machine, and whether it still lives."""
+"""Which process something lives and dies with, on which machine, and whether it still lives."""
 
 from __future__ import annotations
 
