@@ -145,7 +145,8 @@ class Lab:
         return list(self._floor.stations.values())
 
     def submit_race(self, plan: RacePlan, *, name: str, session: str) -> str:
-        """Queue a race, whose runs will follow each other, on several machines at once; its id.
+        """Queue a race; its id. Its short runs here train side by side where they can, others of
+        one machine follow each other, and several machines work at once.
 
         Raises:
             LabError: the lab is closing, or a machine is none of its own.
@@ -233,12 +234,12 @@ class Lab:
 
     def training(self) -> dict[str, str]:
         """By machine, the id of the run that is being trained there; of those side by side, the
-        first."""
+        first that has not ended."""
         with self._changed:
             return {
-                machine: station.jobs[0].run_id
+                machine: run_id
                 for machine, station in self._floor.stations.items()
-                if station.jobs
+                if (run_id := station.training)
             }
 
     def hardware(self) -> dict[str, Any] | None:

@@ -112,6 +112,12 @@ class LiveRun:
             columns[name].extend(gap)
             columns[name].append(float("nan") if value is None else value)
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended; told without the copy that a snapshot is."""
+        with self._lock:
+            return self._ended is not None
+
     def snapshot(self) -> Snapshot:
         """A copy that will not change; the same one for all who ask before the next event."""
         with self._lock:

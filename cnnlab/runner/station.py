@@ -77,6 +77,13 @@ class Station:
         """Nothing waits and nothing is under way."""
         return not (self.queue or self.jobs or self.sweeps or self._races())
 
+    @property
+    def training(self) -> str | None:
+        """Id of the run that trains, of several the first that has not ended; where all have, and
+        only their processes close, of the first."""
+        going = [job for job in self.jobs if not job.live.over]
+        return next((job.run_id for job in going or self.jobs), None)
+
     def lives(self) -> list[LiveRun]:
         """The runs that wait, then what trains."""
         return [job.live for job in (*self.queue, *self.jobs)]
@@ -182,8 +189,7 @@ class Station:
     def _take_up(self, jobs: list[Job]) -> None:
         """With a training process for each. Whoever calls it has `Floor.changed`."""
         self.jobs = jobs
-        missing = 0 if self._floor.closing else max(len(jobs) - len(self._crew), 0)
-        self._crew += [self.workers.another() for _ in range(missing)]
+        self._crew += [self.workers.another() for _ in jobs[len(self._crew) :]]
 
     def _run(self, jobs: list[Job]) -> None:
         """Runs from their beginning to their end: one, or some that take turns."""

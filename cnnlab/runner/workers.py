@@ -28,8 +28,11 @@ class Workers:
         self.hardware: dict[str, Any] | None = None
 
     def another(self) -> Workers:
-        """One more process at a time, on the same machine."""
-        return Workers(self._start_one, self._changed)
+        """One more process at a time, on the same machine; none where this one is closed. Whoever
+        calls it has the lab's condition."""
+        other = Workers(self._start_one, self._changed)
+        other._closing = self._closing
+        return other
 
     def close(self) -> None:
         """Start no more, and end the one that there is at once."""

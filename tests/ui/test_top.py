@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.history import History, processes
+from cnnlab import processes
+from cnnlab.history import History
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import RunEnded, Status, SweepStatus
 from cnnlab.sweep import CALIBRATION
