@@ -11,6 +11,7 @@ from cnnlab.analysis.outcomes import seconds_to
 from cnnlab.analysis.ranking import Standing
 from cnnlab.analysis.versus import (
     Accuracy,
+    Pace,
     PairsOf,
     Speed,
     between,
@@ -86,23 +87,24 @@ def points_said(accuracy: Accuracy) -> str:
 
 def _fastest(base: RunCard, best: RunCard, also: Sequence[str], standing: Standing) -> Leader:
     speed, own = between(base, best).speed, base is best
-    (ranking,) = (one for one in standing.rankings if one.quality == "speed")
     return Leader(
         question="Fastest",
         run_id=best.run_id,
-        figure=_pace_said(best, ranking.values[best.run_id]),
+        figure=_pace_said(best, standing.paces[best.run_id]),
         beside="" if own else times_said(speed),
         grade=None if own else speed.grade,
         also=tuple(also),
     )
 
 
-def _pace_said(card: RunCard, seconds: float | None) -> str:
-    if seconds is None:
+def _pace_said(card: RunCard, pace: Pace | None) -> str:
+    """What an epoch took; what one example did where runs are ranked by their steps."""
+    if pace is None:
         return words.UNKNOWN
-    if card.dataset and card.epochs:
-        return f"{words.duration(seconds * card.dataset.train_images)} an epoch"
-    return f"{words.duration(seconds)} an example"
+    if card.dataset and pace.epochs:
+        return f"{words.duration(pace.seconds * card.dataset.train_images)} an epoch"
+    thing = words.things(card.dataset.kind if card.dataset else None, many=False)
+    return f"{words.duration(pace.seconds)} a {thing}"
 
 
 def times_said(speed: Speed) -> str:

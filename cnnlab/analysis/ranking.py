@@ -12,7 +12,7 @@ from cnnlab.analysis.bearing import Facts, speed_things
 from cnnlab.analysis.grades import LEVEL_RATIO, Grade, grade_of
 from cnnlab.analysis.outcomes import seconds_to
 from cnnlab.analysis.runs import device_kind
-from cnnlab.analysis.versus import PairsOf, between, last_accuracy, paces_of, unpaired
+from cnnlab.analysis.versus import Pace, PairsOf, between, last_accuracy, paces_of, unpaired
 from cnnlab.spec import RunCard, Status
 
 Quality = Literal["speed", "time_to_accuracy", "accuracy", "memory", "energy"]
@@ -71,6 +71,8 @@ class Standing:
     accuracy: float
     """The validation accuracy whose time is ranked: one that every run reached, where any did."""
     rankings: tuple[Ranking, ...]
+    paces: Mapping[str, Pace | None]
+    """By run id, what speeds are ranked by: all of the ranked runs are measured the same way."""
     choice: Choice
     grades: Mapping[str, Grade]
     """By run id, that of its times against the first run's."""
@@ -95,6 +97,7 @@ def rank(cards: Sequence[RunCard], names: Sequence[str], paired: PairsOf = unpai
     return Standing(
         accuracy=wanted,
         rankings=rankings,
+        paces=_paces(same) | _paces(rest),
         choice=_choice(same, rankings, named, paired),
         grades=grades,
         left_out=_left_out(why, named),
@@ -191,12 +194,16 @@ def _key(quality: Quality, value: float | None) -> float:
 
 def _values(quality: Quality, cards: Sequence[RunCard], accuracy: float) -> dict[str, float | None]:
     if quality == "speed":
-        paces = paces_of(*cards)
-        return {c.run_id: p.seconds if p else None for c, p in zip(cards, paces, strict=True)}
+        paces = _paces(cards).items()
+        return {run_id: pace.seconds if pace else None for run_id, pace in paces}
     if quality == "time_to_accuracy":
         return {card.run_id: seconds_to(card, accuracy) for card in cards}
     read = {"accuracy": last_accuracy, "memory": _memory_mb, "energy": joules_per_picture}[quality]
     return {card.run_id: read(card) for card in cards}
+
+
+def _paces(cards: Sequence[RunCard]) -> dict[str, Pace | None]:
+    return dict(zip((card.run_id for card in cards), paces_of(*cards), strict=True))
 
 
 def _memory_mb(card: RunCard) -> float | None:

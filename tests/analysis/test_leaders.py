@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnnlab import analysis
 from cnnlab.analysis import Grade, Leader
-from tests.analysis.twelve_runs import TWELVE, run
+from tests.analysis.twelve_runs import CIFAR, TWELVE, run
 
 
 def asked(*names: str) -> dict[str, Leader]:
@@ -52,3 +52,14 @@ def test_without_an_accuracy_there_is_still_the_fastest():
     cards = [TWELVE[name].model_copy(update={"epochs": ()}) for name in ("base", "half")]
     found = analysis.leaders(cards, analysis.rank(cards, ["base", "half"]))
     assert [leader.question for leader in found] in ([], ["Fastest"])
+
+
+def test_a_run_without_an_epoch_has_all_speeds_told_by_the_example():
+    sequences = CIFAR.model_copy(update={"kind": "series", "image_shape": (64, 3)})
+    for data, figure in ((CIFAR, "0.625 ms a picture"), (sequences, "0.625 ms a sequence")):
+        base, quick = (run(n, ms, 0.4, dataset=data) for n, ms in (("base", 30.0), ("quick", 20.0)))
+        first = base.model_copy(update={"epochs": ()})  # in its first epoch still
+        found = analysis.leaders([first, quick], analysis.rank([first, quick], ["base", "quick"]))
+        fastest = next(leader for leader in found if leader.question == "Fastest")
+        assert fastest.run_id == "quick"
+        assert fastest.figure == figure
