@@ -14,7 +14,7 @@ from cnnlab.commands.driving import follow, open_lab, train_all
 from cnnlab.commands.shared import INTERRUPTED, emit_json, err, open_to_time, out, stop_on_signal
 from cnnlab.history import History, RunSummary
 from cnnlab.spec import ExperimentSpec, LabError, RunCard, Status, change
-from cnnlab.sweep.variants import broken_off, parts, standing, variants
+from cnnlab.sweep.variants import BROKE_OFF, broken_off, parts, standing, variants
 
 
 def run(
@@ -41,7 +41,8 @@ def run(
         named = [(datasets.run_name(one), one) for one in specs]
         whole = list(parts(found, uuid4().hex[:12], datasets.run_name(spec, "Sweep")))
         cards = train_all(lab, history, named, session, stop, whole)
-    return _tell(cards, as_json, stopped=stop.is_set())
+        left = _left(history, cards)
+    return _tell(cards, left, as_json, stopped=stop.is_set())
 
 
 def resume(history: History, runs: Sequence[RunSummary], as_json: bool) -> int:
@@ -55,8 +56,8 @@ def resume(history: History, runs: Sequence[RunSummary], as_json: bool) -> int:
     """
     left = broken_off(runs)
     if not left:
-        stands = "is being trained" if not standing(runs).over else "has nothing left to train"
-        raise LabError(f"The sweep {sweep_id_of(runs)} {stands}, so there is nothing to resume.")
+        said = f"The sweep {sweep_id_of(runs)} {_why_not(runs)}"
+        raise LabError(f"{said}, so there is nothing to resume.")
     with stop_on_signal() as stop, open_lab(history) as lab:
         for run_id in left:
             lab.resume_or_begin(run_id)
@@ -64,7 +65,20 @@ def resume(history: History, runs: Sequence[RunSummary], as_json: bool) -> int:
         epochs = {run.run_id: run.spec.epochs for run in runs if run.run_id in left}
         follow(lab, named, epochs, stop)
         cards = [history.card(run.run_id, steps=False) for run in runs]
-    return _tell(cards, as_json, stopped=stop.is_set())
+    return _tell(cards, _left(history, cards), as_json, stopped=stop.is_set())
+
+
+def _why_not(runs: Sequence[RunSummary]) -> str:
+    """Why none of a sweep can go on, as the rest of a sentence about it."""
+    stands = standing(runs)
+    if not stands.over:
+        return "is being trained"
+    return "broke off elsewhere" if stands in BROKE_OFF else "has nothing left to train"
+
+
+def _left(history: History, cards: Sequence[RunCard]) -> int:
+    """How many of the runs can go on."""
+    return len(broken_off(history.summaries(run_ids=[card.run_id for card in cards])))
 
 
 def known(history: History) -> dict[str, list[RunSummary]]:
@@ -88,8 +102,8 @@ def sweep_id_of(runs: Sequence[RunSummary] | Sequence[RunCard]) -> str:
     return next(run.part.group_id for run in runs if run.part)
 
 
-def _tell(cards: Sequence[RunCard], as_json: bool, *, stopped: bool) -> int:
-    """Say what the variants came to; the exit code."""
+def _tell(cards: Sequence[RunCard], left: int, as_json: bool, *, stopped: bool) -> int:
+    """Say what the variants came to, and how many can go on; the exit code."""
     groups = analysis.repeats(cards, [_without_seed(card) for card in cards])
     if as_json:
         emit_json(_document(cards, groups))
@@ -98,7 +112,7 @@ def _tell(cards: Sequence[RunCard], as_json: bool, *, stopped: bool) -> int:
     for card in cards:
         if card.error:
             err.print(f"Error: {card.run_id} {card.status}: {card.error}", markup=False)
-    if left := len(broken_off(cards)):
+    if left:
         err.print(
             f"{left} of {len(cards)} variants broke off; to go on with them: "
             f"python -m cnnlab sweep --resume {sweep_id_of(cards)}",

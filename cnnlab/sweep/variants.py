@@ -96,17 +96,21 @@ class TrainedRun(Protocol):
     def run_id(self) -> str: ...
     @property
     def status(self) -> Status: ...
+    @property
+    def origin(self) -> str | None: ...
 
 
 BROKE_OFF = frozenset({Status.STOPPED, Status.INTERRUPTED})
-"""Of a run: it may go on. One that failed would fail again."""
+"""Of a run: it may go on, where it was trained. One that failed would fail again."""
 
 
 def broken_off(runs: Sequence[TrainedRun]) -> list[str]:
-    """Ids of the runs of a sweep that can go on, in their order; none while it is under way."""
+    """Ids of the runs of a sweep that can go on here, in their order; none while it is under way.
+    One whose card was brought in cannot: the history reopens none that it did not see trained.
+    """
     if not all(run.status.over for run in runs):
         return []
-    return [run.run_id for run in runs if run.status in BROKE_OFF]
+    return [run.run_id for run in runs if run.status in BROKE_OFF and run.origin is None]
 
 
 def standing(runs: Sequence[TrainedRun]) -> Status:

@@ -136,6 +136,30 @@ def test_what_cannot_be_resumed_is_refused(monkeypatch, capsys, resumed, statuse
     assert why in complaint
 
 
+def test_a_sweep_that_was_brought_in_cannot_go_on_here_but_what_is_added_here_can(
+    monkeypatch, capsys, resumed
+):
+    history = History()
+    endings = (Status.FINISHED, Status.STOPPED, Status.INTERRUPTED)
+    made = [history.card(run_id) for run_id in broken_sweep(history, *endings)]
+    parts_ = [card.part.model_copy(update={"group_id": "guests"}) for card in made]
+    history.add_cards(
+        [
+            card.model_copy(update={"run_id": f"guest{part.turn}", "part": part})
+            for card, part in zip(made, parts_, strict=True)
+        ],
+        origin="cards.json",
+    )
+    code, _, complaint = typed(monkeypatch, capsys, "--resume", "guests")
+    assert (code, resumed) == (2, [])
+    assert "broke off elsewhere, so there is nothing to resume" in " ".join(complaint.split())
+    own = history.create(made[1].spec, name="Own", session="sweep", part=parts_[1])
+    history.mark(own, Status.STOPPED)
+    _, _, complaint = typed(monkeypatch, capsys, "--resume", "guests")
+    assert resumed == [own]
+    assert "variants broke off" not in complaint  # of those that can go on none is left
+
+
 def test_sweeps_of_both_kinds_are_listed(monkeypatch, capsys):
     history = History()
     broken_sweep(history, Status.FINISHED, Status.STOPPED)

@@ -200,6 +200,32 @@ def test_a_sweep_that_is_finished_has_nothing_to_go_on_with(history: History) ->
     assert "Go on" not in labels(page("explore", sweep="g1"))
 
 
+def test_only_what_was_trained_here_goes_on(
+    history: History, quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[str] = []
+    monkeypatch.setattr(QuietLab, "resume_or_begin", lambda _, run_id: again.append(run_id))
+    made = add_trained(history, "batch_size=32,64")
+    cards = [
+        history.card(run_id).model_copy(
+            update={"run_id": f"guest{number}", "status": Status.STOPPED, "part": part("g2")}
+        )
+        for number, run_id in enumerate(made)
+    ]
+    history.add_cards(cards, origin="cards.json")
+    assert "Go on" not in labels(page("explore", sweep="g2"))
+    own = history.create(change(TINY, seed=7), name="Own", session="s", part=part("g2"))
+    history.mark(own, Status.STOPPED)
+    app = page("explore", sweep="g2")
+    app.button(key="trained-go-on").click().run()
+    assert not app.error
+    assert again == [own]
+
+
+def part(group_id: str) -> Part:
+    return Part(kind="sweep", group_id=group_id, group="Sweep: Tiny", turn=2)
+
+
 def test_a_run_that_never_learnt_is_left_out_and_counted(history: History) -> None:
     add_trained(history, "batch_size=32,64")
     part = Part(kind="sweep", group_id="g1", group="Sweep: Tiny", turn=2)
