@@ -25,6 +25,8 @@ from cnnlab.race.ways import (
     Way,
     lanes_of,
     own_lanes,
+    short_runs,
+    side_by_side,
     titled,
     usual_way,
 )
@@ -59,6 +61,8 @@ __all__ = [
     "other_than_published",
     "own_lanes",
     "pairs_frame",
+    "short_runs",
+    "side_by_side",
     "timed",
     "titled",
     "usual_way",

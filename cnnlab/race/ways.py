@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnlab import words
 from cnnlab.analysis import flatten
 from cnnlab.spec import (
     HERE,
@@ -118,6 +119,36 @@ def lanes_of(way: str, spec: ExperimentSpec, here: Here) -> tuple[Lane, ...]:
     if why := WAYS[way].missing(here):
         raise LabError(f"{why} Choose another race than “{WAYS[way].title}”.")
     return titled(WAYS[way].lanes(spec, here))
+
+
+# --- how they run ---------------------------------------------------------------------------
+
+
+def side_by_side(specs: Sequence[ExperimentSpec], accelerators: int) -> bool:
+    """Whether short runs of these lanes, all of one machine, take turns of tenths of a second.
+
+    Two runs on one card would share its memory, and a cluster gives a machine to one.
+
+    Args:
+        accelerators: that the machine has.
+    """
+    on_card = [spec for spec in specs if spec.device != "cpu" and spec.gpu_off == "none"]
+    alone = accelerators == 0 or len(on_card) < 2
+    return len(specs) > 1 and alone and all(spec.machine == HERE for spec in specs)
+
+
+def short_runs(specs: Sequence[ExperimentSpec], accelerators: int) -> str:
+    """The short runs of a race in words: "runs of 3 s side by side".
+
+    Args:
+        accelerators: of the lab's own computer.
+    """
+    said = f"runs of {words.duration(LEG_SECONDS)}"
+    if len({spec.machine for spec in specs}) > 1:
+        return f"{said} on all machines at the same time"
+    if side_by_side(specs, accelerators):
+        return f"{said} side by side"
+    return f"{said} one after the other" if len(specs) > 1 else said
 
 
 # --- lanes of one's own ---------------------------------------------------------------------

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
-from cnnlab.race import Gain, Leg, Referee, timed
+from cnnlab.race import Gain, Leg, Referee, side_by_side, timed
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun
-from cnnlab.spec import HERE, ExperimentSpec, LabError, Part, RacePlan, Status
+from cnnlab.spec import ExperimentSpec, LabError, Part, RacePlan, Status
 
 log = logging.getLogger(__name__)
 
@@ -153,11 +153,8 @@ class RaceJob:
             yield leg
 
     def _side_by_side(self, machine: str, accelerators: int) -> bool:
-        """Two runs on one card would share its memory, and a cluster gives a machine to one."""
         lanes = [lane.spec for lane in self._plan.lanes if lane.spec.machine == machine]
-        on_card = [one for one in lanes if one.device != "cpu" and one.gpu_off == "none"]
-        alone = accelerators == 0 or len(on_card) < 2
-        return machine == HERE and self._plan.leg_seconds is not None and alone
+        return self._plan.leg_seconds is not None and side_by_side(lanes, accelerators)
 
     def _enter(self, leg: Leg, beside: bool) -> Job:
         spec, cut_seconds = leg.entry.spec, self._plan.leg_seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnlab.race import WAYS, Here, lanes_of, own_lanes, titled, usual_way
+from cnnlab.race import WAYS, Here, lanes_of, own_lanes, short_runs, titled, usual_way
 from cnnlab.spec import PRESETS, LabError, SpecError, change
 from tests.example_runs import TINY
 from tests.race.examples import leg
@@ -94,6 +94,22 @@ def test_lanes_that_cannot_be_are_refused_in_a_sentence(texts, complaint):
 def test_a_value_that_cannot_be_is_refused_by_the_spec() -> None:
     with pytest.raises(SpecError, match="engine"):
         own_lanes(["engine=fast", "engine=quick"], TINY, nobody)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "accelerators", "said"),
+    [
+        ([{}, {}], 0, "runs of 3 s side by side"),
+        ([{"device": "cpu"}, {"device": "cuda:0"}], 1, "runs of 3 s side by side"),
+        ([{"device": "auto"}, {"device": "cuda:0"}], 1, "runs of 3 s one after the other"),
+        ([{"device": "auto"}, {"gpu_off": "device"}], 1, "runs of 3 s side by side"),
+        ([{"machine": "box"}, {"machine": "box"}], 0, "runs of 3 s one after the other"),
+        ([{"machine": "box"}, {}], 0, "runs of 3 s on all machines at the same time"),
+        ([{}], 0, "runs of 3 s"),
+    ],
+)
+def test_how_short_runs_of_lanes_follow_each_other_is_said_as_it_is(lanes, accelerators, said):
+    assert short_runs([change(TINY, **lane) for lane in lanes], accelerators) == said
 
 
 def test_titles_stay_short_and_apart() -> None:

@@ -52,7 +52,7 @@ def offer() -> None:
     entered = _lanes(way, spec, here or Here((), 1), against) if layers else ()
     if len(entered) == 2:
         _show_networks(*entered)
-    plan = _plan(entered)
+    plan = _plan(entered, here or Here((), 1))
     if layers:
         estimates.say_data(spec.dataset, "race")
     with head:
@@ -144,7 +144,7 @@ def _show_networks(one: Lane, other: Lane) -> None:
     networks.show_layers(*layers, (one.title, other.title))
 
 
-def _plan(entered: Sequence[Lane]) -> RacePlan | None:
+def _plan(entered: Sequence[Lane], here: Here) -> RacePlan | None:
     """Short pairs until the ratio is sure, or so many whole trainings."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         whole = st.toggle(
@@ -152,7 +152,7 @@ def _plan(entered: Sequence[Lane]) -> RacePlan | None:
             key="race-whole",
             help="Whole trainings also show what accuracy each lane comes to.",
         )
-        amount = _rounds() if whole else _budget()
+        amount = _rounds() if whole else _budget(entered, here)
     if not entered:
         return None
     if whole:
@@ -172,7 +172,7 @@ def _rounds() -> float:
     )
 
 
-def _budget() -> float:
+def _budget(entered: Sequence[Lane], here: Here) -> float:
     seconds = st.number_input(
         "Budget (s)",
         10,
@@ -183,10 +183,10 @@ def _budget() -> float:
         width=140,
         help="When it is spent no further pair begins.",
     )
+    runs = race.short_runs([lane.spec for lane in entered], len(here.accelerators))
     st.caption(
-        f"Runs of {words.duration(LEG_SECONDS)} side by side: at least {race.LEAST_PAIRS} "
-        f"pairs, and as many as it takes until the ratio is known to ±{words.percent(race.WIDTH)} "
-        "or the budget is spent."
+        f"{runs.capitalize()}: at least {race.LEAST_PAIRS} pairs, and as many as it takes until "
+        f"the ratio is known to ±{words.percent(race.WIDTH)} or the budget is spent."
     )
     return float(seconds)
 

@@ -28,9 +28,10 @@ PHASES = {
     "waiting": "Waiting for the machine, where another lab has something timed",
     "loading": "Loading the data",
     "building": "Building the network",
+    "holding": "Waiting for its turn among the lanes",
 }
 DOING = {
-    "holding": ", the other lane's turn",
+    "holding": ", another lane's turn",
     "validating": ", validating",
     "testing": ", on the test set",
 }

@@ -91,6 +91,16 @@ def test_with_an_accelerator_it_opens_with_that_against_the_cpu(quiet_lab: Quiet
     assert "from the same weights, over the same batches" in said(app, "caption")
 
 
+def test_how_the_runs_follow_each_other_is_said_of_the_lanes_that_stand_there(
+    quiet_lab: QuietLab,
+) -> None:
+    quiet_lab.found = quiet_lab.found | {"accelerators": [CARD_HERE.model_dump(mode="json")]}
+    app = page("race")
+    assert "Runs of 3 s side by side" in said(app, "caption")
+    app.get("button_group")[0].set_value("engines").run()
+    assert "Runs of 3 s one after the other" in said(app, "caption")  # both on the card
+
+
 def test_before_the_start_it_says_what_must_be_fetched() -> None:
     assert "downloads 169 MB once first" in said(page("race", preset="article"), "caption")
 

@@ -74,6 +74,19 @@ def test_a_run_that_loads_says_so_with_its_share(history: History, quiet_lab: Qu
     assert not figures(app)
 
 
+def test_a_lane_that_waits_for_its_turn_says_so_before_and_after_its_first_steps(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    run_id, live = begin(history, quiet_lab)
+    live.apply(started(TINY, CPU))
+    live.apply(PhaseChanged(phase="holding"))
+    assert show(run_id).get("progress")[0].proto.text == "Waiting for its turn among the lanes …"
+    for event in epoch(1, 12.0):
+        live.apply(event)
+    live.apply(PhaseChanged(phase="holding"))
+    assert ", another lane's turn" in show(run_id).get("progress")[0].proto.text
+
+
 def test_a_running_run_shows_how_far_it_is_and_stops_once(
     history: History, quiet_lab: QuietLab
 ) -> None:
