@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import PurePath
 from typing import Any
 
 from cnnlab.analysis.differing import facts_of, flatten
-from cnnlab.analysis.grades import Bearing, Thing
+from cnnlab.analysis.grades import DATA, Bearing, Thing, data_file
 from cnnlab.spec import HERE, ExperimentSpec, RunCard
 
 Difference = tuple[str, Any, Any]
@@ -224,15 +223,9 @@ def _decides_threads(names: set[str]) -> bool:
 
 def _without_other_places(found: list[Difference]) -> list[Difference]:
     """Without a data set that only lies elsewhere: its file is of the same name."""
-    paths = {
-        name: (one, other) for name, one, other in found if name in ("dataset", "dataset.name")
-    }
-    elsewhere = paths and all(_file(one) == _file(other) for one, other in paths.values())
+    paths = {name: (one, other) for name, one, other in found if name in DATA}
+    elsewhere = paths and all(data_file(one) == data_file(other) for one, other in paths.values())
     return [each for each in found if each[0] not in paths] if elsewhere else found
-
-
-def _file(dataset: str) -> str:
-    return PurePath(dataset.replace("\\", "/")).name
 
 
 def _told_once(found: Sequence[Difference]) -> list[Difference]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any, Literal
 
 from cnnlab import words
@@ -14,6 +16,11 @@ Bearing = Literal["work", "setting", "machine"]
 """What a difference is one of: what was to be learnt; how; where, and with which software."""
 LEVEL_RATIO = 1.05
 """Epochs of one run differ by as much (20-22 s in the published one): a lead within it is none."""
+
+
+DATA = frozenset({"dataset", "dataset.name"})
+"""What names the data, perhaps by a path."""
+_ASKED_OF_A_FILE = re.compile(r"(?P<path>.+?\.\w+)(?P<options>\?.*)", re.DOTALL)
 
 
 class Grade(StrEnum):
@@ -54,7 +61,19 @@ class Thing:
     @property
     def values(self) -> tuple[str, str]:
         """Both values in words."""
-        return _worded(self.name, self.one), _worded(self.name, self.other)
+        values = [self.one, self.other]
+        if self.name in DATA:
+            files = [data_file(value) for value in values]
+            values = files if files[0] != files[1] else values
+        one, other = (_worded(self.name, value) for value in values)
+        return one, other
+
+
+def data_file(name: str) -> str:
+    """A data set's name without the folders that its file lies in: `prices.csv?window=64`."""
+    found = _ASKED_OF_A_FILE.fullmatch(name)
+    path, options = found.groups() if found else (name, "")
+    return PurePath(path.replace("\\", "/")).name + options
 
 
 def _worded(name: str, value: Any) -> str:

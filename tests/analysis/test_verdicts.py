@@ -11,7 +11,7 @@ import pytest
 from cnnlab import analysis
 from cnnlab.analysis import Grade
 from cnnlab.spec import RunCard
-from tests.analysis.twelve_runs import TWELVE, run
+from tests.analysis.twelve_runs import CIFAR, MNIST, TWELVE, run
 
 SAID = Path(__file__).with_name("twelve_verdicts.txt")
 PAIRS = list(combinations(TWELVE.values(), 2))
@@ -71,3 +71,33 @@ def test_without_a_speed_the_one_thing_that_differs_is_still_named():
     said = analysis.verdict(one, other)
     assert said.startswith("No speed to compare: an epoch took no time that could be measured;")
     assert "learning rate is 0.001 against 0.1" in said
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "named"),
+    [
+        (
+            "/home/ann/a.csv?window=8",
+            "/srv/b.csv?window=8",
+            "a.csv?window=8 against b.csv?window=8",
+        ),
+        ("/srv/birds/", r"C:\pictures\fish", "birds against fish"),
+        (
+            "a.csv?format=%d/%m/%Y",
+            "b.csv?format=%d/%m/%Y",
+            "a.csv?format=%d/%m/%Y against b.csv?format=%d/%m/%Y",
+        ),
+    ],
+)
+def test_other_data_are_named_by_their_files(one: str, other: str, named: str):
+    cards = [run(f"On {name}", 1.0, 0.4, asked={"dataset": name}) for name in (one, other)]
+    assert analysis.between(*cards).speed.grade is Grade.OTHER_WORK
+    assert analysis.verdict(*cards).endswith(f": data set is {named}.")
+
+
+def test_files_of_one_name_that_hold_other_data_are_named_whole():
+    first, second = (
+        run(name, 1.0, 0.4, asked={"dataset": f"/{name}/x.csv"}, dataset=facts)
+        for name, facts in (("old", CIFAR), ("new", MNIST))
+    )
+    assert "data set is /old/x.csv against /new/x.csv" in analysis.verdict(first, second)

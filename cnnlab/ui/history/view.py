@@ -57,22 +57,27 @@ def _open(run_ids: Sequence[str]) -> None:
 
 def board_asked() -> bool:
     """Let the reader choose between the runs and the best of them; the address keeps the choice."""
-    if PART not in st.session_state:
-        st.session_state[PART] = "board" if BOARD in st.query_params else "runs"
-    st.segmented_control(
+    found = st.segmented_control(
         "What to see",
         options=["runs", "board"],
+        # Not set in the session: a browser that misses the first drawing would show none chosen.
+        default="board" if BOARD in st.query_params else "runs",
         required=True,
         format_func={"runs": "Runs", "board": "High scores"}.__getitem__,
-        key=PART,
+        key=_part_key(),
         on_change=_part_chosen,
         label_visibility="collapsed",
     )
-    return st.session_state[PART] == "board"
+    return found == "board"
+
+
+def _part_key() -> str:
+    """Of the choice; another one after the board was left for a run, to begin at its default."""
+    return f"{PART}-{st.session_state.get(PART, 0)}"
 
 
 def _part_chosen() -> None:
-    if st.session_state[PART] == "board":
+    if st.session_state[_part_key()] == "board":
         st.query_params.from_dict({BOARD: "1"})
     else:
         st.query_params.pop(BOARD, None)
@@ -80,7 +85,7 @@ def _part_chosen() -> None:
 
 def look_into(run_id: str) -> None:
     """Leave the board for one of its runs."""
-    st.session_state[PART] = "runs"
+    st.session_state[PART] = st.session_state.get(PART, 0) + 1
     st.query_params.from_dict({RUN: run_id})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -233,8 +234,8 @@ def test_the_board_has_the_best_by_data_set_of_all_sessions(history: History) ->
     add_run(history, name="Good", epochs=5, session="meetup")
     add_run(history, name="Quick", step_ms=2.0)
     app = page("history")
-    app.session_state["history.part"] = "board"
-    app.run()
+    app = switch(app).set_value("board").run()
+    assert "board" in app.query_params
     assert said(app, "subheader").endswith("· 2 runs")
     assert "1 · **20 %**" in said(app, "markdown")
     assert "5 epochs in" in said(app, "caption")
@@ -242,6 +243,20 @@ def test_the_board_has_the_best_by_data_set_of_all_sessions(history: History) ->
     best.click().run()
     assert len(opened(app)) == 1
     assert "Good" in said(app, "subheader")
+    assert switch(app).value == "runs"
+
+
+def test_runs_or_scores_is_a_choice_that_any_drawing_of_the_page_tells_whole() -> None:
+    chosen = {"runs": page("history"), "board": page("history", board="1")}
+    for place, (name, app) in enumerate(chosen.items()):
+        for again in (app, app.run()):
+            assert switch(again).value == name
+            assert list(switch(again).proto.default) == [place]
+
+
+def switch(app: AppTest) -> Any:
+    """Between the runs and the best of them."""
+    return next(item for item in app.button_group if item.label == "What to see")
 
 
 # --- several runs ---------------------------------------------------------------------------
