@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from itertools import cycle
 from typing import Protocol
 
 
@@ -21,34 +21,24 @@ class Baton:
         self._left = set(range(runs))
         """Those that are not over."""
         self._holding: dict[int, Holding] = {}
-        self._next: deque[int] = deque()
-        self._there = False
-        """Whether the last round of turns began with the first run."""
-        self._holder: int | None = None
+        """Those that wait: all that are left, but for the one that trains."""
+        self._turns = cycle((*range(runs), *reversed(range(runs))))
 
     def held(self, number: int, worker: Holding) -> None:
         """A run's turn is over, or it has come to its first step."""
         with self._lock:
             self._holding[number] = worker
-            self._hand_on(number)
+            self._hand_on()
 
     def over(self, number: int) -> None:
         """A run is over, and its process with it."""
         with self._lock:
             self._left.discard(number)
             self._holding.pop(number, None)
-            self._hand_on(number)
+            self._hand_on()
 
-    def _hand_on(self, number: int) -> None:
-        if self._holder == number:
-            self._holder = None
-        if self._holder is not None or self._holding.keys() != self._left or not self._left:
-            return
-        while not self._next or self._next[0] not in self._left:
-            if self._next:
-                self._next.popleft()
-            else:
-                self._there = not self._there
-                self._next.extend(sorted(self._left, reverse=not self._there))
-        self._holder = self._next.popleft()
-        self._holding.pop(self._holder).send("go")
+    def _hand_on(self) -> None:
+        """Where nobody trains, to whose turn it is."""
+        if self._left and self._holding.keys() == self._left:
+            turn = next(number for number in self._turns if number in self._left)
+            self._holding.pop(turn).send("go")
