@@ -151,6 +151,18 @@ def add_kept_run(
     return run_id
 
 
+def go_on_and_break_off(run_id: str, epochs: int) -> None:
+    """Resume a run of `add_kept_run`, and kill it after so many epochs."""
+    kept = learned.open_run(run_id)
+    shown, weights = kept.gallery, kept.weights("final")
+    size = sum(array.nbytes for array in weights.values())
+    about = About(epochs, NAMES, tuple(weights), size, shown.indices, shown.labels)
+    writer = Writer(run_id)
+    writer.begin(about, kept.facts.epochs)
+    for _ in range(kept.facts.epochs, epochs):
+        writer.epoch(weights, 0.1, shown.probabilities[0])
+
+
 def _keep(
     run_id: str, spec: ExperimentSpec, layers: list[Layer], seed: int, asked: dict[str, np.ndarray]
 ) -> None:

@@ -78,7 +78,7 @@ def _told(
     """Whether so many pictures tell the two apart; of training, where many were seen, always."""
     one, other = cards
     if name in ("last_val_accuracy", "test_accuracy"):
-        verdict = between(one, other, paired(one.run_id, other.run_id))
+        verdict = between(one, other, paired(one, other))
         found = verdict.test if name == "test_accuracy" else verdict.accuracy
         return found is None or found.pictures is None or found.told
     counts = validation_pictures(one), validation_pictures(other)

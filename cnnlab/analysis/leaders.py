@@ -61,7 +61,7 @@ def leaders(
 
 
 def _most_accurate(base: RunCard, best: RunCard, also: Sequence[str], paired: PairsOf) -> Leader:
-    accuracy = between(base, best, paired(base.run_id, best.run_id)).accuracy
+    accuracy = between(base, best, paired(base, best)).accuracy
     own = base is best
     return Leader(
         question="Most accurate",

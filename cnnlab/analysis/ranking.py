@@ -270,7 +270,7 @@ def _as_accurate(cards: Sequence[RunCard], accuracy: Ranking, paired: PairsOf) -
 
 
 def _told(card: RunCard, best: RunCard, paired: PairsOf) -> bool:
-    found = between(card, best, paired(card.run_id, best.run_id)).accuracy
+    found = between(card, best, paired(card, best)).accuracy
     return found.told or found.pictures is None
 
 

@@ -40,10 +40,10 @@ def verdicts(
 
     Args:
         names: a label for each run, no two alike.
-        paired: how two runs, by their ids, did on the same pictures.
+        paired: how two runs did on the same pictures.
     """
     first, *others = cards
-    said = [verdict(first, other, paired(first.run_id, other.run_id)) for other in others]
+    said = [verdict(first, other, paired(first, other)) for other in others]
     if len(said) < 2:
         return said
     each = [f"{names[0]} and {name}: {text}" for name, text in zip(names[1:], said, strict=True)]

@@ -109,11 +109,11 @@ class Verdict:
 
 Pairs = Mapping[HeldOut, Paired]
 """How two runs did on the same pictures, of each part of their data of which that was kept."""
-PairsOf = Callable[[str, str], Pairs]
-"""Gives those of two runs, by their ids."""
+PairsOf = Callable[[RunCard, RunCard], Pairs]
+"""Gives those of two runs, as both were after their last epochs."""
 
 
-def unpaired(first: str, second: str) -> Pairs:
+def unpaired(first: RunCard, second: RunCard) -> Pairs:
     """For who does not know what runs answered."""
     return {}
 

@@ -79,10 +79,13 @@ def _model(
     form: takeaway.Form, weights: learned.At, cards: Sequence[RunCard], output: Path, _: Origins
 ) -> Files:
     card, data = _single(cards, "A model file")
-    about = takeaway.about(card, data, learned.open_run(card.run_id).facts, weights)
+    about = takeaway.about(card, data, learned.open_run(card.run_id), weights)
     with err.status(f"Making the {form} file, and asking it what the network answers"):
         made = takeaway.make(about, form)
     click.echo(f"It holds the {weights} weights, those after epoch {about.epoch}.", err=True)
+    last = card.epochs[-1].epoch if card.epochs else None
+    if weights == "final" and about.epoch != last:
+        click.echo(f"Those of its last epoch, {last}, were not kept.", err=True)
     return {output: made}
 
 

@@ -73,7 +73,7 @@ def _climb(ends: Sequence[RunCard], as_json: bool) -> int:
         click.echo(ladder.sentence(found))
         if ends:
             first, last = ends
-            said = analysis.verdict(first, last, learned.paired(first.run_id, last.run_id))
+            said = analysis.verdict(first, last, learned.paired(first, last))
             click.echo(f"As recorded: {said}")
         out.print(ladder_command.table(rungs, found))
     for card in rungs:
@@ -121,7 +121,7 @@ def _pair(first: RunCard, second: RunCard) -> dict[str, Any]:
     """Two runs; `speed_up` only where nothing but the device differs, ratios unless they did other
     work."""
     gain = analysis.speed_up(first, second)
-    found = analysis.between(first, second, learned.paired(first.run_id, second.run_id))
+    found = analysis.between(first, second, learned.paired(first, second))
     comparable = found.speed.grade is not Grade.OTHER_WORK
     return {
         "runs": [first.run_id, second.run_id],

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from cnnlab.spec import Frozen, LabError, Number, home
 
@@ -18,6 +19,9 @@ FACTS, SETTINGS = "facts.json", "settings.json"
 FILM = "film"
 PARTS = ("final", "best", "predictions", "gallery")
 """Files of a run beside its film and its facts, without `.safetensors`."""
+FINAL, BEST, PREDICTIONS, GALLERY = (f"{part}.safetensors" for part in PARTS)
+ENDS = ("final", "best")
+"""Of what a file may say the epoch."""
 ASIDE = ".deleted"
 """Where that of deleted runs lies, for as long as a deletion can be taken back."""
 DRAFT = ".draft-"
@@ -85,17 +89,28 @@ def place_of(run_id: str, above: Path | None = None) -> Path:
 # --- plain arrays ---------------------------------------------------------------------------
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, lasting: bool = False) -> None:
+def write_arrays(
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    epochs: Mapping[str, int] | None = None,
+    lasting: bool = False,
+) -> None:
     """Put arrays into a file, whole or not at all; `lasting` also beyond a power failure.
+
+    Args:
+        epochs: as of `Stored`. The facts beside it are written apart, and a run may break off in
+            between, so the file says it itself.
 
     Raises:
         OSError: it cannot be written.
     """
+    said = {at: str(epoch) for at, epoch in (epochs or {}).items()}
     part = path.with_suffix(".part")
     # The library writes memory as it lies, whatever order its axes are in.
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     try:
-        save_file(plain, part)
+        save_file(plain, part, said)
     except SafetensorError as error:  # the library's word for a disk that is full, too
         raise OSError(f"{path} cannot be written: {error}") from error
     if lasting:
@@ -104,32 +119,71 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, lasting: bool 
     part.replace(path)
 
 
+class Stored(NamedTuple):
+    """What a file holds."""
+
+    arrays: dict[str, np.ndarray]
+    """By name, in the order of their names."""
+    epochs: dict[str, int]
+    """The epochs after which the weights stood so, or gave these answers: `final`, that of the end
+    of what was then trained, and `best`. Empty in files of older labs."""
+
+
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file, by name, in the order of their names.
 
     Raises:
         LabError: it is not there, or damaged.
     """
+    return read_stored(path).arrays
+
+
+def read_stored(path: Path) -> Stored:
+    """All that a file holds.
+
+    Raises:
+        LabError: it is not there, or damaged.
+    """
+    with _opened(path) as file:
+        return Stored(dict(sorted(file.get_tensors().items())), _epochs(file))
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """The names of the arrays of a file, which is not read whole for that; none where it is gone.
+
+    Raises:
+        LabError: it is damaged.
+    """
+    if not path.exists():
+        return frozenset()
+    with _opened(path) as file:
+        return frozenset(file.keys())
+
+
+def epochs_in(path: Path) -> dict[str, int]:
+    """`Stored.epochs` of a file that is there.
+
+    Raises:
+        LabError: it is not there, or damaged.
+    """
+    with _opened(path) as file:
+        return _epochs(file)
+
+
+def _epochs(file: safe_open) -> dict[str, int]:
+    return {at: int(epoch) for at, epoch in (file.metadata() or {}).items() if at in ENDS}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
     try:
-        return dict(sorted(load_file(path).items()))
+        with safe_open(path, framework="np") as file:
+            yield file
     except FileNotFoundError as error:
         raise LabError(
             f"{path.parent.name}/{path.name} is not kept any more: train the run again."
         ) from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
-
-
-def names_in(path: Path) -> frozenset[str]:
-    """The names of the arrays of a file that is there, which is not read whole for that.
-
-    Raises:
-        LabError: it is damaged.
-    """
-    try:
-        with safe_open(path, framework="np") as file:
-            return frozenset(file.keys())
-    except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, error) from error
 
 

@@ -12,14 +12,21 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from cnnlab.learned.files import (
+    BEST,
     FACTS,
+    FINAL,
+    GALLERY,
+    PREDICTIONS,
     Facts,
+    Stored,
+    epochs_in,
     names_in,
     place_of,
     read_arrays,
     read_facts,
+    read_stored,
 )
-from cnnlab.spec import HeldOut, LabError, Paired
+from cnnlab.spec import HeldOut, LabError, Paired, RunCard
 
 At = Literal["final", "best"]
 
@@ -35,6 +42,9 @@ class Predictions:
     indices: np.ndarray
     """Where each lies in the prepared data set, int32 (N,): of `validation` among its pictures to
     learn from, of `test` among those of its test part."""
+    epoch: int | None
+    """After which it answered so: a run that is trained on may be further since. Null where that is
+    not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +61,11 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Learned:
-    """What is kept of a run. Everything raises `LabError` where a file is gone or damaged."""
+    """What is kept of a run. Everything raises `LabError` where a file is gone or damaged.
+
+    A run that broke off, or is on its way, may have gone on since a file was written: each file is
+    of the epoch that it names itself.
+    """
 
     run_id: str
     place: Path
@@ -60,59 +74,87 @@ class Learned:
     @property
     def frames(self) -> tuple[int, ...]:
         """The epochs, counted from 1, whose weights can be had, rising; the last one among them
-        once the run is over."""
+        once the run is over, unless it was killed."""
         found = {f.epoch for f in self.facts.frames if (self.place / f.file).exists()}
-        if (self.place / "final.safetensors").exists():
-            found.add(self.facts.epochs)
-        return tuple(sorted(found))
+        return tuple(sorted(found | set(filter(None, [self._written("final")]))))
+
+    @property
+    def end(self) -> int | None:
+        """The newest epoch whose weights can be had: of a run that is over its last one, unless it
+        was killed. None where there are none."""
+        newest, best = max(self.frames, default=0), self.facts.best_epoch or 0
+        return (max(newest, self.best or 0) if best > newest else newest) or None
+
+    @property
+    def best(self) -> int | None:
+        """The best epoch, where its weights can be had."""
+        return self._written("best")
+
+    def _written(self, at: At) -> int | None:
+        """After which epoch the weights stood as that file has them."""
+        path = self._file(at)
+        return epochs_in(path).get(at, self._supposed(at)) if path.exists() else None
+
+    def _supposed(self, at: At) -> int | None:
+        """The epoch of a file that an older lab wrote, which does not say it."""
+        return self.facts.epochs if at == "final" else self.facts.best_epoch
+
+    def _file(self, at: At) -> Path:
+        return self.place / {"final": FINAL, "best": BEST}[at]
 
     def weights(self, at: At | int) -> dict[str, np.ndarray]:
-        """The weights at the end, after the best epoch, or after the epoch of that number.
+        """The weights at the `end`, after the `best` epoch, or after the epoch of that number.
 
         Their values, in this order, are what `keras.Model.set_weights` takes.
         """
-        if isinstance(at, str):
-            return read_arrays(self.place / f"{at}.safetensors")
+        epoch = self.end if at == "final" else self.best if at == "best" else at
+        if epoch is None:
+            raise LabError(
+                f"The {at} weights of the run {self.run_id} are not kept any more: train it again."
+            )
         for frame in self.facts.frames:
-            if frame.epoch == at:
+            if frame.epoch == epoch and (self.place / frame.file).exists():
                 return read_arrays(self.place / frame.file)
-        if at == self.facts.epochs:
-            return self.weights("final")
-        if at == self.facts.best_epoch:
-            return self.weights("best")
+        for place in get_args(At):
+            if self._written(place) == epoch:
+                return self._read(place, epoch)
         raise LabError(
-            f"The weights of the run {self.run_id} after epoch {at} were not kept; choose one of "
-            f"the epochs {', '.join(map(str, self.frames))}."
+            f"The weights of the run {self.run_id} after epoch {epoch} were not kept; choose one "
+            f"of the epochs {', '.join(map(str, self.frames))}."
         )
+
+    def _read(self, at: At, epoch: int) -> dict[str, np.ndarray]:
+        found = read_stored(self._file(at))
+        if found.epochs.get(at, epoch) != epoch:
+            raise LabError(f"The run {self.run_id} went on meanwhile: try it once more.")
+        return found.arrays
 
     @property
     def parts(self) -> tuple[HeldOut, ...]:
         """The parts of its data of which answers are kept: none of a run that did not finish."""
-        path = self.place / "predictions.safetensors"
-        names = names_in(path) if path.exists() else frozenset[str]()
+        names = names_in(self.place / PREDICTIONS)
         return tuple(part for part in get_args(HeldOut) if f"{part}.final" in names)
 
     def predictions(self, part: HeldOut, at: At = "final") -> Predictions | None:
         """What it answered; None where the data have no such part, or the run did not finish."""
-        path = self.place / "predictions.safetensors"
-        arrays = read_arrays(path) if path.exists() else {}
-        if f"{part}.{at}" not in arrays:
+        path = self.place / PREDICTIONS
+        stored = read_stored(path) if path.exists() else Stored({}, {})
+        arrays, name = stored.arrays, f"{part}.{at}"
+        if name not in arrays:
             return None
         try:
-            names = (f"{part}.{at}", f"{part}.labels", f"{part}.indices")
-            found = Predictions(*(arrays[name] for name in names))
+            said, labels, indices = (arrays[n] for n in (name, f"{part}.labels", f"{part}.indices"))
         except KeyError as error:
             raise LabError(f"{path} lacks {error}: train the run again.") from error
-        classes = len(self.facts.class_names)
-        count = len(found.labels)
-        if found.probabilities.shape != (count, classes) or found.indices.shape != (count,):
+        count = len(labels)
+        if said.shape != (count, len(self.facts.class_names)) or indices.shape != (count,):
             raise LabError(f"{path} does not fit its run: train it again.")
-        return found
+        return Predictions(said, labels, indices, stored.epochs.get(at, self._supposed(at)))
 
     @property
     def gallery(self) -> Gallery:
         """The same few pictures, epoch by epoch."""
-        path = self.place / "gallery.safetensors"
+        path = self.place / GALLERY
         arrays = read_arrays(path)
         try:
             found = Gallery(*(arrays[name] for name in ("indices", "probabilities", "labels")))
@@ -143,17 +185,19 @@ def open_run(run_id: str, home: Path | None = None) -> Learned:
 
 
 class _Right(NamedTuple):
-    """About which pictures of a part a run was right at its end."""
+    """About which pictures of a part a run was right when it last ended."""
 
     pictures: bytes
     """Tells those pictures from others."""
     right: np.ndarray
+    epoch: int | None
+    """After which that was."""
 
 
-def paired(first: str, second: str) -> dict[HeldOut, Paired]:
-    """How often two runs were right, at their ends, about the same pictures of each part of their
-    data; without the parts that were not kept of both, or of which they have other pictures.
-    Whether it is one data set, the caller knows.
+def paired(first: RunCard, second: RunCard) -> dict[HeldOut, Paired]:
+    """How often two runs were right, after the last epochs of both, about the same pictures of each
+    part of their data; without the parts that were not kept of both, or of which they have other
+    pictures. Whether it is one data set, the caller knows.
     """
     one, other = _right_of(first), _right_of(second)
     return {
@@ -168,13 +212,16 @@ def _counted(right: np.ndarray, too: np.ndarray) -> Paired:
     return Paired(*(int(count.sum()) for count in counts))
 
 
-def _right_of(run_id: str) -> Mapping[HeldOut, _Right]:
-    """Empty where it was not kept, or cannot be read."""
+def _right_of(card: RunCard) -> Mapping[HeldOut, _Right]:
+    """Empty where it was not kept, cannot be read, or where the run has gone on since."""
+    place = place_of(card.run_id)
     try:
-        changed_ns = (place_of(run_id) / "predictions.safetensors").stat().st_mtime_ns
-        return _read_right(place_of(run_id), changed_ns)
+        changed_ns = (place / PREDICTIONS).stat().st_mtime_ns
+        found = _read_right(place, changed_ns)
     except (LabError, OSError):
         return {}
+    last = card.epochs[-1].epoch if card.epochs else None
+    return {part: said for part, said in found.items() if said.epoch == last}
 
 
 @lru_cache(maxsize=1024)
@@ -184,5 +231,6 @@ def _read_right(place: Path, changed_ns: int) -> Mapping[HeldOut, _Right]:
     for part in get_args(HeldOut):
         if (said := run.predictions(part)) is not None:
             pictures = sha256(said.indices.tobytes() + said.labels.tobytes()).digest()
-            found[part] = _Right(pictures, said.probabilities.argmax(1) == said.labels)
+            right = said.probabilities.argmax(1) == said.labels
+            found[part] = _Right(pictures, right, said.epoch)
     return found

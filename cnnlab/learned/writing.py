@@ -10,10 +10,15 @@ from datetime import UTC, datetime
 import numpy as np
 
 from cnnlab.learned.files import (
+    BEST,
     FILM,
+    FINAL,
+    GALLERY,
     MOST_FRAMES,
+    PREDICTIONS,
     Facts,
     Frame,
+    epochs_in,
     place_of,
     read_arrays,
     read_facts,
@@ -96,6 +101,8 @@ class Writer:
         )
         facts, rows = self._gone_on(fresh, before) if before else (fresh, [])
         self._now = _Now(facts, rows=rows + [self._unknown()] * (done - len(rows)))
+        if rows:
+            self._write_gallery()
         write_facts(self.place, facts)
         return facts
 
@@ -103,7 +110,7 @@ class Writer:
         """What is kept of the epochs before; None where that is damaged, or of another network."""
         try:
             facts = read_facts(self.place)
-            gallery = read_arrays(self.place / "gallery.safetensors")
+            gallery = read_arrays(self.place / GALLERY)
         except LabError:
             return None
         same = np.array_equal(gallery.get("indices", ()), about.gallery)
@@ -112,16 +119,33 @@ class Writer:
     def _gone_on(
         self, fresh: Facts, before: tuple[Facts, list[np.ndarray]]
     ) -> tuple[Facts, list[np.ndarray]]:
-        """The film goes on, without frames that are not to be, or not to be any more."""
+        """The film goes on, without frames that are not to be, or not to be any more; so do the
+        newest files of the other kinds, until the run writes its own: it may break off before.
+        """
         facts, rows = before
         wanted = [f for f in facts.frames if self._stays(f, fresh)]
-        for frame in set(facts.frames) - set(wanted):
-            (self.place / frame.file).unlink(missing_ok=True)
+        outdated = [frame.file for frame in set(facts.frames) - set(wanted)]
+        outdated += [f for f in (FINAL, BEST, PREDICTIONS) if not self._lasts(f, facts, fresh)]
+        for file in outdated:
+            (self.place / file).unlink(missing_ok=True)
         update: dict[str, object] = {"made_at": facts.made_at, "frames": tuple(wanted)}
-        if facts.best_epoch and facts.best_epoch <= fresh.epochs:
+        if BEST not in outdated:
             names = ("best_epoch", "best_val_accuracy")
             update |= {name: getattr(facts, name) for name in names}
         return fresh.model_copy(update=update), rows[: fresh.epochs]
+
+    def _lasts(self, file: str, before: Facts, fresh: Facts) -> bool:
+        """Whether a file is there, and of epochs that are done. One that does not say of which, as
+        older labs wrote them, would soon be taken for another's; but the best is in the facts.
+        """
+        try:
+            epochs = epochs_in(self.place / file)
+        except LabError:
+            return False
+        if file == BEST:
+            known = before.best_epoch
+            return known is not None and epochs.get("best", known) == known <= fresh.epochs
+        return bool(epochs) and max(epochs.values()) <= fresh.epochs
 
     @staticmethod
     def _stays(frame: Frame, fresh: Facts) -> bool:
@@ -150,7 +174,7 @@ class Writer:
             update["frames"] = (*now.facts.frames, frame)
         best = now.facts.best_val_accuracy
         if val_accuracy > (-1.0 if best is None else best):
-            write_arrays(self.place / "best.safetensors", weights)
+            write_arrays(self.place / BEST, weights, epochs={"best": number})
             update |= {"best_epoch": number, "best_val_accuracy": val_accuracy}
         now.facts = now.facts.model_copy(update=update)
         if len(update) > 1:
@@ -163,7 +187,7 @@ class Writer:
             "labels": self._about.gallery_labels.astype(np.int32),
             "probabilities": np.stack(self._now.rows),
         }
-        write_arrays(self.place / "gallery.safetensors", arrays)
+        write_arrays(self.place / GALLERY, arrays)
 
     @property
     def facts(self) -> Facts:
@@ -176,7 +200,7 @@ class Writer:
         Raises:
             LabError: they are not there any more.
         """
-        return read_arrays(self.place / "best.safetensors")
+        return read_arrays(self.place / BEST)
 
     def end(self, answers: Mapping[str, Answers]) -> None:
         """Keep the last epoch's weights, and the answers by part: `validation`, `test`."""
@@ -184,7 +208,10 @@ class Writer:
             if not self._now.facts.epochs:
                 shutil.rmtree(self.place, ignore_errors=True)
             return
-        write_arrays(self.place / "final.safetensors", self._now.weights, lasting=True)
+        self._write_gallery()
+        facts = self._now.facts
+        epochs = {"final": facts.epochs}
+        write_arrays(self.place / FINAL, self._now.weights, epochs=epochs, lasting=True)
         found: dict[str, np.ndarray] = {}
         for part, given in answers.items():
             found |= {
@@ -194,9 +221,10 @@ class Writer:
             }
             if given.best is not None:
                 found[f"{part}.best"] = given.best.astype(np.float16)
-        write_arrays(self.place / "predictions.safetensors", found, lasting=True)
-        self._write_gallery()
-        write_facts(self.place, self._now.facts)
+        if facts.best_epoch is not None:
+            epochs["best"] = facts.best_epoch
+        write_arrays(self.place / PREDICTIONS, found, epochs=epochs, lasting=True)
+        write_facts(self.place, facts)
 
 
 def film_every(epochs: int, frame_bytes: int, limit_bytes: int) -> int:

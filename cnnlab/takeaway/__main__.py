@@ -25,8 +25,10 @@ def main() -> None:
         psutil.Process().nice(NICENESS)
     order = Order.model_validate_json(sys.stdin.read())
     try:
-        weights = learned.open_run(order.about.run_id).weights(order.about.weights)
-        apart = make_file(order.about, weights, order.form, Path(order.output))
+        about = order.about
+        # By the epoch that the file will name: the run may train on meanwhile.
+        weights = learned.open_run(about.run_id).weights(about.epoch or about.weights)
+        apart = make_file(about, weights, order.form, Path(order.output))
         answer: dict[str, str | float] = {"apart": apart}
     except LabError as error:
         answer = {"error": str(error)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cnnlab.learned import At, Facts
+from cnnlab.learned import At, Learned
 from cnnlab.spec import DatasetFacts, ExperimentSpec, Frozen, Kind, LabError, RunCard
 
 Form = Literal["keras", "onnx", "torch", "safetensors"]
@@ -30,7 +30,8 @@ class About(Frozen):
     spec: ExperimentSpec
     """As the run was trained; the file computes in float32 whatever the precision was."""
     weights: At = "final"
-    """Those of the run's end, or of the epoch with the best validation accuracy."""
+    """Those of the run's end, as far as they were kept, or of the epoch with the best validation
+    accuracy."""
     epoch: int | None = None
     """After which they were kept; null: whoever made the file did not say."""
     input_shape: tuple[int, int, int]
@@ -49,30 +50,33 @@ class Order(Frozen):
     """A file in a folder of its own, with the suffix of the form."""
 
 
-def about(card: RunCard, data: DatasetFacts, kept: Facts, weights: At = "final") -> About:
+def about(card: RunCard, data: DatasetFacts, kept: Learned, weights: At = "final") -> About:
     """What a file will say of a run.
 
     Args:
         data: those that it read.
-        kept: of what it learnt.
+        kept: what it learnt.
 
     Raises:
-        LabError: it has no best epoch.
+        LabError: it has no best epoch, or none of its weights are kept.
     """
-    if weights == "best" and kept.best_epoch is None:
+    epoch = kept.best if weights == "best" else kept.end
+    if epoch is None and weights == "best":
         raise LabError(
             f"No epoch of run {card.run_id} is known to be its best: export its final weights."
         )
+    if epoch is None:
+        raise LabError(f"No weights of run {card.run_id} are kept any more: train it again.")
     height, width, channels = data.image_shape
     return About(
         run_id=card.run_id,
         name=card.name,
         spec=card.spec,
         weights=weights,
-        epoch=kept.best_epoch if weights == "best" else kept.epochs,
+        epoch=epoch,
         input_shape=(height, width, channels),
         input=INPUTS[data.kind],
-        classes=kept.class_names,
+        classes=kept.facts.class_names,
     )
 
 

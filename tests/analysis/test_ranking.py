@@ -126,7 +126,7 @@ def close_runs() -> tuple[list[RunCard], Paired]:
 def test_the_same_pictures_tell_runs_apart_in_every_answer():
     cards, counts = close_runs()
 
-    def paired(first: str, second: str) -> dict[HeldOut, Paired]:
+    def paired(first: RunCard, second: RunCard) -> dict[HeldOut, Paired]:
         one, other = counts.only_first, counts.only_second
         turned = counts if first == "base" else counts._replace(only_first=other, only_second=one)
         return {"validation": turned}

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from cnnlab import learned, takeaway
 from cnnlab.__main__ import cli
 from cnnlab.history import History
-from cnnlab.spec import LabError
+from cnnlab.spec import LabError, Status
 from tests.example_runs import add_run
 from tests.learned import drawn
 
@@ -101,6 +101,21 @@ def test_the_weights_of_the_end_or_of_the_best_epoch_are_exported(
     assert done.exit_code == 0
     assert told in done.stderr
     assert file.read_text() == f"{told.split()[1]} keras"
+
+
+def test_of_a_run_that_broke_off_again_the_epoch_is_told_whose_weights_there_are(
+    tmp_path, monkeypatch
+):
+    learned.write_settings(learned.Settings(film_mb=0))
+    run_id = add_run(History(), epochs=6, status=Status.INTERRUPTED)
+    drawn.write(run_id, 3, (0.9, 0.5, 0.4))
+    drawn.go_on(run_id, 3, (0.3, 0.2, 0.1))
+    monkeypatch.setattr(takeaway, "make", lambda about, form: str(about.epoch).encode())
+    file = tmp_path / "run.keras"
+    done = command("runs", "export", run_id, "--format", "keras", "-o", file)
+    assert "the final weights, those after epoch 3." in done.stderr
+    assert "Those of its last epoch, 6, were not kept" in done.stderr
+    assert file.read_text() == "3"
 
 
 def test_weights_are_chosen_for_no_other_file(run_id, tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cnnlab.learned import About, Answers, Writer
+from cnnlab.spec import RunCard
+from tests.analysis.twelve_runs import epochs_of, run
 
 CLASSES, PICTURES, SHOWN = 3, 9, 4
 NAMES = ("0000.conv2d_1.kernel", "0001.conv2d_1.bias", "0002.dense_1.kernel")
@@ -52,3 +54,17 @@ def write(run_id: str, epochs: int = 3, accuracies: tuple[float, ...] = ()) -> W
         writer.epoch(weights(epoch), accuracy, answers(epoch))
     writer.end(of_validation(answers(99, PICTURES)))
     return writer
+
+
+def go_on(run_id: str, done: int, accuracies: tuple[float, ...]) -> Writer:
+    """A run that is resumed and trains epochs of these accuracies; killed, if it does not end."""
+    writer = Writer(run_id)
+    writer.begin(about(8), done)
+    for epoch, accuracy in enumerate(accuracies, done + 1):
+        writer.epoch(weights(epoch), accuracy, answers(epoch))
+    return writer
+
+
+def card(run_id: str, epochs: int = 3) -> RunCard:
+    """What the history knows of a run that has done so many epochs."""
+    return run(run_id, 21.0, 0.5).model_copy(update={"epochs": epochs_of([(21.0, 0.5)] * epochs)})

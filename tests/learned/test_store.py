@@ -197,11 +197,11 @@ def written(run_id: str, *right: int, count: int = 9) -> None:
 def test_two_runs_are_counted_on_the_same_pictures():
     written("a", 0, 1, 2, 3, 4)
     written("b", 0, 1, 5)
-    assert learned.paired("a", "b") == {"validation": Paired(2, 3, 1, 3)}
+    assert learned.paired(drawn.card("a"), drawn.card("b")) == {"validation": Paired(2, 3, 1, 3)}
 
 
 def test_runs_of_other_pictures_are_not_paired():
     written("a", 0, 1)
     written("b", 0, 1, count=8)
-    assert learned.paired("a", "b") == {}
-    assert learned.paired("a", "nobody") == {}
+    assert learned.paired(drawn.card("a"), drawn.card("b")) == {}
+    assert learned.paired(drawn.card("a"), drawn.card("nobody")) == {}

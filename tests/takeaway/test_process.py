@@ -45,7 +45,7 @@ def kept(card: RunCard) -> list[np.ndarray]:
 
 def about(card: RunCard, weights: learned.At = "final") -> takeaway.About:
     assert card.dataset
-    return takeaway.about(card, card.dataset, FACTS, weights)
+    return takeaway.about(card, card.dataset, learned.open_run(card.run_id), weights)
 
 
 def test_a_process_hands_over_the_weights_of_the_best_epoch(
@@ -57,20 +57,34 @@ def test_a_process_hands_over_the_weights_of_the_best_epoch(
         np.testing.assert_array_equal(arrays[name], 2 * array)
 
 
+def test_the_weights_are_those_of_the_epoch_that_the_file_names(
+    card: RunCard, kept: list[np.ndarray]
+) -> None:
+    before = about(card)
+    facts = learned.open_run(card.run_id).facts.model_copy(update={"epochs": 4})
+    write_facts(learned.folder() / card.run_id, facts)  # it trained on meanwhile
+    with pytest.raises(LabError, match="after epoch 3 were not kept"):
+        takeaway.make(before, "safetensors")
+
+
+@pytest.mark.usefixtures("kept")
 def test_a_file_says_of_which_epoch_its_weights_are(card: RunCard) -> None:
     said = {at: about(card, at) for at in ("final", "best")}
     assert [(a.weights, a.epoch) for a in said.values()] == [("final", 3), ("best", 2)]
     assert takeaway.file_name(said["best"], "torch") == f"run-{card.run_id}-best.pt2"
-    assert card.dataset
-    nowhere = FACTS.model_copy(update={"best_epoch": None})
+    (learned.folder() / card.run_id / "best.safetensors").unlink()
     with pytest.raises(LabError, match="known to be its best: export its final weights"):
-        takeaway.about(card, card.dataset, nowhere, "best")
+        about(card, "best")
+    (learned.folder() / card.run_id / "final.safetensors").unlink()
+    with pytest.raises(LabError, match=r"No weights of run .* are kept any more"):
+        about(card)
 
 
 def test_what_the_process_refuses_is_said(card: RunCard, kept: list[np.ndarray]) -> None:
+    asked = about(card)
     (learned.folder() / card.run_id / "final.safetensors").write_bytes(b"no numbers")
     with pytest.raises(LabError, match=r"is damaged.*train the run again"):
-        takeaway.make(about(card), "safetensors")
+        takeaway.make(asked, "safetensors")
 
 
 def test_a_process_that_fails_or_hangs_is_told_in_a_sentence(

@@ -231,6 +231,36 @@ def test_a_film_goes_on_and_the_best_is_not_lost_where_a_run_is_resumed(pictures
     np.testing.assert_allclose(found.probabilities, answered(expected_best, images), atol=2e-3)
 
 
+def test_a_run_that_is_killed_after_it_was_resumed_hands_out_each_epochs_own(pictures):
+    learned.write_settings(learned.Settings(film_mb=0))
+    spec = spec_of(pictures, epochs=6)
+    ends: dict[int, list[np.ndarray]] = {}
+
+    def stopped(events: list[Event]) -> bool:
+        if done := len(rows(events)):
+            ends.setdefault(rows(events)[-1].epoch, checkpoints.newest("a").weights)
+        return done == 2
+
+    def killed(events: list[Event]) -> bool:
+        if stopped(events):
+            raise KeyboardInterrupt
+        return False
+
+    fit(spec, stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, killed, resume=checkpoints.newest("a"))
+    run = open_run("a")
+    assert sorted(ends) == [1, 2, 3, 4]
+    assert run.frames == (2,)
+    for at, epoch in (("final", run.end), ("best", run.best), (2, 2)):
+        assert all(map(np.array_equal, run.weights(at).values(), ends[epoch])), at
+    said = run.predictions("validation")
+    assert said.epoch == 2
+    network = rebuilt(spec, run.weights(2))
+    images = datasets.for_spec(spec).images[said.indices]
+    np.testing.assert_allclose(said.probabilities, answered(network, images), atol=2e-3)
+
+
 def test_a_disk_that_takes_no_more_ends_no_run(pictures, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")

@@ -39,7 +39,7 @@ def of_runs(run_ids: Sequence[str]) -> None:
 
 
 def _pair(first: RunCard, second: RunCard) -> None:
-    found = analysis.between(first, second, learned.paired(first.run_id, second.run_id))
+    found = analysis.between(first, second, learned.paired(first, second))
     said = tables.plain(analysis.sentence(first, second, found))
     if found.speed.ratio is None:
         st.warning(said, icon=":material/balance:")

@@ -122,23 +122,21 @@ def _some(
 
 
 def answers(subject: Subject, epoch: int, part: HeldOut) -> Answers | None:
-    """What a run answered, after an epoch, to a part of its data: to all of it at the end and at
-    its best epoch, as was kept; to as many as the machine answers in a moment at others.
+    """What a run answered, after an epoch, to a part of its data: to all of it where that was kept,
+    as it is of the end and of the best epoch; to as many as the machine answers in a moment at
+    others.
 
     None where no answers were kept, or the pictures are not here.
 
     Raises:
         LabError: the network cannot be asked; `Waiting`, not now.
     """
-    facts = subject.kept.facts
     last = subject.kept.predictions(part, "final")
     if last is None:
         return None
-    if epoch == facts.epochs:
-        return Answers(last.probabilities, last.labels, subject.classes, last.indices, part)
-    best = subject.kept.predictions(part, "best") if epoch == facts.best_epoch else None
-    if best is not None:
-        return Answers(best.probabilities, best.labels, subject.classes, best.indices, part)
+    for said in (last, subject.kept.predictions(part, "best")):
+        if said and said.epoch == epoch:
+            return Answers(said.probabilities, said.labels, subject.classes, said.indices, part)
     chosen = _spread(len(last.labels), _count(subject))
     places, labels = last.indices[chosen], last.labels[chosen]
     shown = pictures(subject, places, part)

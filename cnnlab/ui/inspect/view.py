@@ -148,9 +148,9 @@ def _way(looked_into: Sequence[Subject], epoch: int, found: Answered) -> None:
 
 def _wall(subject: Subject, epoch: int, gallery: Gallery) -> None:
     """The pictures that were watched as it learned, with what it said of them after an epoch."""
-    said = gallery.probabilities[epoch - 1]
-    if np.isfinite(said).all():
-        given = Answers(said, gallery.labels, subject.classes, gallery.indices)
+    said = gallery.probabilities[epoch - 1 : epoch]  # of a run that trains, it may come later
+    if len(said) and np.isfinite(said).all():
+        given = Answers(said[0], gallery.labels, subject.classes, gallery.indices)
         walls.show(subject, given, range(len(given)), f"inspect-gallery-{subject.card.run_id}")
 
 

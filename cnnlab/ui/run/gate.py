@@ -75,6 +75,6 @@ def make_file(run_id: str, form: Form, weights: learned.At) -> tuple[str, bytes]
     card = lab.history().card(run_id, steps=False)
     if card.dataset is None:
         raise LabError(f"Run {run_id} ended before its data were read; take another one along.")
-    kept = learned.open_run(card.run_id).facts
+    kept = learned.open_run(card.run_id)
     about = takeaway.about(card, card.dataset, kept, weights)
     return takeaway.file_name(about, form), takeaway.make(about, form)

@@ -55,7 +55,7 @@ def _network(card: RunCard) -> None:
         return
     st.caption("Each file is opened again, and must answer as the network does, to 0.0001.")
     try:
-        weights = _weights(card.run_id)
+        weights = _weights(card)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
@@ -68,18 +68,21 @@ def _network(card: RunCard) -> None:
     _made(card)
 
 
-def _weights(run_id: str) -> learned.At:
+def _weights(card: RunCard) -> learned.At:
     """Those of the end, or of the best epoch, if that was another one.
 
     Raises:
         LabError: what is kept cannot be read.
     """
-    kept = learned.open_run(run_id).facts
-    if kept.best_epoch in (None, kept.epochs):
+    kept = learned.open_run(card.run_id)
+    end, last = kept.end, card.epochs[-1].epoch if card.epochs else None
+    if end and end != last:
+        st.caption(f"The last weights that were kept are those after epoch {end}.")
+    if kept.best in (None, end):
         return "final"
     at: dict[learned.At, str] = {
-        "final": f"Of its end, epoch {kept.epochs}",
-        "best": f"Of its best epoch, {kept.best_epoch}",
+        "final": f"{'Of its end' if end == last else 'The last'}, epoch {end}",
+        "best": f"Of its best epoch, {kept.best}",
     }
     return st.segmented_control(
         "Weights",
@@ -87,7 +90,7 @@ def _weights(run_id: str) -> learned.At:
         default="final",
         required=True,
         format_func=at.__getitem__,
-        key=f"take-weights-{run_id}",
+        key=f"take-weights-{card.run_id}",
     )
 
 

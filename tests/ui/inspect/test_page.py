@@ -18,7 +18,14 @@ from cnnlab.ui import tables
 from cnnlab.ui.inspect import answered, asking, walls
 from tests.datasets import photos
 from tests.example_runs import TINY, add_run
-from tests.kept_runs import NAMES, SMALL_CNN, add_kept_run, marks, wandering
+from tests.kept_runs import (
+    NAMES,
+    SMALL_CNN,
+    add_kept_run,
+    go_on_and_break_off,
+    marks,
+    wandering,
+)
 from tests.quiet_lab import QuietLab, figures, own_history, page, said
 
 pytestmark = pytest.mark.usefixtures("quiet_lab")
@@ -153,6 +160,22 @@ def test_the_slider_asks_the_network_as_it_was(
     assert figures(app)["Right"] == "100 %" != before
     app = app.select_slider[0].set_value(2).run()
     assert len(insight.asked) == 1  # the best epoch's answers were kept
+
+
+def test_of_a_run_that_went_on_and_broke_off_each_epoch_has_its_own_answers(
+    history: History, dataset: Path, insight: QuietInsight
+):
+    run_id = add_kept_run(history, dataset)
+    kept = page("inspect", epoch="3")
+    go_on_and_break_off(run_id, 5)
+    app = page("inspect")
+    assert list(map(int, app.select_slider[0].options)) == [1, 2, 3, 4, 5]
+    assert app.select_slider[0].value == 5
+    (question,) = insight.asked  # what it answered at its end before is of that epoch alone
+    assert question.network.at == 5
+    app = app.select_slider[0].set_value(3).run()
+    assert len(insight.asked) == 1
+    assert figures(app)["Right"] == figures(kept)["Right"]
 
 
 def test_an_epoch_that_a_link_makes_up_is_the_nearest_that_there_is(

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import learned, takeaway
-from cnnlab.learned.files import Facts, write_facts
+from cnnlab.learned.files import Facts, write_arrays, write_facts
 from cnnlab.spec import PRESETS, LabError, Status, change
 from cnnlab.ui import lab
 from cnnlab.ui.run import taking
@@ -29,6 +29,11 @@ def kept(run_id: str) -> None:
 
 
 def keep(run_id: str, best_epoch: int | None) -> None:
+    place = learned.folder() / run_id
+    place.mkdir(parents=True, exist_ok=True)
+    for at, epoch in {"final": 3, "best": best_epoch}.items():
+        if epoch:
+            write_arrays(place / f"{at}.safetensors", {}, epochs={at: epoch})
     facts = Facts(
         made_at="",
         class_names=("a", "b"),
@@ -37,7 +42,7 @@ def keep(run_id: str, best_epoch: int | None) -> None:
         film_every=0,
         weights=(),
     )
-    write_facts(learned.folder() / run_id, facts)
+    write_facts(place, facts)
 
 
 def made(monkeypatch: pytest.MonkeyPatch, make: Callable[..., bytes]) -> None:
@@ -88,6 +93,15 @@ def test_the_weights_of_the_best_epoch_can_be_taken_along(
     assert not app.exception
     assert asked == [("best", 2)]
     assert any(label.startswith(f"Download run-{run_id}-best.keras (") for label in downloads(app))
+
+
+def test_of_a_run_that_broke_off_after_it_was_resumed_the_epoch_is_said() -> None:
+    run_id = add_run(own_history(), epochs=5, status=Status.INTERRUPTED)
+    keep(run_id, best_epoch=2)
+    app = page("history", run=run_id)
+    assert "The last weights that were kept are those after epoch 3." in said(app, "caption")
+    (choice,) = (group for group in app.get("button_group") if group.label == "Weights")
+    assert choice.options == ["The last, epoch 3", "Of its best epoch, 2"]
 
 
 @pytest.mark.parametrize("best_epoch", [3, None])
