@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import ray
 
-from cnnlab import checkpoints, datasets
-from cnnlab.cluster.node import CHECKPOINTS, RUN_FOLDERS, content_hash
+from cnnlab import datasets
+from cnnlab.cluster.node import RUN_FOLDERS, content_hash
 from cnnlab.spec import ExperimentSpec, LabError, home
 
 PIECE = 2**20
@@ -96,7 +96,7 @@ class Returns:
         self._have: dict[str, tuple[int, int]] = {}
 
     def bring(self) -> None:
-        """Fetch what is new; checkpoints that are outdated there go here as well.
+        """Fetch what is new; what is outdated there, and gone, goes here as well.
 
         Raises:
             OSError: the disk here cannot take it.
@@ -105,11 +105,17 @@ class Returns:
         for name, state in left.items():
             if self._have.get(name) != state and self._fetch(name, state[0]):
                 self._have[name] = state
-        there = {name for name in left if name.startswith(CHECKPOINTS)}
-        if any(self._have.get(name) == left[name] for name in there):  # never the last one here
-            for path in (checkpoints.folder() / self._run_id).glob("*.npz"):
-                if f"{CHECKPOINTS}{self._run_id}/{path.name}" not in there:
-                    path.unlink(missing_ok=True)
+        for folder in RUN_FOLDERS:
+            there = {name for name in left if name.startswith(f"{folder}/")}
+            if any(self._have.get(name) == left[name] for name in there):  # never the last one here
+                self._drop_others(home() / folder / self._run_id, there)
+
+    @staticmethod
+    def _drop_others(place: Path, there: set[str]) -> None:
+        for path in list(place.rglob("*")):
+            outdated = path.relative_to(home()).as_posix() not in there
+            if outdated and path.suffix != ".part" and path.is_file():
+                path.unlink(missing_ok=True)
 
     def _fetch(self, name: str, size: int) -> bool:
         target = home() / name

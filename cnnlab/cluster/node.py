@@ -32,8 +32,6 @@ that a run which the lab gives up for lost has ended."""
 LINES_AT_ONCE = 500
 RUN_FOLDERS = ("checkpoints", "learned")
 """Below the home: what a run leaves behind, in a folder of its id each."""
-CHECKPOINTS = "checkpoints/"
-"""How the names of those begin that are outdated by later ones."""
 LEFTOVER_SECONDS = 7 * 24 * 3600
 SURVEY_SECONDS = 90.0
 RAYS_OWN = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
@@ -60,7 +58,7 @@ class Holder:
         self._seat: IO[str] | None = None
         self._process: subprocess.Popen[str] | None = None
         self._reading = threading.Lock()
-        self._held: dict[str, IO[bytes]] = {}  # checkpoints as they were when last told of
+        self._held: dict[str, IO[bytes]] = {}  # what a run left, as it was when last told of
 
     def begin(self, gpu_off: str, variables: dict[str, str]) -> str:
         """Start the training process; why it cannot be, or nothing."""
@@ -169,8 +167,9 @@ class Holder:
     def left(self, run_id: str) -> list[tuple[str, int, int]]:
         """What a run has left so far: names below the home, sizes, and times of writing (ns).
 
-        Checkpoints are outdated within an epoch, which may be less than a call takes: those that
-        are told of here can be read until this is asked again.
+        A file may be removed, or another put in its place, within an epoch, which may be less than
+        a call takes: each is held open, and can be read as it is now until this is asked again.
+        They are some ten, and the frames of a film, 200 at most.
         """
         self._called_at = time.monotonic()
         found: list[tuple[str, int, int]] = []
@@ -178,15 +177,17 @@ class Holder:
         for path in self._files_of(run_id):
             name = path.relative_to(self._home).as_posix()
             with contextlib.suppress(FileNotFoundError):  # outdated since it was listed
-                if name.startswith(CHECKPOINTS):
-                    held[name] = path.open("rb")
-                facts = os.fstat(held[name].fileno()) if name in held else path.stat()
+                held[name] = path.open("rb")
+                facts = os.fstat(held[name].fileno())
                 found.append((name, facts.st_size, facts.st_mtime_ns))
-        with self._reading:
-            before, self._held = self._held, held
-            for file in before.values():
-                file.close()
+        self._hold(held)
         return found
+
+    def _hold(self, files: dict[str, IO[bytes]]) -> None:
+        with self._reading:
+            before, self._held = self._held, files
+        for file in before.values():
+            file.close()
 
     def _files_of(self, run_id: str) -> Iterator[Path]:
         for folder in RUN_FOLDERS:  # a walk passes over what goes while it is under way
@@ -196,21 +197,18 @@ class Holder:
                 )
 
     def read(self, name: str, offset: int, count: int) -> bytes | None:
-        """A piece of a file that a run left; None where it is no more."""
+        """A piece of a file that a run left, as `left` last told of it; None where it did not."""
         self._called_at = time.monotonic()
         with self._reading:
-            if file := self._held.get(name):
-                file.seek(offset)
-                return file.read(count)
-        try:
-            with self._within(name).open("rb") as file:
-                file.seek(offset)
-                return file.read(count)
-        except FileNotFoundError:
-            return None
+            file = self._held.get(name)
+            if file is None:
+                return None
+            file.seek(offset)
+            return file.read(count)
 
     def forget(self, run_id: str) -> None:
         """Remove what a run left here."""
+        self._hold({})
         for folder in RUN_FOLDERS:
             shutil.rmtree(self._home / folder / Path(run_id).name, ignore_errors=True)
 

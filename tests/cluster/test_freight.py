@@ -5,23 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cnnlab import checkpoints
+from cnnlab.cluster import freight
 from cnnlab.cluster.freight import Returns
 from cnnlab.cluster.node import Holder
+from cnnlab.learned.files import MOST_FRAMES
+
+
+def holder_at(home: Path, monkeypatch: pytest.MonkeyPatch) -> Holder:
+    """One that has another home than the lab here."""
+    with monkeypatch.context() as there:
+        there.setenv("CNNLAB_HOME", str(home))
+        return Holder("box", "ab12", lambda: None)
 
 
 class Far:
     """A holder whose run trains on, by two epochs, after each look at what it has left."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        here = checkpoints.home()
-        monkeypatch.setenv("CNNLAB_HOME", str(home))
-        self._holder = Holder("box", "ab12", lambda: None)
+        self._holder = holder_at(home, monkeypatch)
         self._place = home / "cluster" / "box" / "checkpoints" / "run"
         self._place.mkdir(parents=True)
-        monkeypatch.setenv("CNNLAB_HOME", str(here))
         self.answers = True
         self.train()
 
@@ -44,6 +51,70 @@ class Far:
 @pytest.fixture
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Far:
     return Far(tmp_path / "far", monkeypatch)
+
+
+class Learning:
+    """A holder whose run puts another best epoch in the place of its best, after each call."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._holder = holder_at(home, monkeypatch)
+        self.place = home / "cluster" / "box" / "learned" / "run"
+        (self.place / "film").mkdir(parents=True)
+        self._epoch = 0
+        self.train()
+
+    def train(self) -> None:
+        self._epoch += 1
+        for name in ("best.safetensors", "facts.json", f"film/{self._epoch:04d}.safetensors"):
+            part = self.place / f"{name}.part"
+            part.write_text(f"{self._epoch % 10}" * 20)
+            part.replace(self.place / name)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        answer = getattr(self._holder, method)(*arguments)
+        self.train()
+        return answer
+
+
+def test_a_file_that_is_replaced_while_it_is_fetched_arrives_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freight, "PIECE", 6)
+    run = Learning(tmp_path / "far", monkeypatch)
+    returns, learned = Returns("run", run.call), checkpoints.home() / "learned" / "run"
+    for _ in range(2):
+        returns.bring()
+        best, facts = (learned / name for name in ("best.safetensors", "facts.json"))
+        assert len(set(best.read_text())) == 1
+        assert best.read_text() == facts.read_text()
+    assert (learned / "film" / "0001.safetensors").read_text() == "1" * 20
+
+
+def test_what_a_run_has_no_more_there_is_no_more_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Learning(tmp_path / "far", monkeypatch)
+    learned = checkpoints.home() / "learned" / "run"
+    learned.mkdir(parents=True)
+    (learned / "final.safetensors").write_text("of the part before")
+    Returns("run", run.call).bring()
+    assert not (learned / "final.safetensors").exists()
+    assert (learned / "best.safetensors").exists()
+
+
+def test_a_whole_film_is_held_by_fewer_files_than_a_process_may_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Learning(tmp_path / "far", monkeypatch)
+    for _ in range(MOST_FRAMES):
+        run.train()
+    process = psutil.Process()
+    before = process.num_fds()
+    for _ in range(3):
+        run.call("left", "run")
+    assert process.num_fds() - before < 256
+    run.call("forget", "run")
+    assert process.num_fds() == before
 
 
 def kept() -> dict[str, bytes]:

@@ -80,9 +80,11 @@ def test_files_are_written_and_read_in_pieces_below_the_home_alone(holder, tmp_p
     assert holder.read(name, 2, 3) == b"cde"
     assert holder.read("checkpoints/run/00009.npz", 0, 1) is None
     for outside in ("../secret", "/etc/hostname"):
+        assert holder.read(outside, 0, 1) is None
         with pytest.raises(ValueError, match="not below"):
-            holder.read(outside, 0, 1)
+            holder.put(outside, 0, b"abc")
     holder.forget("run")
+    assert holder.read(name, 0, 1) is None
     assert holder.left("run") == []
 
 
