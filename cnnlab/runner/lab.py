@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from cnnlab import checkpoints
+from cnnlab import checkpoints, learned
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun, Snapshot
 from cnnlab.runner.process import Elsewhere, Starter
@@ -23,6 +23,7 @@ from cnnlab.spec import (
     LabError,
     Part,
     RacePlan,
+    RunCard,
     RunResumed,
     Status,
     SweepStatus,
@@ -111,8 +112,8 @@ class Lab:
         live = LiveRun(card.run_id, card.spec, card if resume else None)
         where = machine or (card.machine.name if card.machine else card.spec.machine)
         where = where if self._start.elsewhere else HERE
-        keep = not (card.part and card.part.kind == "sweep")
-        self._enqueue(where, Job(card.run_id, card.spec, live, resume=resume, keep=keep))
+        facts = card.run_id, card.spec, live
+        self._enqueue(where, Job(*facts, resume=resume, keep=_keeps(card, resume)))
 
     def _check_open(self, machine: str) -> None:
         with self._changed:
@@ -286,3 +287,14 @@ class Lab:
         for station in self._stations():
             station.join()
         self._floor.watcher.close()
+
+
+def _keeps(card: RunCard, resume: bool) -> bool:
+    """Whether what a run learns is kept as it goes on: where it was from its beginning, as a rung
+    of a ladder, which nothing else tells from any other run, was not.
+
+    Args:
+        resume: it goes on after an epoch, by which the folder of what it learns was begun; else it
+            begins once more, as only the variants of a sweep do.
+    """
+    return learned.kept(card.run_id) if resume else not (card.part and card.part.kind == "sweep")
