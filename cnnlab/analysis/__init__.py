@@ -60,6 +60,7 @@ from cnnlab.analysis.runs import (
     device_kind,
     history_frame,
     ledger,
+    phases_of,
     speed_up,
 )
 from cnnlab.analysis.series import (
@@ -159,6 +160,7 @@ __all__ = [
     "parallel_axes",
     "parallel_frame",
     "past_its_best",
+    "phases_of",
     "place_text",
     "progress",
     "rank",

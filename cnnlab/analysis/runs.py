@@ -26,6 +26,7 @@ from cnnlab.spec import (
 
 DeviceKind = Literal["cpu", "accelerator"]
 
+TURNS = "other lanes' turns"
 # The phases of a run in their order, and the field of `Timing` that holds each.
 PHASES = {
     "start-up": "startup_seconds",
@@ -34,6 +35,7 @@ PHASES = {
     "warm-up": "warmup_seconds",
     "training": "train_seconds",
     "validation": "validation_seconds",
+    TURNS: "held_seconds",
     "other": "other_seconds",
 }
 PHASE = pd.CategoricalDtype(list(PHASES))
@@ -187,6 +189,12 @@ def epoch_seconds(epochs: Sequence[Epoch], *, warm: bool) -> float:
     """Median seconds of an epoch; `warm` leaves the first out, else it is the only one taken."""
     rows = epochs[1:] if warm else epochs[:1]
     return median(row.timed_seconds for row in rows)
+
+
+def phases_of(cards: Sequence[RunCard]) -> dict[str, str]:
+    """`PHASES`; the turns of others only where one of the runs took turns with them."""
+    took_turns = any(card.timing.held_seconds is not None for card in cards)
+    return {phase: name for phase, name in PHASES.items() if took_turns or phase != TURNS}
 
 
 def ledger(cards: Sequence[RunCard]) -> pd.DataFrame:

@@ -36,14 +36,12 @@ MEASURES: dict[Measure, tuple[str, str, str]] = {
     "gap": ("Training above validation accuracy", "Gap", ".3~p"),
 }
 
-PHASE_COLOURS = (
-    "#7A7A7A",
-    "#A8A8A8",
-    "#CC79A7",
-    "#D55E00",
-    "#009E73",
-    "#56B4E9",
-    "#C9C9C9",
+PHASE_COLOURS = dict(
+    zip(
+        PHASES,
+        ("#7A7A7A", "#A8A8A8", "#CC79A7", "#D55E00", "#009E73", "#56B4E9", "#E69F00", "#C9C9C9"),
+        strict=True,
+    )
 )
 NAMED_RUNS = 12
 """Of more runs than these a pointer finds one at a time."""
@@ -172,13 +170,18 @@ def _everyone(axis: Progress, runs: tuple[tuple[str, str], ...]) -> alt.Chart:
     )
 
 
-def ledger(runs: tuple[str, ...]) -> alt.Chart:
-    """Where the wall time of each run went, from `analysis.ledger`; `runs` orders the bars."""
+def ledger(runs: tuple[str, ...], phases: tuple[str, ...]) -> alt.Chart:
+    """Where the wall time of each run went, from `analysis.ledger`.
+
+    Args:
+        runs: in the order of the bars.
+        phases: that any of them may have, in their order.
+    """
     # By the width of the place, not the plot's: that is known before the height is settled.
     place = "containerSize()[0]"
-    columns = alt.ExprRef(f"{place} < 450 ? 2 : {place} < 750 ? 3 : 7")
+    columns = alt.ExprRef(f"{place} < 450 ? 2 : {place} < 750 ? 3 : {len(phases)}")
     limit = alt.ExprRef(f"{place} < 450 ? 120 : 220")
-    order = f"indexof({list(PHASES)!r}, datum.phase)"
+    order = f"indexof({list(phases)!r}, datum.phase)"
     return (
         alt.Chart(
             SOURCE,
@@ -199,7 +202,9 @@ def ledger(runs: tuple[str, ...]) -> alt.Chart:
             color=alt.Color(
                 "phase:N",
                 title=None,
-                scale=alt.Scale(domain=list(PHASES), range=list(PHASE_COLOURS)),
+                scale=alt.Scale(
+                    domain=list(phases), range=[PHASE_COLOURS[phase] for phase in phases]
+                ),
                 legend=alt.Legend(columns=columns),
             ),
             order=alt.Order("place:Q"),

@@ -163,7 +163,7 @@ def _result(card: RunCard) -> tuple[str, ...]:
 def _ledger(cards: Sequence[RunCard], names: Sequence[str]) -> Table:
     rows = [
         (phase, *(words.duration(getattr(card.timing, field)) for card in cards))
-        for phase, field in {**analysis.PHASES, "whole run": "total_seconds"}.items()
+        for phase, field in {**analysis.phases_of(cards), "whole run": "total_seconds"}.items()
     ]
     return Table(("Phase", *names), tuple(rows))
 
@@ -254,7 +254,7 @@ def _charts(cards: Sequence[RunCard], names: Sequence[str]) -> Iterable[Chart]:
     readable = [card.model_copy(update={"run_id": n}) for card, n in zip(cards, names, strict=True)]
     ledger = analysis.ledger(readable)
     if len(ledger):
-        spec = charts.ledger_spec(tuple(names))
+        spec = charts.ledger_spec(tuple(names), tuple(analysis.phases_of(readable)))
         yield _chart("ledger", "Where the time went", spec, ledger)
 
 

@@ -109,8 +109,12 @@ class Timing(Frozen):
     data_seconds: Number | None = None
     build_seconds: Number | None = None
     warmup_seconds: Number | None = None
+    held_seconds: Number | None = None
+    """Of a run that took turns with other lanes of its race: theirs, and the handing over. Null
+    where it had its machine to itself, and in older cards, whose `other_seconds` have them."""
     other_seconds: Number | None = None
     total_seconds: Number | None = None
+    """Wall time from the launch to the end: the sum of all phases, the turns of others included."""
     step_ms_mean: Number | None = None
     step_ms_median: Number | None = None
     step_ms_p95: Number | None = None

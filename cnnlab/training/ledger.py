@@ -58,11 +58,13 @@ def timing_of(
     }
     steps = np.arange(warm, len(step_ms)) + bookmark.steps_before + 1
     images = started.dataset.images_in_step(steps, spec.batch_size)
-    total, held = ledger.total, callback.turns.held_seconds if callback.turns else 0.0
+    total, turns = ledger.total, callback.turns
+    held = turns.held_seconds if turns else 0.0
     return Timing(
         **parts,
         fit_seconds=ledger.seconds["fit"] - held - bookmark.seconds + bookmark.seconds_before,
-        other_seconds=total - sum(parts.values()),
+        held_seconds=held if turns else None,
+        other_seconds=total - sum(parts.values()) - held,
         total_seconds=total,
         **_step_statistics(step_ms[warm:], images, training_flops),
         **_waiting(callback.wait_ms[warm:]),

@@ -184,6 +184,20 @@ def test_the_ledger_has_a_row_for_each_phase_that_was_measured():
     ]
 
 
+def test_the_turns_of_other_lanes_are_a_phase_of_the_runs_that_took_turns():
+    leg = GPU.model_copy(
+        update={"timing": Timing(train_seconds=4, held_seconds=6, other_seconds=1)}
+    )
+    assert "other lanes' turns" not in analysis.phases_of([CPU, GPU])
+    assert list(analysis.phases_of([CPU, leg])) == list(analysis.PHASES)
+    frame = analysis.ledger([leg]).astype({"phase": str})
+    assert frame[["phase", "seconds"]].values.tolist() == [
+        ["training", 4.0],
+        ["other lanes' turns", 6.0],
+        ["other", 1.0],
+    ]
+
+
 # --- what a card does not say ---------------------------------------------------------------
 
 

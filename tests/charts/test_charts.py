@@ -105,7 +105,7 @@ CHARTS = {
         for measure in charts.MEASURES
     },
     "gap": (lambda: charts.gap_spec(charts.CPU), GAP),
-    "ledger": (lambda: charts.ledger_spec(("a", "b")), LEDGER),
+    "ledger": (lambda: charts.ledger_spec(("a", "b"), tuple(analysis.PHASES)), LEDGER),
     "race_pairs": (lambda: charts.pairs_spec("A", 1, 0.03), PAIRS),
     "bets": (lambda: charts.bets_spec("#10171F"), BETS),
     "front": (lambda: charts.front_spec((("base", charts.CPU), ("half", charts.CPU))), FRONT),
@@ -262,7 +262,7 @@ def test_the_run_decides_the_colour_and_the_axis_its_title():
 
 
 def test_the_bars_of_the_ledger_stand_in_the_order_given_and_phases_in_theirs():
-    spec = charts.ledger_spec(("b", "a"))
+    spec = charts.ledger_spec(("b", "a"), tuple(analysis.PHASES))
     assert spec["encoding"]["y"]["sort"] == ["b", "a"]
     assert spec["encoding"]["color"]["scale"]["domain"] == list(analysis.PHASES)
 

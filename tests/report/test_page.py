@@ -122,6 +122,18 @@ def test_a_report_holds_verdict_specs_differences_times_and_hardware(cards: list
         assert part in text, part
 
 
+def test_the_turns_of_other_lanes_are_told_of_who_took_turns_with_them(
+    cards: list[RunCard],
+) -> None:
+    turns = "other lanes' turns"
+    assert turns not in html(cards).decode()
+    timing = cards[1].timing.model_copy(update={"held_seconds": 75.0})
+    page = html([cards[0], cards[1].model_copy(update={"timing": timing})]).decode()
+    ledger = json.loads(Elements(page).data["json"])["ledger"]
+    assert turns in ledger["encoding"]["color"]["scale"]["domain"]
+    assert "other lanes' turns1 min 15 s" in Elements(page).text.replace("–", "")
+
+
 def test_each_run_has_its_curves_in_the_charts(cards: list[RunCard]) -> None:
     specs = json.loads(Elements(html(cards).decode()).data["json"])
     assert list(specs) == [

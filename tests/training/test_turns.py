@@ -54,7 +54,14 @@ def test_what_it_learns_and_what_it_counts(engine: str) -> None:
     assert of(Window, events)[-1].seconds <= rest
     assert sum(sum(window.step_ms) for window in of(Window, events)) <= 1e3 * rest
     assert ended.disturbances.seconds <= rest
-    assert ended.timing.other_seconds >= turns.held_seconds  # the ledger adds up
+    timing = ended.timing
+    assert timing.held_seconds == turns.held_seconds  # said as what it is, and as nothing else
+    own = ("startup", "data", "build", "warmup", "train", "validation", "other")
+    seconds = [getattr(timing, f"{part}_seconds") for part in own]
+    assert all(0 <= value <= rest for value in seconds)
+    assert sum(seconds) + timing.held_seconds == pytest.approx(timing.total_seconds)
+    assert turns.held_seconds < timing.total_seconds <= took  # the wall clock stays true
+    assert of(RunEnded, alone)[0].timing.held_seconds is None
     phases = [event.phase for event in of(PhaseChanged, events)]
     assert phases.count("holding") == others.turns
 

@@ -55,7 +55,7 @@ def ledger(*cards: RunCard) -> None:
         return
     frame["run"] = frame["run"].map(by_id)
     key = "ledger-" + "-".join(by_id)
-    spec = charts.ledger_spec(tuple(names))
+    spec = charts.ledger_spec(tuple(names), tuple(analysis.phases_of(cards)))
     st.vega_lite_chart(frame, inked(spec), key=key, alt=charts.alt_text("ledger"))
 
 
