@@ -110,12 +110,12 @@ class Returns:
             if any(self._have.get(name) == left[name] for name in there):  # never the last one here
                 self._drop_others(home() / folder / self._run_id, there)
 
-    @staticmethod
-    def _drop_others(place: Path, there: set[str]) -> None:
+    def _drop_others(self, place: Path, there: set[str]) -> None:
         for path in list(place.rglob("*")):
-            outdated = path.relative_to(home()).as_posix() not in there
-            if outdated and path.suffix != ".part" and path.is_file():
+            name = path.relative_to(home()).as_posix()
+            if name not in there and path.suffix != ".part" and path.is_file():
                 path.unlink(missing_ok=True)
+                self._have.pop(name, None)
 
     def _fetch(self, name: str, size: int) -> bool:
         target = home() / name

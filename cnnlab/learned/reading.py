@@ -107,7 +107,7 @@ class Learned:
 
         Their values, in this order, are what `keras.Model.set_weights` takes.
         """
-        epoch = self.end if at == "final" else self.best if at == "best" else at
+        epoch = at if isinstance(at, int) else self.end if at == "final" else self.best
         if epoch is None:
             raise LabError(
                 f"The {at} weights of the run {self.run_id} are not kept any more: train it again."
