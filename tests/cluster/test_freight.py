@@ -57,7 +57,7 @@ class Learning:
     """A holder whose run puts another best epoch in the place of its best, after each call."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._holder = holder_at(home, monkeypatch)
+        self.holder = holder_at(home, monkeypatch)
         self.place = home / "cluster" / "box" / "learned" / "run"
         (self.place / "film").mkdir(parents=True)
         self._epoch = 0
@@ -71,7 +71,7 @@ class Learning:
             part.replace(self.place / name)
 
     def call(self, method: str, *arguments: Any) -> Any:
-        answer = getattr(self._holder, method)(*arguments)
+        answer = getattr(self.holder, method)(*arguments)
         self.train()
         return answer
 
@@ -113,7 +113,7 @@ def test_a_whole_film_is_held_by_fewer_files_than_a_process_may_open(
     for _ in range(3):
         run.call("left", "run")
     assert process.num_fds() - before < 256
-    run.call("forget", "run")
+    run.holder.forget("run")
     assert process.num_fds() == before
 
 
