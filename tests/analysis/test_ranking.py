@@ -128,7 +128,9 @@ def test_the_same_pictures_tell_runs_apart_in_every_answer():
 
     def paired(first: RunCard, second: RunCard) -> dict[HeldOut, Paired]:
         one, other = counts.only_first, counts.only_second
-        turned = counts if first == "base" else counts._replace(only_first=other, only_second=one)
+        turned = (
+            counts if first.run_id == "base" else counts._replace(only_first=other, only_second=one)
+        )
         return {"validation": turned}
 
     names = ["base", "again"]

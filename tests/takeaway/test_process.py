@@ -87,6 +87,7 @@ def test_what_the_process_refuses_is_said(card: RunCard, kept: list[np.ndarray])
         takeaway.make(asked, "safetensors")
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_process_that_fails_or_hangs_is_told_in_a_sentence(
     card: RunCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
