@@ -110,15 +110,21 @@ _AT_LEFT = "scale('x', datum.x) < max(100, 0.2 * width)"
 
 
 def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
-    """The name of each line at its last point; training's on the side where its line runs."""
+    """The name of each line at its last point; training's on the side where its line runs.
+
+    The ghost ends near the validation as a rule, so its name has a row of its own.
+    """
     same = "===" if upwards else "!=="
+    apart = 30 if upwards else -28
     return (
         base.transform_joinaggregate(last="max(x)", groupby=["split"])
         .transform_filter("datum.x === datum.last")
         .mark_text(
             align=alt.expr(f"{_AT_LEFT} ? 'left' : 'right'"),
             dx=alt.expr(f"{_AT_LEFT} ? 9 : -6"),
-            dy=alt.expr(f"datum.split {same} 'training' ? -11 : 13"),
+            dy=alt.expr(
+                f"datum.split === '{BEFORE}' ? {apart} : datum.split {same} 'training' ? -11 : 13"
+            ),
             fontSize=alt.expr(LETTERS),
             fontWeight=600,
         )

@@ -144,12 +144,19 @@ def timed_chart() -> charts.Spec:
 @lru_cache(maxsize=32)
 def _chart(present: tuple[str, ...], letters: tuple[int, int]) -> charts.Spec:
     scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
-    return _drawing(alt.Color("group:N", scale=scale, legend=_legend()), [], letters)
+    return _drawing(alt.Color("group:N", scale=scale, legend=_legend(letters)), [], letters)
 
 
-def _legend() -> alt.Legend:
-    """The kinds of layers in a row; on a phone in two columns, for a row would be cut off."""
-    return alt.Legend(title=None, columns=alt.expr("windowSize()[0] < 480 ? 2 : 0"))
+def _legend(letters: tuple[int, int]) -> alt.Legend:
+    """The kinds of layers in a row; in columns where a row would be cut off: on a phone two.
+
+    Letters for a room fill a part of a laptop's window sooner, and a phone's with one column.
+    """
+    narrow = "windowSize()[0] < 480"
+    columns = f"{narrow} ? 2 : 0"
+    if letters[0] > LETTERS[1]:
+        columns = f"{narrow} ? 1 : windowSize()[0] < 1800 ? 2 : 0"
+    return alt.Legend(title=None, columns=alt.expr(columns))
 
 
 def _drawing(

@@ -25,6 +25,7 @@ def metrics(state: RunState, baseline: Baseline | None) -> None:
             words.number(rate),
             _against(rate, baseline),
             delta_color="off",
+            delta_arrow="down" if (_gain(rate, baseline) or 0) < 0 else "up",
             help=f"{rate_title(state)}. {_RATE_HELP}",
             width="content",
         )
@@ -53,11 +54,18 @@ def _small(state: RunState) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _against(rate: float | None, baseline: Baseline | None) -> str | None:
-    """How much faster than what the run is held against."""
+def _gain(rate: float | None, baseline: Baseline | None) -> float | None:
+    """As a share; negative where it is slower."""
     if rate is None or baseline is None or not baseline.images_per_second:
         return None
-    gain = rate / baseline.images_per_second - 1
+    return rate / baseline.images_per_second - 1
+
+
+def _against(rate: float | None, baseline: Baseline | None) -> str | None:
+    """How much faster than what the run is held against."""
+    gain = _gain(rate, baseline)
+    if gain is None or baseline is None:
+        return None
     word = "faster" if gain >= 0 else "slower"
     return f"{words.percent(abs(gain))} {word} than {tables.plain(baseline.name)}"
 

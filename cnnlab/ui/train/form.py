@@ -105,7 +105,7 @@ def _show_field(field: Field, form: Recipe, offer: Offer) -> None:
         _note(field, offer)
         return
     key, value = KEY + field.path, recipe.shown(field, link.get(form.raw, field.path))
-    st.session_state.setdefault(key, value)
+    recipe.hold(key, value)
     facts = link.schema_of(field, form.raw["model"]["family"])
     choices = offer.options.get(field.name) or _choices(field, facts, offer)
     if choices:
@@ -236,7 +236,7 @@ def _show_conv(number: int, index: int, block: Raw) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for name in ("filters", "kernel"):
             key = f"{KEY}{where}.{name}"
-            st.session_state.setdefault(key, block["convs"][index][name])
+            recipe.hold(key, block["convs"][index][name])
             label = "Conv2D filters" if name == "filters" else "Kernel"
             _show_number(name, label, key, link.schema("conv", name))
         st.button(
@@ -252,7 +252,7 @@ def _show_conv(number: int, index: int, block: Raw) -> None:
 
 def _show_block_foot(number: int, block: Raw) -> None:
     key = f"{KEY}model.blocks.{number}.pool"
-    st.session_state.setdefault(key, block["pool"])
+    recipe.hold(key, block["pool"])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         says = "Max pooling over so many pixels each way; 0 for none."
         _show_number("pool", "Pool", key, link.schema("block", "pool"), says)

@@ -20,6 +20,8 @@ from cnnlab.ui import link
 from cnnlab.ui.link import Field, Raw
 
 RECIPE, LINKS, NOTE = "recipe", "links", "link_note"
+TOLD = "form_told"
+"""Whether a page with the form was drawn to its end since the widgets last began anew."""
 KEY = "form."
 PILLS = "preset_pills"
 
@@ -62,6 +64,8 @@ def arrive(parameters: Mapping[str, str]) -> None:
         said += f" No field is called {', '.join(unknown)[:80]}; that was left out."
     take(spec)
     st.session_state[NOTE] = said.strip()
+    # Whoever types while the page is still being drawn sends this link again.
+    _remember(given)
 
 
 def arrive_at_run(run_id: str, history: History) -> None:
@@ -84,7 +88,13 @@ def depart(parameters: Mapping[str, str]) -> None:
         st.query_params.from_dict(parameters)
     if "run" in parameters:
         st.session_state[LINKS] = []
-    elif parameters not in _links():
+    else:
+        _remember(parameters)
+        st.session_state[TOLD] = True
+
+
+def _remember(parameters: Mapping[str, str]) -> None:
+    if parameters not in _links():
         st.session_state[LINKS] = [*_links(), dict(parameters)][-100:]
 
 
@@ -102,6 +112,19 @@ def fill(raw: Raw) -> None:
         del st.session_state[key]
     st.session_state[RECIPE] = raw
     st.session_state[NOTE] = ""
+    st.session_state[TOLD] = False
+
+
+def hold(key: str, value: Any) -> None:
+    """Give a widget its value from the recipe, unless it has one.
+
+    Until a page was drawn to its end the browser is told again: what an interrupted one said may
+    have been dropped on its way, and a number field would then begin from its least value.
+    """
+    if st.session_state.get(TOLD):
+        st.session_state.setdefault(key, value)
+    else:
+        st.session_state[key] = value
 
 
 def _read() -> Raw:

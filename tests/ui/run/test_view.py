@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from streamlit.proto.Metric_pb2 import Metric as MetricProto
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
@@ -205,7 +206,8 @@ def test_the_run_before_stands_behind_and_its_speed_is_what_the_new_one_is_held_
         live.apply(event)
     app = show(run_id)
     rate = next(metric for metric in app.metric if metric.label.startswith("Images/s"))
-    assert "than Earlier" in rate.delta
+    assert "slower than Earlier" in rate.delta
+    assert rate.proto.direction == MetricProto.MetricDirection.DOWN
     behind = baseline.of_run(history.card(run_id))
     assert (behind.run_id, len(behind.epochs)) == (earlier, 3)
 

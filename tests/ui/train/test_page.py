@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import datasets, models
@@ -30,7 +31,7 @@ from cnnlab.spec import (
     parse_spec,
 )
 from cnnlab.ui import lab, link, top
-from cnnlab.ui.train import plan, start
+from cnnlab.ui.train import plan, recipe, start
 
 ROOT = Path(__file__).resolve().parents[3]
 HARDWARE = {
@@ -133,6 +134,31 @@ def links(at: AppTest) -> list[str]:
 
 
 # --- what it shows --------------------------------------------------------------------------
+
+
+def test_fields_of_a_page_that_was_interrupted_are_given_to_the_browser_again(page, monkeypatch):
+    """Streamlit drops what such a page has not sent yet: a field would begin at its least."""
+    drawn_to_the_end, interruptions = recipe.depart, iter([True])
+
+    def depart(parameters):
+        if next(interruptions, False):
+            st.stop()
+        drawn_to_the_end(parameters)
+
+    monkeypatch.setattr(recipe, "depart", depart)
+    at = page().run()
+    field = at.number_input(key="form.epochs")
+    assert (field.value, field.proto.set_value, field.proto.value) == (5, True, 5)
+    at.run()
+    assert not at.number_input(key="form.epochs").proto.set_value  # nor over what somebody types
+
+
+def test_what_is_typed_before_the_browser_knows_the_new_link_is_kept(page):
+    at = page(train_limit="400")
+    at.query_params.clear()
+    at.query_params["train_limit"] = "400"  # the address as it was when the page was opened
+    at.number_input(key="form.epochs").set_value(7).run()
+    assert (recipe_of(at).epochs, recipe_of(at).train_limit) == (7, 400)
 
 
 def test_an_empty_lab_offers_a_recipe_that_can_start_at_once(page):
