@@ -66,10 +66,12 @@ def curve(
 
 def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     title, share, grows = QUANTITIES[metric][0], metric == "accuracy", until is not None
-    # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0.
+    # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0,
+    # and of a share beyond all.
+    beyond = "datum.value < 0 || datum.value > 1.001" if share else "datum.value < 0"
     ticks = alt.Axis(
         format="%" if share else ".3~r",
-        labelExpr="datum.value < 0 ? '' : datum.label",
+        labelExpr=f"{beyond} ? '' : datum.label",
         **(_ABOVE if grows and share else {}),
     )
     held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}

@@ -42,6 +42,8 @@ LABELS: dict[str, str] = {
     # Found, not asked for.
     "model.parameters": "Parameters",
     "model.flops_per_image": "FLOPs per image",
+    "model.training_flops_per_image": "FLOPs per image, trained on",
+    "model.weights_sha256": "First weights (SHA-256)",
     "dataset.name": "Data set found",
     "dataset.train_images": "Examples to train on",
     "dataset.validation_images": "Examples to validate on",

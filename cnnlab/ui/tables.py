@@ -336,13 +336,15 @@ LONGEST_LABEL = 36
 def labels(cards: Sequence[RunCard]) -> list[str]:
     """A short name for each run, no two alike: what of its name the others do not share.
 
-    Where that is the same for several, their kind of device stands before it, or the end of an id.
+    Where that is the same for several, their kind of device stands before it, or their seed, or the
+    end of an id.
     """
     short = _what_differs([card.name for card in cards])
     ends = _ends([card.run_id for card in cards])
     ways = (
         short,
         [f"{KINDS[kind_of(card)]} · {name}" for card, name in zip(cards, short, strict=True)],
+        [f"seed {card.spec.seed} · {name}" for card, name in zip(cards, short, strict=True)],
         by_id := [f"{end} · {name}" for end, name in zip(ends, short, strict=True)],
     )
     often = [Counter(way) for way in ways]

@@ -9,6 +9,7 @@ import pytest
 import vl_convert
 
 from cnnlab import analysis, charts
+from cnnlab.ui.room.letters import enlarged
 from tests.analysis.pretend import Pretend
 
 UNTIL, STEPS = 10.0, 60
@@ -30,6 +31,14 @@ def drawn(frame: pd.DataFrame) -> str:
 def test_the_horizontal_axis_ends_where_the_run_will() -> None:
     labels = re.findall(r">(\d+)<", drawn(curves()))
     assert {"0", "10"} <= set(labels)
+
+
+def test_no_share_above_all_is_named_however_large_the_room_for_names_is() -> None:
+    rows = curves().astype(object).to_dict("records")
+    spec = enlarged(charts.curve_spec("accuracy", "epoch", charts.CPU, until=UNTIL))
+    size = {"width": 900, "height": 480, "datasets": {"source": rows}}
+    svg = vl_convert.vegalite_to_svg(spec | size)
+    assert max(int(share) for share in re.findall(r">(\d+)%<", svg)) == 100
 
 
 def test_a_chart_without_data_yet_is_drawn_too() -> None:

@@ -95,6 +95,7 @@ def _scope() -> Scope:
         required=True,
         format_func={"session": "This session", "all": "All sessions"}.__getitem__,
         key="history.scope",
+        persist_state="session",  # while the high scores are looked at, and other pages
         label_visibility="collapsed",
     )
     return "all" if found == "all" else "session"

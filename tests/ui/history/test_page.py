@@ -254,6 +254,16 @@ def test_runs_or_scores_is_a_choice_that_any_drawing_of_the_page_tells_whole() -
             assert list(switch(again).proto.default) == [place]
 
 
+def test_which_sessions_are_shown_is_kept_while_the_scores_are_looked_at(history: History) -> None:
+    add_run(history, name="There", session="meetup")
+    app = page("history")
+    scope = app.button_group(key="history.scope")
+    app = scope.set_value("all").run()
+    app = switch(app).set_value("board").run()
+    app = switch(app).set_value("runs").run()
+    assert names(app) == ["There"]
+
+
 def switch(app: AppTest) -> Any:
     """Between the runs and the best of them."""
     return next(item for item in app.button_group if item.label == "What to see")

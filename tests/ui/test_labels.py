@@ -1,0 +1,31 @@
+"""What runs are called where they stand side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnlab.history import History
+from cnnlab.spec import change
+from cnnlab.ui import tables
+from tests.example_runs import TINY, add_run
+from tests.quiet_lab import own_history
+
+pytestmark = pytest.mark.usefixtures("quiet_lab")
+
+
+@pytest.fixture
+def history() -> History:
+    return own_history()
+
+
+def test_runs_that_only_their_seeds_tell_apart_are_called_by_them(history: History) -> None:
+    ids = [add_run(history, name="Tiny · 3 epochs", spec=change(TINY, seed=n)) for n in (0, 1)]
+    other = add_run(history, name="Tiny · 6 epochs")
+    cards = [history.card(run_id, steps=False) for run_id in (*ids, other)]
+    assert tables.labels(cards) == ["seed 0 · 3 epochs", "seed 1 · 3 epochs", "6 epochs"]
+
+
+def test_runs_that_nothing_tells_apart_are_called_by_their_ids(history: History) -> None:
+    ids = [add_run(history, name="Tiny") for _ in range(2)]
+    cards = [history.card(run_id, steps=False) for run_id in ids]
+    assert len(set(tables.labels(cards))) == 2
