@@ -98,6 +98,7 @@ def history_and_compare(page: Page) -> None:
 def take(page: Page, name: str) -> None:
     """A picture, once what is drawn has come to rest."""
     page.mouse.move(0, 0)  # a chart under the pointer shows its toolbar
+    page.evaluate("document.activeElement.blur()")  # nor the ring of what has the focus
     page.wait_for_timeout(2000)
     file = HERE / f"{name}.png"
     page.screenshot(path=file)

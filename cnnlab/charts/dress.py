@@ -31,6 +31,8 @@ def by_window(usual: int, large: int) -> str:
 
 LETTERS = "letters"
 """The parameter of every chart by which its words are sized."""
+LEGEND: dict[str, Any] = {"orient": "top", "labelLimit": 320, "symbolOpacity": 1}
+"""Of every chart; its symbols are not as pale as what is drawn thin or hidden in it."""
 KEEP_ZOOM: dict[str, Any] = {"on_select": "rerun", "selection_mode": ZOOM}
 ZOOM_HINT = "Scroll to zoom, drag to move, double-click to see everything again."
 
@@ -78,7 +80,7 @@ def spec_of(chart: alt.TopLevelMixin) -> Spec:
     letters = {"name": LETTERS, "expr": by_window(14, 20)}
     spec["params"] = [*spec.get("params", ()), letters]
     text = {name: {"expr": LETTERS} for name in ("labelFontSize", "titleFontSize")}
-    spec["config"] = {"axis": text, "legend": text | {"orient": "top", "labelLimit": 320}}
+    spec["config"] = {"axis": text, "legend": text | LEGEND}
     # Left to itself, Streamlit changes the renderer as rows grow, and with it the whole view.
     spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
     return spec

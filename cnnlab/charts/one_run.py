@@ -116,17 +116,14 @@ def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
 
     The ghost ends near the validation as a rule, so its name has a row of its own.
     """
-    same = "===" if upwards else "!=="
-    apart = 30 if upwards else -28
+    training, validation, ghost = (-11, 13, 30) if upwards else (13, -11, -28)
     return (
         base.transform_joinaggregate(last="max(x)", groupby=["split"])
         .transform_filter("datum.x === datum.last")
         .mark_text(
             align=alt.expr(f"{_AT_LEFT} ? 'left' : 'right'"),
             dx=alt.expr(f"{_AT_LEFT} ? 9 : -6"),
-            dy=alt.expr(
-                f"datum.split === '{BEFORE}' ? {apart} : datum.split {same} 'training' ? -11 : 13"
-            ),
+            dy=alt.expr(f"{{training:{training},validation:{validation}}}[datum.split] || {ghost}"),
             fontSize=alt.expr(LETTERS),
             fontWeight=600,
         )

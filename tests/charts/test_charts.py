@@ -4,6 +4,7 @@ import base64
 import copy
 import io
 import json
+import re
 from collections import Counter
 from itertools import combinations
 from typing import Any
@@ -504,3 +505,14 @@ def test_each_value_of_an_axis_of_a_grid_has_its_label() -> None:
     spec = charts.cells_spec(("", ("",)), ("Probe", names))
     axis = spec["layer"][0]["encoding"]["y"]["axis"]
     assert axis["tickCount"] == len(axis["values"]) == 19
+
+
+@pytest.mark.parametrize("name", ["overlay_loss", "overlay_accuracy"])
+def test_a_legend_shows_the_colours_of_runs_as_strong_as_their_lines(name: str) -> None:
+    build, frame = CHARTS[name]
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    svg = vl_convert.vegalite_to_svg(build() | {"datasets": {"source": rows}})
+    legend = svg[svg.index("role-legend-symbol") :]
+    for _, colour in RUNS:
+        [symbol] = re.findall(rf'<path[^>]*fill="{colour}"[^>]*stroke-width="1.5"[^>]*>', legend)
+        assert 'opacity="1"' in symbol
