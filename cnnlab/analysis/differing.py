@@ -12,6 +12,7 @@ from cnnlab.spec import Frozen, RunCard, choice
 
 DEVICES = {"auto": "any", "cpu": "CPU"}
 """What a device that was asked for or used is called; a card goes by its key."""
+HASH_LENGTH = 12
 
 
 def flatten(value: Any, name: str = "") -> dict[str, Any]:
@@ -67,8 +68,12 @@ def facts_of(record: Frozen, name: str = "") -> dict[str, Any]:
 
 
 def _written(name: str, value: Any) -> str:
-    """A setting to its last digit; a fraction that was measured, such as a load, to three."""
+    """A setting to its last digit; a fraction that was measured, such as a load, to three; of a
+    hash as much as tells two apart.
+    """
     if isinstance(value, str):
+        if name.endswith("sha256"):
+            return value[:HASH_LENGTH]
         return DEVICES.get(value, value) if name.startswith("device") else choice(name, value)
     measured = isinstance(value, float) and name.startswith("environment.")
     return words.number(value) if measured else words.value(value)

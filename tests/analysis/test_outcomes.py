@@ -262,6 +262,13 @@ def test_devices_and_choices_go_by_the_names_that_people_give_them():
     assert list(frame.loc["optimizer"]) == ["Adam", "SGD"]
 
 
+def test_of_a_hash_there_is_as_much_as_tells_two_apart():
+    model = CPU.model.model_copy(update={"weights_sha256": "0123456789ab" + "f" * 52})
+    other = named(CPU.model_copy(update={"model": model}), "other")
+    frame = analysis.differences([CPU, other])
+    assert frame.loc["model.weights_sha256", "other"] == "0123456789ab"
+
+
 def test_what_is_the_same_in_all_and_what_differs_is_everything():
     other = GPU.model_copy(update={"spec": change(GPU.spec, batch_size=64)})
     differing = analysis.differences([CPU, other])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import streamlit as st
 
@@ -219,13 +220,13 @@ def _compared() -> list[RunCard]:
 
 
 def _latest_two() -> list[str]:
-    """The newest run, and before it the one that ended last of those on the same data, if any."""
+    """The newest run that has an earlier one on the same data, and that one first; else the newest
+    two.
+    """
     done = history().summaries(whole=True, limit=MOST_LOOKED_AT)
-    if len(done) < 2:
-        return []
-    newest, *others = done
-    like = (run for run in others if run.spec.dataset == newest.spec.dataset)
-    return [next(like, others[0]).run_id, newest.run_id]
+    pairs = combinations(done, 2)  # the newest first
+    like = ((one, other) for one, other in pairs if one.spec.dataset == other.spec.dataset)
+    return [run.run_id for run in reversed(next(like, done[:2]))]
 
 
 # --- the audience ---------------------------------------------------------------------------

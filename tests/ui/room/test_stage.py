@@ -9,7 +9,7 @@ from cnnlab.history import History
 from cnnlab.race import Gain
 from cnnlab.room import Bet, Place
 from cnnlab.runner import RaceSnapshot
-from cnnlab.spec import Lane, Part, RacePlan, Status, change
+from cnnlab.spec import PRESETS, Lane, Part, RacePlan, Status, change
 from cnnlab.ui import audience, following
 from tests.example_runs import CARD, CPU, TINY, add_run, epoch, started
 from tests.quiet_lab import QuietLab, own_history, page
@@ -150,6 +150,12 @@ def test_two_runs_are_held_against_each_other(history: History) -> None:
     assert "Three against One" in written(app)
     app = page("present", screen="comparison", runs=f"{second},nowhere")
     assert "Nothing to compare yet" in written(app)
+
+
+def test_by_itself_it_compares_the_newest_two_on_the_same_data(history: History) -> None:
+    for name, preset in (("Old", "dense"), ("One", "tiny"), ("Two", "tiny"), ("Wave", "lstm")):
+        add_run(history, name=name, spec=PRESETS[preset].spec)
+    assert "Two against One" in written(page("present", screen="comparison"))
 
 
 def test_keys_step_through_the_screens_and_lead_out_to_the_page(history: History) -> None:
