@@ -107,8 +107,8 @@ def _lines(base: alt.Chart) -> alt.Chart:
     )
 
 
-_AT_LEFT = "scale('x', datum.x) < max(100, 0.2 * width)"
-"""Whether a line is so short yet that its name would be cut off before it."""
+_FITS_BEYOND = "scale('x', datum.x) < width - max(90, 0.12 * width)"
+"""Whether there is room for a line's name beyond its end, where it hides no point."""
 
 
 def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
@@ -121,8 +121,8 @@ def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
         base.transform_joinaggregate(last="max(x)", groupby=["split"])
         .transform_filter("datum.x === datum.last")
         .mark_text(
-            align=alt.expr(f"{_AT_LEFT} ? 'left' : 'right'"),
-            dx=alt.expr(f"{_AT_LEFT} ? 9 : -6"),
+            align=alt.expr(f"{_FITS_BEYOND} ? 'left' : 'right'"),
+            dx=alt.expr(f"{_FITS_BEYOND} ? 9 : -6"),
             dy=alt.expr(f"{{training:{training},validation:{validation}}}[datum.split] || {ghost}"),
             fontSize=alt.expr(LETTERS),
             fontWeight=600,
