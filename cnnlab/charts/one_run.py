@@ -107,7 +107,7 @@ def _lines(base: alt.Chart) -> alt.Chart:
     )
 
 
-_FITS_BEYOND = "scale('x', datum.x) < width - max(90, 0.12 * width)"
+_FITS_BEYOND = "scale('x', datum.x) < width - 120"
 """Whether there is room for a line's name beyond its end, where it hides no point."""
 
 
