@@ -9,8 +9,6 @@ import uuid
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 STAT = "/proc/{}/stat"
 MACHINE_ID = Path("/etc/machine-id")
 PROCESS_NAMES = Path("/proc/self/ns/pid")
@@ -56,6 +54,8 @@ def _started(pid: int) -> float | None:
     """
     if Path(STAT.format("self")).exists():
         return _from_stat(pid)
+    import psutil
+
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
