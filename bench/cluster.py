@@ -48,6 +48,7 @@ def one_node() -> Iterator[None]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     head = {"node_name": NODE, "ray_client_server_port": port, "include_dashboard": False}
+    head["env_vars"] = {"PYTHONPATH": str(measure.ROOT)}  # where the node finds the lab
     nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     os.environ[cluster.VARIABLE] = f"ray://127.0.0.1:{port}"
     try:
