@@ -36,7 +36,8 @@ def main() -> None:
         sync_playwright() as driver,
     ):
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(viewport=SIZE, base_url=server.url)
+        # A figure that rolls to its next value would be caught half way.
+        page = browser.new_page(viewport=SIZE, base_url=server.url, reduced_motion="reduce")
         page.set_default_timeout(300_000)
         train(page)
         running(page)
