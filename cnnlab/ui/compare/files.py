@@ -104,15 +104,15 @@ def bring_in() -> None:
     chosen at once."""
     # Each round has an uploader of its own, an empty one: else what was refused would lie there as
     # if it had been taken, and come along with the next file.
-    key = f"{UPLOADED}-{st.session_state.get(ROUND, 0)}"
+    number = st.session_state.get(ROUND, 0)
     with st.expander("Bring in runs from a file", icon=":material/upload_file:"):
         st.file_uploader(
             "Run cards, as “Take along” or the command line writes them",
             type=["json", "parquet", "zip"],
             accept_multiple_files=True,
-            key=key,
+            key=_key(number),
             on_change=_read_files,
-            args=(key,),
+            args=(number,),
             **rights.limits(),
         )
         for said in st.session_state.get(REFUSED, []):
@@ -123,14 +123,23 @@ def bring_in() -> None:
         )
 
 
-def _read_files(key: str) -> None:
+def _key(number: int) -> str:
+    return f"{UPLOADED}-{number}"
+
+
+def _read_files(number: int) -> None:
+    """Take in what an uploader was given, once: a browser that has not yet heard that its uploader
+    is gone sends the files again."""
+    if number != st.session_state.get(ROUND, 0):
+        return
+    files = st.session_state[_key(number)]
     refused: list[str] = []
-    packed = [file for file in st.session_state[key] if _is_packed(file)]
-    cards = [file for file in st.session_state[key] if not _is_packed(file)]
+    packed = [file for file in files if _is_packed(file)]
+    cards = [file for file in files if not _is_packed(file)]
     ids = _cards_in(cards, refused)
     taken = _learned_in(packed, ids, refused)  # of runs that are here by now
     st.session_state[REFUSED] = refused
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.session_state[ROUND] = number + 1
     if ids:
         compare_choice.put(list(dict.fromkeys([*compare_choice.asked(), *ids.values()])))
         _toast(f"{_runs(len(ids))} {'is' if len(ids) == 1 else 'are'} here and chosen.")

@@ -34,8 +34,8 @@ def show() -> None:
         "Take pictures of", names, format_func=tables.plain, required=True, key=ACTIVE
     )
     # A camera of its own for each picture: what was taken goes to its class, and the next can come.
-    key = f"shots.camera-{st.session_state.get(ROUND, 0)}"
-    st.camera_input("Camera", key=key, on_change=_taken, args=(key,), **rights.limits())
+    number = st.session_state.get(ROUND, 0)
+    st.camera_input("Camera", key=_key(number), on_change=_taken, args=(number,), **rights.limits())
     for name in names:
         _one_class(name, shots[name])
     _use_form(shots)
@@ -101,10 +101,17 @@ def _one_class(name: str, shots: list[bytes]) -> None:
         st.caption(f"And {words.count(len(shots) - THUMBNAILS)} earlier ones.")
 
 
-def _taken(key: str) -> None:
-    """Put what the camera saw with its class, and begin anew."""
-    photo = st.session_state[key]
-    if photo is None:
+def _key(number: int) -> str:
+    return f"shots.camera-{number}"
+
+
+def _taken(number: int) -> None:
+    """Put what a camera saw with its class, and begin anew.
+
+    A browser that has not yet heard that its camera is gone sends the picture again.
+    """
+    photo = st.session_state[_key(number)]
+    if photo is None or number != st.session_state.get(ROUND, 0):
         return
     try:
         shot = gate.take_picture(_shots(), photo.getvalue())
@@ -112,7 +119,7 @@ def _taken(key: str) -> None:
         st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")
         return
     _shots()[st.session_state[ACTIVE]].append(shot)
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.session_state[ROUND] = number + 1
 
 
 # --- using them -----------------------------------------------------------------------------

@@ -448,6 +448,19 @@ def test_run_cards_from_a_file_are_kept_by_its_name_and_chosen(history: History)
     assert brought.origin == "imported from meetup.json"
 
 
+def test_files_that_a_browser_sends_again_are_taken_in_once(history: History) -> None:
+    file = to_json([history.card(add_run(history)).model_copy(update={"run_id": "other"})])
+    app = page("compare")
+    app.file_uploader[0].set_value([("meetup.json", file.encode(), "application/json")])
+    sent = app._tree.get_widget_states()  # what the browser holds
+    app._run(sent)
+    assert len(app.toast) == 1
+    app._run(sent)
+    assert not app.exception
+    assert not app.toast
+    assert len(history.summaries()) == 2
+
+
 def packed_run(history: History, tmp_path: Path) -> tuple[Any, Any]:
     """A run of another lab: its card, and what it has learnt, as files of an upload."""
     card = history.card(add_run(history)).model_copy(update={"run_id": "other"})

@@ -173,6 +173,17 @@ def test_pictures_go_to_their_class_and_make_a_data_set() -> None:
     assert "Classes: hand 3, mug 2." in words(app)
 
 
+def test_a_picture_that_a_browser_sends_again_is_taken_once() -> None:
+    app = with_camera()
+    first = app.camera_input[0].upload("photo.jpg", drawn(0, 0))
+    sent = app._tree.get_widget_states()  # what the browser holds
+    app._run(sent)
+    assert "**hand** · 1" in words(app)
+    app._run(sent)
+    assert "**hand** · 1" in words(app)
+    assert app.camera_input[0].key != first.key
+
+
 def test_a_picture_and_a_class_can_be_deleted() -> None:
     app = with_camera()
     taken(app, 0, range(2))
