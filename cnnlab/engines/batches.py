@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,13 +43,15 @@ class Batches(torch.utils.data.DataLoader):
     def order(self) -> torch.Tensor:
         """Indices of an epoch's pictures.
 
-        Made by the same classes, hence from the same random draws, as Keras's own shuffling.
+        Made by the same classes, hence from the same random draws, as Keras's own shuffling; of
+        plain numbers, because tensors that are fetched one by one took a tenth of a small step.
         """
         count = len(self.labels)
         if not self.shuffle:
             return torch.arange(count)
-        loader = torch.utils.data.DataLoader(self.dataset, count, shuffle=True)
-        return next(iter(loader))[0]
+        numbers: Any = range(count)  # which is all that a loader asks of a data set
+        loader = torch.utils.data.DataLoader(numbers, count, shuffle=True, collate_fn=torch.tensor)
+        return next(iter(loader))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # type: ignore[override]
         if self.staged:

@@ -219,6 +219,15 @@ def test_batches_hold_every_picture_once_scaled_to_one() -> None:
     assert sorted(map(bytes, together.copy())) == sorted(map(bytes, expected))
 
 
+def test_an_epoch_is_in_the_order_of_keras_and_no_picture_is_asked_for_alone(monkeypatch):
+    batches = Batches(pictures(50), 8, torch.device("cpu"), shuffle=True, channels_first=True)
+    torch.manual_seed(3)
+    (expected,) = next(iter(torch.utils.data.DataLoader(batches.dataset, 50, shuffle=True)))
+    monkeypatch.delattr(torch.utils.data.TensorDataset, "__getitem__")
+    torch.manual_seed(3)
+    assert torch.equal(batches.order(), expected)
+
+
 def check_alike(layer: keras.Layer, shape: tuple[int, ...], device: str, atol: float) -> None:
     """Outputs and gradients of a layer's own call and of the engine's, for five inputs.
 
