@@ -19,7 +19,7 @@ import torch
 
 from cnnlab.engines.job import called
 from cnnlab.engines.products import product
-from cnnlab.engines.recurrent import recurrent_call
+from cnnlab.engines.recurrent import CpuLstm, recurrent_call
 from cnnlab.engines.unrolled import CpuGru, CpuSimple
 
 aten = torch.ops.aten
@@ -361,6 +361,7 @@ def _recurrent(layer: Any, dtype: torch.dtype) -> Kernel:
 _ON_CPU: dict[type, Callable[[Any], Kernel]] = {
     keras.layers.GRU: CpuGru,
     keras.layers.SimpleRNN: CpuSimple,
+    **({keras.layers.LSTM: CpuLstm} if CpuLstm.ONEDNN else {}),
 }
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import keras
 import torch
 
+aten = torch.ops.aten
 Call = Callable[[torch.Tensor], torch.Tensor]
+Gradients = tuple[torch.Tensor, ...]
 
 
 def recurrent_call(layer: Any) -> Call:
@@ -88,3 +90,52 @@ _CALLS: dict[type, Callable[[Any], Call]] = {
     keras.layers.GRU: _gru,
     keras.layers.SimpleRNN: _simple,
 }
+
+
+class CpuLstm:
+    """Keras's LSTM, from zeros, on (batch, steps, features) in float32: oneDNN's two calls.
+
+    Autograd would hand the way back an output's worth of noughts, all but the last step of them.
+    """
+
+    ONEDNN = torch.backends.mkldnn.is_available()
+    _KIND = 2  # of oneDNN's recurrent layers, an LSTM (ideep/abstract_types.hpp)
+
+    def __init__(self, layer: keras.layers.LSTM) -> None:
+        cell = layer.cell
+        self.weights = [cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value]
+        self.units, self.whole = layer.units, layer.return_sequences
+
+    @torch.compiler.disable
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        """The layer's output, and what `backward` wants to have kept."""
+        steps, zeros = x.transpose(0, 1).contiguous(), x.new_zeros(len(x), self.units)
+        given = steps, *_plain_order(*self.weights), zeros, zeros
+        # Forwards in time, one layer, with biases, in one direction, steps first.
+        settings: tuple[Any, ...] = (
+            False,
+            [],
+            self._KIND,
+            self.units,
+            1,
+            True,
+            False,
+            False,
+            training,
+        )
+        with torch.set_grad_enabled(training):  # or it keeps nothing for the way back
+            outputs, *rest = aten.mkldnn_rnn_layer.default(*given, *settings)
+        return outputs.transpose(0, 1) if self.whole else outputs[-1], (given, outputs, rest)
+
+    @torch.compiler.disable
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        """The gradients of the input, if it is wanted, and of the weights, from the output's."""
+        given, outputs, (last, cell, workspace) = kept
+        above = (dy.transpose(0, 1), None) if self.whole else (None, dy)
+        settings: tuple[Any, ...] = False, self._KIND, self.units, 1, True, True, False, [], False
+        dx, dkernel, drecurrent, dbias, *_ = aten.mkldnn_rnn_layer_backward.default(
+            *given, outputs, last, cell, *above, None, *settings, workspace
+        )
+        return dx.transpose(0, 1), (dkernel.t(), drecurrent.t(), dbias)

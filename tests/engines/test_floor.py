@@ -10,6 +10,7 @@ import torch
 from bench.equality import StepLosses, run
 from cnnlab.engines import ENGINES, Pictures, Start, Watcher, initial_weights
 from cnnlab.engines.kernels import Autograd, relu_after_pooling
+from cnnlab.engines.recurrent import CpuLstm
 from cnnlab.engines.unrolled import CpuGru, CpuSimple
 from cnnlab.spec import PRESETS, DenseModel, ExperimentSpec, RnnModel, change
 from cnnlab.training.run import on
@@ -115,18 +116,29 @@ def test_a_callback_of_keras_ends_the_training_between_two_steps():
 
 
 def test_no_step_of_the_lab_goes_through_autograd(monkeypatch):
-    """But for what it has no kernel for: cropping, and torch's one call of an LSTM."""
+    """But for what it has no kernel for: cropping, or an LSTM where torch has no oneDNN."""
 
     def asked(*_, **__):
         raise AssertionError("autograd was asked")
 
     monkeypatch.setattr(torch.autograd, "grad", asked)
     monkeypatch.setattr(torch.Tensor, "backward", asked)
-    for model in (PRESETS["tiny"].spec.model, DENSE.model, RnnModel(cell="gru", recurrent=(4,))):
+    cells = ("gru", "simple", "lstm") if CpuLstm.ONEDNN else ("gru", "simple")
+    recurrent = [RnnModel(cell=cell, recurrent=(4,)) for cell in cells]
+    for model in (PRESETS["tiny"].spec.model, DENSE.model, *recurrent):
         fit(job_of(change(DENSE, model=model), digits(40, (16, 16, 3))), StepLosses(DENSE))
 
 
-@pytest.mark.parametrize(("cell", "kernel"), [("gru", CpuGru), ("simple", CpuSimple)])
+@pytest.mark.parametrize(
+    ("cell", "kernel"),
+    [
+        ("gru", CpuGru),
+        ("simple", CpuSimple),
+        pytest.param(
+            "lstm", CpuLstm, marks=pytest.mark.skipif(not CpuLstm.ONEDNN, reason="no oneDNN here")
+        ),
+    ],
+)
 def test_half_precision_leaves_a_recurrent_layer_to_torch(cell, kernel):
     kinds = {}
     for precision in ("float32", "mixed_bfloat16"):
