@@ -16,7 +16,7 @@ from cnnlab.ui import address, network
 from cnnlab.ui.colours import inked, palette
 from cnnlab.ui.race import bets
 from cnnlab.ui.race.entrants import Race
-from cnnlab.ui.room.letters import LETTERS, enlarged
+from cnnlab.ui.room.letters import enlarged
 from cnnlab.ui.run.charts import table
 from cnnlab.ui.run.state import RunState, shared
 
@@ -68,7 +68,7 @@ def code(url: str) -> None:
 
 def blocks(layers: Sequence[Layer]) -> None:
     """The network."""
-    spec = enlarged(network.chart(layers, (LETTERS + 2, LETTERS + 2)))
+    spec = enlarged(network.chart(layers, f"({charts.LETTERS} + 2)"))
     data = charts.packed(network.frame(layers))
     alt = network.alt_text(layers)
     st.vega_lite_chart(data, spec, height="stretch", key="stage-blocks", alt=alt)
