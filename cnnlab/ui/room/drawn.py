@@ -15,6 +15,7 @@ from cnnlab.room import Book
 from cnnlab.ui import address, network
 from cnnlab.ui.colours import inked, palette
 from cnnlab.ui.race import bets
+from cnnlab.ui.race import lanes as race_lanes
 from cnnlab.ui.race.entrants import Race
 from cnnlab.ui.room.letters import enlarged
 from cnnlab.ui.run.charts import table
@@ -48,7 +49,8 @@ def _curve(state: RunState) -> pd.DataFrame:
 
 
 def race(shown: Race, book: Book | None, ratio: float | None) -> None:
-    """What was bet on a race, with the ratio so far; where nobody bet, its pairs."""
+    """What was bet on a race, with the ratio so far; where nobody bet, its pairs; before there is
+    one, its lanes."""
     if book and book.bets:
         frame = charts.packed(room.dots_frame(book.all, ratio))
         _chart("bets", frame, bets.spec(), f"{shown.race_id}-bets")
@@ -56,9 +58,18 @@ def race(shown: Race, book: Book | None, ratio: float | None) -> None:
     lanes = shown.lanes
     frame = racing.pairs_frame(lanes)
     if frame.empty:
+        _lanes(shown)
         return
     spec = charts.pairs_spec(lanes[0].title, len(lanes) - 1, racing.LEVEL)
     _chart("race_pairs", charts.packed(frame), spec, shown.race_id)
+
+
+def _lanes(shown: Race) -> None:
+    if shown.over:
+        race_lanes.show(shown)
+        return
+    found = race_lanes.entries(shown)
+    race_lanes.drive(shown, found, race_lanes.clock(found))
 
 
 def code(url: str) -> None:

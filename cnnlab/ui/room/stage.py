@@ -12,10 +12,10 @@ from cnnlab.room import Place
 from cnnlab.ui import following, live, rights
 from cnnlab.ui.lab import lab
 from cnnlab.ui.room import drawn, screens
-from cnnlab.ui.room.screens import Screen
+from cnnlab.ui.room.screens import SCREEN, Screen
 
 STYLE = Path(__file__).with_name("stage.css")
-SCREEN, PLACE = "screen", "room.stage"
+PLACE = "room.stage"
 SCREENS: dict[str, Callable[[], Screen]] = {
     "run": screens.run,
     "result": screens.result,
@@ -48,6 +48,8 @@ def _body(name: str, pace: float | None) -> None:
         _figures(screen)
         _pictures(screen)
     st.html(f'<p class="verdict">{escape(screen.verdict)}</p>')
+    if screen.call:
+        screen.call()
 
 
 def _figures(screen: Screen) -> None:
