@@ -98,8 +98,12 @@ TOP = alt.param(
 def _lines(base: alt.Chart) -> alt.Chart:
     """Training thin and pale, validation strong, an earlier run between them."""
     lines = [*SPLITS, BEFORE]
-    widths, opacities = (
-        alt.Scale(domain=lines, range=found) for found in ([1.25, STRONG, 2], [0.6, 1, 0.7])
+    (
+        widths,
+        opacities,
+    ) = (  # of themselves they would be of the type that goes from the first to the last
+        alt.Scale(type="ordinal", domain=lines, range=found)
+        for found in ([1.25, STRONG, 2], [0.6, 1, 0.7])
     )
     return base.mark_line(clip=True).encode(
         strokeWidth=alt.StrokeWidth("split:N", scale=widths, legend=None),

@@ -50,6 +50,17 @@ def test_names_stand_in_the_order_in_which_their_lines_end() -> None:
     assert sorted(turned, key=lambda name: turned[name][1]) == list(reversed(NAMES))
 
 
+def test_the_validation_leads_and_an_earlier_run_lies_between_it_and_the_training() -> None:
+    ends = dict(zip(NAMES, (0.9, 0.6, 0.3), strict=True))
+    rows = [(x, end, name) for name, end in ends.items() for x in (0.0, 1.0)]
+    frame = pd.DataFrame(rows, columns=["x", "value", "split"])
+    spec = charts.curve_spec("accuracy", "epoch", "#2121FF") | {"width": WIDTH}
+    svg = vl_convert.vegalite_to_svg(spec | {"datasets": {"source": frame.to_dict("records")}})
+    drawn = r'split: ([^"]+)"[^>]*line mark[^>]*stroke-width="([^"]+)" opacity="([^"]+)"'
+    found = {name: (float(wide), float(strong)) for name, wide, strong in re.findall(drawn, svg)}
+    assert found["training"] < found[charts.BEFORE] < found["validation"] == (3, 1)
+
+
 def test_a_name_of_two_or_one_is_there_too() -> None:
     assert set(placed({"training": 0.5, "validation": 0.5})) == set(SPLITS)
     assert set(placed({"validation": 0.5})) == {"validation"}

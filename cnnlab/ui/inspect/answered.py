@@ -59,7 +59,7 @@ def _beside(subject: Subject, answers: Answers) -> str:
         f"{words.percent(float(least['share']))} right, and "
         f"**{tables.plain(str(most['name']))}** best, {words.percent(float(most['share']))}."
     )
-    return f"{said} {known}"
+    return f"{said} {known}".replace(" %", "\u00a0%")  # a line never ends before its sign
 
 
 def _whole(subject: Subject, answers: Answers) -> int:

@@ -15,6 +15,7 @@ from cnnlab.room import Bet, Place
 from cnnlab.runner import RaceSnapshot
 from cnnlab.spec import PRESETS, ExperimentSpec, Lane, Part, RacePlan, Status, change
 from cnnlab.ui import audience, following
+from cnnlab.ui.room import stage
 from tests.example_runs import CARD, CPU, TINY, add_run, epoch, started
 from tests.quiet_lab import QuietLab, own_history, page
 from tests.ui import sharing
@@ -106,6 +107,13 @@ def test_one_run_that_is_over_stands_on_the_first_two_screens(history: History) 
         assert "validation accuracy 12 % after 3 epochs" in written(app)
         assert charts(app) == 2
         assert app.session_state[following.SHOWN] == Place.of("", {"run": run_id})
+
+
+def test_a_long_verdict_ends_with_a_sentence_not_within_one() -> None:
+    whole = "It is 1.07 times as fast. It costs 4.0 points."
+    assert stage._for_a_room(f"{whole} {'The times are about right at best, ' * 9}.") == whole
+    assert stage._for_a_room(whole) == whole
+    assert stage._for_a_room("Long " * 60) == "Long " * 60
 
 
 def test_a_run_that_failed_says_why(history: History) -> None:
