@@ -98,10 +98,8 @@ TOP = alt.param(
 def _lines(base: alt.Chart) -> alt.Chart:
     """Training thin and pale, validation strong, an earlier run between them."""
     lines = [*SPLITS, BEFORE]
-    (
-        widths,
-        opacities,
-    ) = (  # of themselves they would be of the type that goes from the first to the last
+    # Left to itself, a scale of three would go evenly from the first to the last.
+    widths, opacities = (
         alt.Scale(type="ordinal", domain=lines, range=found)
         for found in ([1.25, STRONG, 2], [0.6, 1, 0.7])
     )
