@@ -19,7 +19,7 @@ def turned() -> None:
 
     at = st.session_state.setdefault("at", "a")
     key = standing.key_at("choice", at)
-    st.pills("Choice", "abc", default=at, required=True, key=key, on_change=take)
+    st.pills("Choice", list("abc"), default=at, required=True, key=key, on_change=take)
 
 
 def stands(app: AppTest) -> tuple[str, list[int]]:
