@@ -1,6 +1,8 @@
 """`python -m bench`: run every bench of this folder, print a table, refresh BENCHMARKS.md.
 
-`--only engines,data` runs some of them; the table has what the others gave here at last.
+`--only engines,data` runs some of them; the table has what the others gave here at last. How long
+it may take is said first (`ABOUT_MINUTES`), how it goes on stderr, round by round. Beside something
+that keeps the machine busy it ends sooner: see `measure.rounds`.
 
 That page has a table for each place (`measure.place`): a machine's best card, or none.
 
@@ -17,7 +19,8 @@ import argparse
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import bench
@@ -26,6 +29,23 @@ from bench.measure import NoFigure, machine, place
 from bench.page import PAGE, here, refreshed
 from cnnlab import words
 
+ABOUT_MINUTES = {
+    "beside": 4,
+    "callback": 5,
+    "cluster": 10,
+    "compare": 1,
+    "data": 6,
+    "engines": 7,
+    "equality": 3,
+    "history": 1,
+    "keeping": 3,
+    "many_runs": 3,
+    "refresh": 1,
+    "sweep": 3,
+    "ui_tax": 20,
+    "viewers": 12,
+}
+"""What each takes on two quiet cores."""
 HEAD = (
     "| measured | this lab | baseline | baseline / this lab | quartiles | pairs | left out |",
     "|---|---|---|---|---|---|---|",
@@ -77,23 +97,40 @@ def kept(name: str) -> list[dict[str, Any]]:
 
 def main(only: Sequence[str] = ()) -> None:
     """Run them all, or some."""
+    chosen = {name: run for name, run in benches().items() if not only or name in only}
+    print(f"{', '.join(chosen)}: {estimate(chosen)} on two quiet cores.", flush=True)
     results: list[dict[str, Any]] = []
     refused: list[str] = []
-    for name, run in benches().items():
-        if only and name not in only:
+    for name in benches():
+        if name not in chosen:
             results += kept(name)
             continue
-        print(f"Measuring {name} …", flush=True)
-        try:
-            measured = run()
-        except NoFigure as error:
-            refused.append(f"Not measured: {name}. {error}")
-            print(refused[-1], flush=True)
-            continue
-        results += measured if isinstance(measured, list) else [measured]
+        measured, why = attempt(name, chosen[name])
+        results += measured
+        refused += why
     text = table(results, refused)
     PAGE.write_text(refreshed(PAGE.read_text(), text, f"bench on {place()}"))
     print(text)
+
+
+def attempt(name: str, run: Callable[[], Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The results of a bench, and why there are none, in sentences."""
+    print(f"Measuring {name}, {estimate([name])} …", flush=True)
+    began = time.monotonic()
+    measured: Any = []
+    refused: list[str] = []
+    try:
+        measured = run()
+    except NoFigure as error:
+        refused.append(f"Not measured: {name}. {error}")
+        print(refused[-1], flush=True)
+    print(f"{name} took {words.duration(time.monotonic() - began)}.", flush=True)
+    return measured if isinstance(measured, list) else [measured], refused
+
+
+def estimate(names: Iterable[str]) -> str:
+    """How long some benches take, in words."""
+    return f"about {words.duration(60.0 * sum(ABOUT_MINUTES[name] for name in names))}"
 
 
 def _named(text: str) -> list[str]:

@@ -30,9 +30,9 @@ def known(found: Rounds) -> bool:
 
 
 def settled(told: Callable[[], float], plain: Callable[[], float]) -> Rounds:
-    """Pairs until the median is known, or there are `MOST_PAIRS`."""
+    """Pairs until the median is known, or there are `MOST_PAIRS`, kept or left out."""
     found = Rounds()
-    while len(found.kept) < MOST_PAIRS and not (found.kept and known(found)):
+    while found.count < MOST_PAIRS and not (found.kept and known(found)):
         found.add(rounds({"a": told, "b": plain}, PAIRS_AT_ONCE))
     return found
 

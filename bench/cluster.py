@@ -1,25 +1,45 @@
 """What a cluster costs a run: epochs on a node through the lab against the command line there, the
 start of a run, and how late the page hears of a step.
 
-The node is this computer: what is measured is the way there, not another machine. It needs Ray.
+The node is this computer: what is measured is the way there, not another machine. So the lab's own
+part takes of the cores that train, as it would not elsewhere; the figure that a verdict goes by
+leaves the steps out that waited for a core. Where a lab has trained it starts the next training
+process at once: every arm waits until all is at rest. `python -m bench.cluster [dense article]`
+takes about ten minutes, tells each pair on stderr, and ends on Ctrl-C or SIGTERM with what it has.
+It needs Ray.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from bench import measure
+from bench import quiet
+from bench.epochs import EpochSeconds, by_the_wall, held
+from bench.measure import (
+    ROOT,
+    NoFigure,
+    attempted,
+    best_device,
+    median_interval,
+    result_of,
+    rounds,
+    save,
+)
+from bench.peers.works import WORKS, Work, draw
 from cnnlab import cluster
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
@@ -27,20 +47,26 @@ from cnnlab.runner import Lab, Worker
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun
 from cnnlab.runner.process import Process, events_of
-from cnnlab.spec import PRESETS, ExperimentSpec, RunCard, Window, change
+from cnnlab.spec import HERE, Event, ExperimentSpec, RunCard, RunEnded, Window, change
 
 NODE = "box"
 PAIRS = 5
-WORKS = {
-    "dense": change(PRESETS["dense"].spec, dataset="shapes10", train_limit=20_000, epochs=3),
-    "article": change(PRESETS["article"].spec, dataset="shapes", train_limit=640, epochs=3),
-}
+EPOCHS = {"dense": 6, "article": 4}
+STEPS = {"dense": 1_600, "article": 80}
+"""Of an epoch: all of the preset's, or some seconds' worth."""
+BUDGET_SHARE, START_BUDGET_SECONDS, DELAY_BUDGET_SECONDS = 0.01, 1.0, 0.5
+RUN_SECONDS = 300.0
+WATCHED_SECONDS = 8.0
 ENVIRONMENTS = {"none": worker_environment("none")}
 
 
 @contextmanager
-def one_node() -> Iterator[None]:
-    """A cluster of one node on the loopback interface, which this process's labs know."""
+def one_node(home: Path) -> Iterator[None]:
+    """A cluster of one node on the loopback interface, which this process's labs know.
+
+    Args:
+        home: where the lab on the node keeps its state.
+    """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray.cluster_utils
 
@@ -48,119 +74,217 @@ def one_node() -> Iterator[None]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     head = {"node_name": NODE, "ray_client_server_port": port, "include_dashboard": False}
-    head["env_vars"] = {"PYTHONPATH": str(measure.ROOT)}  # where the node finds the lab
+    head["env_vars"] = {"PYTHONPATH": str(ROOT), "CNNLAB_HOME": str(home)}
     nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     os.environ[cluster.VARIABLE] = f"ray://127.0.0.1:{port}"
+    with ended_by_signals():
+        try:
+            yield
+        finally:
+            del os.environ[cluster.VARIABLE]
+            nodes.shutdown()
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM break off what is inside, wherever it stands. Ray would drain its node for
+    half a minute first, and hear no second one."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in signals}
     try:
         yield
     finally:
-        del os.environ[cluster.VARIABLE]
-        nodes.shutdown()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def epoch_seconds(card: RunCard) -> float:
-    """The median epoch after the first, which holds the warm-up."""
-    return statistics.median(row.seconds for row in card.epochs[1:])
+@dataclass
+class Place:
+    """A lab with a node, and a command line there."""
+
+    lab: Lab
+    history: History
+    folder: Path
+
+    def work(self, name: str) -> tuple[Work, ExperimentSpec]:
+        """What is trained, and its spec; the pictures are drawn once."""
+        work = replace(WORKS[name], steps=STEPS[name])
+        file = self.folder / f"{name}.npz"
+        if not file.exists():
+            draw(work, file)
+        return work, change(work.on(file, best_device()), epochs=EPOCHS[name])
+
+    def through_lab(self, spec: ExperimentSpec, machine: str) -> RunCard:
+        """A run in the lab's queue, once all is at rest and a process is ready for it.
+
+        Raises:
+            NoFigure: it did not come to its end.
+        """
+        quiet.rest()
+        run_id = self.lab.submit(change(spec, machine=machine), name="bench", session="bench")
+        self.lab.wait_idle(RUN_SECONDS)
+        card = self.history.card(run_id, steps=False)
+        if len(card.epochs) < spec.epochs:
+            raise NoFigure(f"The run on {machine} is {card.status}: {card.error or 'no word'}")
+        return card
+
+    def by_command(self, spec: ExperimentSpec) -> RunCard:
+        """The same on the command line, once all is at rest."""
+        quiet.rest()
+        file = self.folder / "spec.json"
+        file.write_text(spec.model_dump_json())
+        command = [sys.executable, "-m", "cnnlab", "train", "--spec", str(file), "--json"]
+        environment = os.environ | {"CNNLAB_HOME": str(self.folder / "command")}
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        return RunCard.model_validate_json(done.stdout)
 
 
-def through_lab(lab: Lab, history: History, spec: ExperimentSpec, machine: str) -> RunCard:
-    """A run in the lab's queue, once a worker is ready for it."""
-    run_id = lab.submit(change(spec, machine=machine), name="bench", session="bench")
-    lab.wait_idle(600)
-    return history.card(run_id, steps=False)
+@contextmanager
+def opened() -> Iterator[Place]:
+    """A lab, its history, and its node, all with homes of their own."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        os.environ["CNNLAB_HOME"] = str(folder / "lab")
+        stack.enter_context(one_node(folder / "node"))
+        history = stack.enter_context(closing(History()))
+        lab = stack.enter_context(closing(Lab(history, ENVIRONMENTS, cluster.start)))
+        yield Place(lab, history, folder)
 
 
-def by_command(spec: ExperimentSpec, folder: Path) -> float:
-    """The same on the command line."""
-    file = folder / "spec.json"
-    file.write_text(spec.model_dump_json())
-    command = [sys.executable, "-m", "cnnlab", "train", "--spec", str(file), "--json"]
-    done = subprocess.run(command, cwd=measure.ROOT, capture_output=True, text=True, check=True)
-    return epoch_seconds(RunCard.model_validate_json(done.stdout))
+# --- epochs ---------------------------------------------------------------------------------
 
 
-def epochs(lab: Lab, history: History, folder: Path, name: str, pairs: int) -> dict[str, Any]:
-    """Epochs of a work through the cluster against those of the command line, in pairs."""
-    spec = WORKS[name]
-    found = measure.paired(
-        lambda: epoch_seconds(through_lab(lab, history, spec, NODE)),
-        lambda: by_command(spec, folder),
-        pairs,
-    )
-    arms = {"a": "on a node through the lab", "b": "command line there"}
-    return {"name": f"epoch on a node, {name}", "unit": "s", "arms": arms, **found}
-
-
-def starts(lab: Lab, history: History, pairs: int) -> dict[str, Any]:
-    """From Start to the first word of a run, in a process that is ready."""
-    spec = change(WORKS["dense"], train_limit=640, epochs=2)
-
-    def start_on(machine: str) -> Callable[[], float]:
-        def arm() -> float:
-            card = through_lab(lab, history, spec, machine)
-            time.sleep(READY_SECONDS)
-            return card.timing.startup_seconds or float("nan")
-
-        return arm
-
-    found = measure.paired(start_on(NODE), start_on("here"), pairs)
-    arms = {"a": "on a node", "b": "here"}
-    return {"name": "warm start", "unit": "s", "arms": arms, **found}
-
-
-READY_SECONDS = 15.0
-"""Until the next process is ready, with all its imports."""
-
-
-def delays(process: Process) -> list[float]:
-    """How much later than the quickest each window of a run arrives, in seconds."""
-    process.line()
-    spec = change(WORKS["dense"], epochs=6)
-    job = Job("bench", spec, LiveRun("bench", spec), cut_seconds=8.0)
-    process.send(job.order(time.monotonic()))
-    late = [
-        time.monotonic() - event.seconds
-        for event in events_of(process)
-        if isinstance(event, Window)
+def epochs(place: Place, name: str) -> dict[str, Any]:
+    """Epochs of a work through the cluster and by the command line, in pairs, by the wall; as a
+    verdict has them beneath."""
+    work, spec = place.work(name)
+    arms = {
+        "a": lambda: EpochSeconds.of(place.through_lab(spec, NODE)),
+        "b": lambda: EpochSeconds.of(place.by_command(spec)),
+    }
+    found = rounds(arms, PAIRS)
+    wall, verdict = result_of(by_the_wall(found)), result_of(found)
+    notes = [
+        longer(f"{work.title}, by the wall", wall["ratios"]),
+        longer(f"{work.title}, without steps that waited for a core", verdict["ratios"]),
     ]
-    process.close()
-    return sorted(each - min(late) for each in late)
+    said = {"a": "on a node through the lab", "b": "command line there"}
+    return wall | {"unit": "s", "arms": said, "verdict": verdict, "notes": notes}
 
 
-def live() -> dict[str, Any]:
-    """How late windows are heard of: the 95th percentile on a node, and here."""
-    there, here = (
-        delays(each) for each in (cluster.start(NODE, "none"), Worker("none", ENVIRONMENTS["none"]))
+def longer(what: str, ratios: list[float]) -> str:
+    """What the cluster costs an epoch, in a sentence.
+
+    Args:
+        ratios: of each pair, the command line's epoch over the node's.
+    """
+    costs = [1 / ratio - 1 for ratio in ratios]
+    low, high = median_interval(costs)
+    return (
+        f"Through the cluster an epoch of {what}, is {median(costs):+.2%} longer ({len(costs)} "
+        f"pairs, {low:+.2%} to {high:+.2%}; budget {BUDGET_SHARE:.0%}: "
+        f"{held(low, high, BUDGET_SHARE)})."
     )
+
+
+# --- start and live words -------------------------------------------------------------------
+
+
+def starts(place: Place) -> dict[str, Any]:
+    """From Start to the first word of a run, in a process that is ready; and how live it is."""
+    spec = change(place.work("dense")[1], train_limit=640, epochs=1)
+
+    def start_on(machine: str) -> float:
+        seconds = place.through_lab(spec, machine).timing.startup_seconds
+        if seconds is None:
+            raise NoFigure(f"The run on {machine} does not say when it started.")
+        return seconds
+
+    arms = {"a": partial(start_on, NODE), "b": partial(start_on, HERE)}
+    rounds(arms, 1)  # the data travel once
+    found = rounds(arms, PAIRS)
+    later = [each["a"] - each["b"] for each in found.kept]
+    low, high = median_interval(later)
+    note = (
+        f"On a node a run starts {median(later):+.2f} s later than here ({len(later)} pairs, "
+        f"{low:+.2f} s to {high:+.2f} s; budget {START_BUDGET_SECONDS:g} s: "
+        f"{held(low, high, START_BUDGET_SECONDS)})."
+    )
+    said = {"a": "on a node", "b": "here"}
+    live = live_delays(place)
+    notes = [note, live_note(live)]
+    return result_of(found) | {"unit": "s", "arms": said, "live_delay": live, "notes": notes}
+
+
+def live_delays(place: Place) -> dict[str, float]:
+    """How late windows are heard of, the 95th percentile, in seconds after the quickest here."""
+    spec = place.work("dense")[1]
+    there = delays(cluster.start(NODE, "none"), spec)
+    here = delays(Worker("none", ENVIRONMENTS["none"]), spec)
     return {
-        "live_delay_p95_seconds": {
-            name: found[int(0.95 * (len(found) - 1))]
-            for name, found in (("node", there), ("here", here))
-        }
+        name: found[int(0.95 * (len(found) - 1))] - here[0]
+        for name, found in (("node", there), ("here", here))
     }
 
 
-def main(names: tuple[str, ...] = ("dense", "article"), pairs: int = PAIRS) -> list[dict[str, Any]]:
-    """All of it."""
-    with tempfile.TemporaryDirectory() as folder, one_node():
-        history = History(f"sqlite:///{Path(folder) / 'history.db'}")
-        lab = Lab(history, ENVIRONMENTS, cluster.start)
-        try:
-            found = [
-                measure.attempted(
-                    f"epoch on a node, {name}",
-                    lambda name=name: epochs(lab, history, Path(folder), name, pairs),
-                )
-                for name in names
-            ]
-            found.append(measure.attempted("warm start", lambda: starts(lab, history, pairs)))
-        finally:
-            lab.close()
-        found[0] |= live()
-    measure.save("cluster", found)
-    return found
+def live_note(delay: dict[str, float]) -> str:
+    """That in a sentence."""
+    more = delay["node"] - delay["here"]
+    return (
+        f"Of steps on a node the lab hears {delay['node']:.2f} s later than of the quickest here "
+        f"(95th percentile), {more:+.2f} s more than of those here (budget "
+        f"{DELAY_BUDGET_SECONDS:g} s: {held(more, more, DELAY_BUDGET_SECONDS)})."
+    )
+
+
+def delays(process: Process, spec: ExperimentSpec) -> list[float]:
+    """How late each window of a run is heard of, in order of size: seconds since its last step, and
+    what Keras takes before the first, which is the same everywhere."""
+    process.line()
+    quiet.rest()
+    job = Job("bench", spec, LiveRun("bench", spec), cut_seconds=WATCHED_SECONDS)
+    launched_at = time.monotonic()
+    process.send(job.order(launched_at))
+    heard = [(time.monotonic(), event) for event in events_of(process)]
+    process.close()
+    return late(heard, launched_at)
+
+
+def late(heard: Sequence[tuple[float, Event]], launched_at: float) -> list[float]:
+    """The delays of what was heard, each with the moment.
+
+    Raises:
+        NoFigure: it did not come to its end.
+    """
+    ended = next((event for _, event in heard if isinstance(event, RunEnded)), None)
+    if ended is None or ended.timing.startup_seconds is None:
+        raise NoFigure(f"The run came to no end: {ended.error if ended else 'without a word'}")
+    timing = ended.timing
+    parts = (timing.startup_seconds, timing.data_seconds, timing.build_seconds)
+    begun = launched_at + sum(part or 0.0 for part in parts)
+    return sorted(at - begun - each.seconds for at, each in heard if isinstance(each, Window))
+
+
+def main(names: Sequence[str] = tuple(EPOCHS)) -> list[dict[str, Any]]:
+    """Measure, keep and return the results; what was measured before a break is kept."""
+    print("  a: on a node through the lab; b: command line there, or here", file=sys.stderr)
+    results: list[dict[str, Any]] = []
+    with opened() as place:
+        for name in names:
+            measured = partial(epochs, place, name)
+            results.append(attempted(f"Epoch on a node, {WORKS[name].title}", measured))
+            save("cluster", results)
+        results.append(attempted("Warm start on a node", partial(starts, place)))
+    save("cluster", results)
+    return results
 
 
 if __name__ == "__main__":
-    for each in main(tuple(sys.argv[1:]) or ("dense", "article")):
-        print(json.dumps(each, indent=1))
+    if unknown := set(sys.argv[1:]) - set(EPOCHS):
+        sys.exit(f"There is no {', '.join(unknown)}; choose of {', '.join(EPOCHS)}.")
+    try:
+        print(json.dumps(main(sys.argv[1:] or tuple(EPOCHS)), indent=1))
+    except KeyboardInterrupt:
+        sys.exit(130)

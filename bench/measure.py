@@ -40,6 +40,8 @@ Arm = Callable[[], float]
 BLOCK_SECONDS = 1.0
 """Shorter rounds are judged together: the system counts processor time in ticks of 10 ms."""
 LEAST_ROUNDS = 3
+PATIENCE_SECONDS = 30.0
+"""For a first undisturbed round: a neighbour that stayed so long will not go away soon."""
 CARD_FACTS = ("key", "name", "driver", "compute_capability", "memory_mb", "power_limit_w")
 
 
@@ -132,27 +134,48 @@ class Rounds:
     most_taken: float = 0.0
     """Of a core, in the worst of those."""
 
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return len(self.kept) + self.left_out
+
     def add(self, more: Rounds) -> None:
         """Count further rounds in."""
         self.kept += more.kept
         self.left_out += more.left_out
         self.most_taken = max(self.most_taken, more.most_taken)
 
+    def judge(self, block: list[dict[str, float]], share: float) -> None:
+        """Keep rounds, or leave them out, by the share that others took of their time."""
+        if share < quiet.NOTABLE_SHARE:
+            self.kept += block
+        else:
+            self.left_out += len(block)
+            self.most_taken = max(self.most_taken, share)
+
     def of(self, arm: str) -> list[float]:
         """The figures of one arm."""
         return [figures[arm] for figures in self.kept]
 
+    def hopeless(self, wanted: int, seconds: float) -> bool:
+        """As many were disturbed as are wanted, or all of them for `PATIENCE_SECONDS`."""
+        if self.left_out >= max(wanted, LEAST_ROUNDS):
+            return True
+        enough = self.left_out >= LEAST_ROUNDS and seconds >= PATIENCE_SECONDS
+        return enough and not self.kept
+
     def said(self) -> str:
         """What became of them, in a sentence."""
         return (
-            f"{self.left_out} of {self.left_out + len(self.kept)} rounds were left out, because "
-            f"up to {self.most_taken:.0%} of a core was taken from them."
+            f"{self.left_out} of {self.count} rounds were disturbed and left out, because up to "
+            f"{self.most_taken:.0%} of a core was taken from them: no figure."
         )
 
 
 def rounds(arms: Mapping[str, Arm], wanted: int, watch: quiet.Watch = quiet.watch) -> Rounds:
-    """Run all arms in turn until there are as many undisturbed rounds as wanted, or as many
-    disturbed ones. The order turns round from one to the next: none always finds warm caches.
+    """Run all arms in turn until there are as many undisturbed rounds as wanted, or it is hopeless
+    (`Rounds.hopeless`), and tell on stderr how it goes. The order turns round from one to the next:
+    none always finds warm caches.
 
     Args:
         watch: tells what others take meanwhile.
@@ -160,25 +183,40 @@ def rounds(arms: Mapping[str, Arm], wanted: int, watch: quiet.Watch = quiet.watc
     Raises:
         Disturbed: fewer than three rounds are left, or fewer than wanted where that is less.
     """
-    found, turn = Rounds(), 0
-    while len(found.kept) < wanted and found.left_out < wanted:
-        block: list[dict[str, float]] = []
-        share_taken, began = watch(), time.perf_counter()
-        while len(found.kept) + len(block) < wanted:
-            names = [*arms][:: -1 if turn % 2 else 1]
-            block.append({name: arms[name]() for name in names})
-            turn += 1
-            if time.perf_counter() - began >= BLOCK_SECONDS:
-                break
+    found, began = Rounds(), time.perf_counter()
+    while len(found.kept) < wanted and not found.hopeless(wanted, time.perf_counter() - began):
+        share_taken = watch()
+        block = _block(arms, found.count, wanted - len(found.kept))
         share = share_taken()
-        if share < quiet.NOTABLE_SHARE:
-            found.kept += block
-        else:
-            found.left_out += len(block)
-            found.most_taken = max(found.most_taken, share)
+        found.judge(block, share)
+        _tell(found, wanted, block[-1], share)
     if len(found.kept) < min(LEAST_ROUNDS, wanted):
         raise Disturbed(found.said())
     return found
+
+
+def _block(arms: Mapping[str, Arm], before: int, most: int) -> list[dict[str, float]]:
+    """Rounds that are judged together.
+
+    Args:
+        before: how many there were.
+        most: that are wanted.
+    """
+    block: list[dict[str, float]] = []
+    began = time.perf_counter()
+    while len(block) < most:
+        names = [*arms][:: -1 if (before + len(block)) % 2 else 1]
+        block.append({name: arms[name]() for name in names})
+        if time.perf_counter() - began >= BLOCK_SECONDS:
+            break
+    return block
+
+
+def _tell(found: Rounds, wanted: int, last: Mapping[str, float], share: float) -> None:
+    figures = ", ".join(f"{name} {figure:.4g}" for name, figure in last.items())
+    taken = f"; {share:.0%} of a core was taken: left out" if share >= quiet.NOTABLE_SHARE else ""
+    said = f"  {len(found.kept)} of {wanted} rounds, {found.left_out} left out; {figures}{taken}"
+    print(said, file=sys.stderr, flush=True)
 
 
 def paired(a: Arm, b: Arm, pairs: int, watch: quiet.Watch = quiet.watch) -> dict[str, Any]:
@@ -204,9 +242,11 @@ def paired(a: Arm, b: Arm, pairs: int, watch: quiet.Watch = quiet.watch) -> dict
 
 def attempted(name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """A result under its name; where there is no figure, why, as `refused`."""
+    print(f"  {name} …", file=sys.stderr, flush=True)
     try:
         return measure() | {"name": name}
     except NoFigure as error:
+        print(f"  {error}", file=sys.stderr, flush=True)
         return {"name": name, "refused": str(error), "machine": machine()}
 
 

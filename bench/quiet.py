@@ -11,6 +11,7 @@ top.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -28,6 +29,10 @@ Thread = tuple[int, int]
 NOTABLE_SHARE = 0.05
 """From here on what was measured is left out: seconds taken of a core for each second. The system
 counts processor time in ticks of 10 ms, so that a second errs by two or three hundredths."""
+RESTING_CORES = 0.3
+"""What a lab and a cluster use at most while there is nothing to do; imports take a whole core."""
+RESTING_SECONDS = 2
+"""For so long nothing more may happen: what is started waits for others now and then."""
 SHORTEST_SECONDS = 0.2
 """Of less time they tell nothing."""
 SEEN_SHARE = 0.8
@@ -92,6 +97,31 @@ def watch() -> Callable[[], float]:
     """Watch this process and all that it starts, on all cores."""
     before, cores = read(), os.cpu_count() or 1
     return lambda: share_taken(before, read(), cores)
+
+
+def rest(
+    within_seconds: float = 60.0,
+    used: Callable[[], float] = lambda: load.read(helpers=True).own,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until this process and all that it started have done what they had to do.
+
+    Args:
+        used: their processor time so far, in seconds.
+        pause: waits for so many seconds.
+
+    Raises:
+        TimeoutError: they go on and on.
+    """
+    quiet, before = 0, used()
+    for _ in range(round(within_seconds)):
+        pause(1.0)
+        now = used()
+        quiet = quiet + 1 if now - before < RESTING_CORES else 0
+        if quiet == RESTING_SECONDS:
+            return
+        before = now
+    raise TimeoutError(f"What was started did not come to rest within {within_seconds:.0f} s.")
 
 
 def unwatched() -> Callable[[], float]:

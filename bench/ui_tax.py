@@ -26,17 +26,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from bench.epochs import EpochSeconds, by_the_wall
 from bench.measure import cards, result_of, rounds, save
 from bench.serving import ARGUMENTS, CHROMIUM, serving
 from bench.visitor import Visitor
-from cnnlab.analysis.runs import epoch_seconds
 from cnnlab.history import History, default_url
 from cnnlab.spec import PRESETS, ExperimentSpec, RunCard, change
 from cnnlab.ui import link
@@ -64,29 +63,16 @@ def on_each_device() -> dict[str, ExperimentSpec]:
     return found
 
 
-class Watched(float):
-    """Seconds of an epoch as a verdict has them, and by the clock on the wall."""
-
-    wall: float
-
-    @classmethod
-    def of(cls, card: RunCard) -> Watched:
-        """Those of a run, its first epoch left out."""
-        found = cls(epoch_seconds(card.epochs, warm=True))
-        found.wall = statistics.median(row.seconds for row in card.epochs[1:])
-        return found
-
-
 def headless(spec: ExperimentSpec) -> float:
     """Milliseconds of a step, warm-up left out, trained from the command line."""
     printed = _trained("cnnlab", "train", "--json", "--spec", spec=spec)
     return printed["timing"]["step_ms_mean"]
 
 
-def unwatched(spec: ExperimentSpec) -> Watched:
+def unwatched(spec: ExperimentSpec) -> EpochSeconds:
     """The epochs of a run from the command line."""
     printed = _trained("cnnlab", "train", "--json", "--spec", spec=spec)
-    return Watched.of(RunCard.model_validate(printed))
+    return EpochSeconds.of(RunCard.model_validate(printed))
 
 
 def drawn_inside(spec: ExperimentSpec) -> float:
@@ -104,7 +90,7 @@ def _trained(*command: str, spec: ExperimentSpec) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def watched(spec: ExperimentSpec, browser: Browser, url: str) -> Watched:
+def watched(spec: ExperimentSpec, browser: Browser, url: str) -> EpochSeconds:
     """The same epochs in the lab, begun in a tab and watched in two."""
     with ExitStack() as tabs:
         pages = []
@@ -121,13 +107,13 @@ def watched(spec: ExperimentSpec, browser: Browser, url: str) -> Watched:
             over = page.get_by_text(re.compile("^Finished in"))
             expect(over).to_be_visible(timeout=1e3 * TRAINING_SECONDS)
         run_id = pages[0].url.partition("run=")[2].partition("&")[0]
-    return Watched.of(_card(run_id))
+    return EpochSeconds.of(_card(run_id))
 
 
-def watched_elsewhere(spec: ExperimentSpec, url: str) -> Watched:
+def watched_elsewhere(spec: ExperimentSpec, url: str) -> EpochSeconds:
     """The same in the lab, its tabs open on a computer whose drawing costs this one nothing."""
     with ThreadPoolExecutor(1) as pool:  # the browser's driver holds this thread's event loop
-        return Watched.of(_card(pool.submit(asyncio.run, _follow(spec, url)).result()))
+        return EpochSeconds.of(_card(pool.submit(asyncio.run, _follow(spec, url)).result()))
 
 
 async def _follow(spec: ExperimentSpec, url: str) -> str:
@@ -214,12 +200,14 @@ def main() -> list[dict[str, Any]]:
     return results
 
 
-def _measured(name: str, spec: ExperimentSpec, arm: Callable[[], Watched]) -> list[dict[str, Any]]:
+def _measured(
+    name: str, spec: ExperimentSpec, arm: Callable[[], EpochSeconds]
+) -> list[dict[str, Any]]:
     """Two results of the same runs: by the figure that a verdict goes by, and by the wall."""
     arms = {"a": arm, "b": lambda: unwatched(spec)}
     rounds(arms, 1)
     found = rounds(arms, PAIRS)
-    wall = replace(found, kept=[{n: v.wall for n, v in each.items()} for each in found.kept])
+    wall = by_the_wall(found)
     said = {"unit": "s", "arms": {"a": f"in the lab, {TABS} tabs open here", "b": "command line"}}
     compared = result_of(found)
     cost = 1 / compared["ratio"]["median"] - 1

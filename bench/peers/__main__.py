@@ -12,8 +12,10 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,43 +26,67 @@ from bench.page import PAGE, refreshed
 from bench.peers import table
 from bench.peers.contenders import CONTENDERS, Running, Unable, running
 from bench.peers.works import WORKS, Work, draw
+from cnnlab import words
 
 ROUNDS = 7
+FIRST = ("fast", "stock")
+"""They race alone until a round is undisturbed. Where none is, no minutes are spent on starting the
+others."""
+WORK_SECONDS = 120
+"""What a work takes on two quiet cores, about. Beside busy ones it ends sooner."""
 
 
 def measured(work: Work, folder: Path, device: str) -> dict[str, Any]:
-    """All contenders at one work."""
+    """All contenders at one work; where there is no figure, why, as `refused`."""
     work, file = work.sized(device), folder / "work.npz"
     draw(work, file)
-    with ExitStack() as open_arms:
-        arms, absent = begin(work, file, device, open_arms)
-        result: dict[str, Any] = {
-            "title": work.title,
-            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine(),
-            "device": device,
-            "absent": absent,
-        }
+    absent: dict[str, str] = {}
+    result: dict[str, Any] = {
+        "title": work.title,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "device": device,
+        "absent": absent,
+    }
+    with ExitStack() as stack:
+        start = partial(_start, stack, work, file, device, absent)
         try:
+            arms = start(FIRST)
+            rounds(arms, 1)
+            arms |= start([name for name in CONTENDERS if name not in FIRST])
             found = rounds(arms, ROUNDS)
         except NoFigure as error:
             return result | {"refused": str(error)}
     return result | compared({name: found.of(name) for name in arms}, found.left_out)
 
 
-def begin(
-    work: Work, file: Path, device: str, open_arms: ExitStack
-) -> tuple[dict[str, Running], dict[str, str]]:
-    """Start every contender that can, one after the other: each finds its best setting alone; and
-    why the others cannot."""
+def _start(
+    stack: ExitStack,
+    work: Work,
+    file: Path,
+    device: str,
+    absent: dict[str, str],
+    names: Sequence[str],
+) -> dict[str, Running]:
+    """Start every contender that can, one after the other: each finds its best setting alone.
+
+    Args:
+        stack: ends them.
+        absent: is told why the others cannot.
+
+    Raises:
+        Unable: the lab itself cannot.
+    """
     arms: dict[str, Running] = {}
-    absent: dict[str, str] = {}
-    for name, contender in CONTENDERS.items():
+    for name in names:
+        print(f"  starting {CONTENDERS[name].title} …", file=sys.stderr, flush=True)
         try:
-            arms[name] = open_arms.enter_context(running(contender, work, file, device))
+            arms[name] = stack.enter_context(running(CONTENDERS[name], work, file, device))
         except Unable as error:
+            if name == "fast":
+                raise
             absent[name] = str(error)
-    return arms, absent
+    return arms
 
 
 def compared(step_ms: dict[str, list[float]], left_out: int) -> dict[str, Any]:
@@ -88,6 +114,8 @@ def main(only: str | None, figures_only: bool) -> None:
     kept = RESULTS / place() / "peers.json"
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     device = best_device()
+    about = words.duration(WORK_SECONDS * len(chosen))
+    print(f"{len(chosen)} works, about {about} on a quiet machine.", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CNNLAB_HOME"] = f"{folder}/home"
         for name in chosen:

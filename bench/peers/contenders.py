@@ -4,6 +4,7 @@ one that trains.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -26,7 +27,10 @@ HERE = Path(__file__).parent
 RAISED = re.compile(r"^[\w.]+(?:Error|Exception|Unsupported|Failed): .*$", re.MULTILINE)
 """The last line of a traceback, as Python prints it, or its first where it goes on."""
 START_SECONDS = 240.0
-"""Imports, compilation and the tries of settings take a minute at worst."""
+"""Imports, compilation and the tries of settings take a minute at worst on a quiet machine."""
+EPOCH_SECONDS = 120.0
+"""An epoch takes about one."""
+END_SECONDS = 10.0
 
 
 class Unable(NoFigure):
@@ -116,14 +120,28 @@ class Running:
         assert self._process.stdin
         print(json.dumps(order), file=self._process.stdin, flush=True)
 
-    def _answer(self) -> float:
+    def _answer(self, within_seconds: float) -> float:
+        """
+        Raises:
+            Unable: it failed, or took longer.
+        """
         assert self._process.stdout
+        late = threading.Event()
+        patience = threading.Timer(within_seconds, self._end, (late,))
+        patience.start()
         line = self._process.stdout.readline()
+        patience.cancel()
+        if not line and late.is_set():
+            raise Unable(f"it did not answer within {within_seconds:.0f} s")
         if not line:
             self._log.seek(0)
             said = RAISED.findall(self._log.read().decode(errors="replace"))
             raise Unable(f"its process ended: {said[-1] if said else 'without a word'}")
         return json.loads(line)["step_ms"]
+
+    def _end(self, late: threading.Event) -> None:
+        late.set()
+        self._process.kill()
 
     def warm(self) -> None:
         """Wait until it stands and has been through an epoch.
@@ -131,21 +149,22 @@ class Running:
         Raises:
             Unable: it failed, or took longer than `START_SECONDS`.
         """
-        patience = threading.Timer(START_SECONDS, self._process.kill)
-        patience.start()
-        try:
-            self._answer()
-        finally:
-            patience.cancel()
+        self._answer(START_SECONDS)
 
     def __call__(self, **order: Any) -> float:
         self._send(epoch=True, **order)
-        return self._answer()
+        return self._answer(EPOCH_SECONDS)
 
     def close(self) -> None:
+        """Let it end, or make it."""
         assert self._process.stdin
-        self._process.stdin.close()  # that tells it to end
-        self._process.wait()
+        with contextlib.suppress(BrokenPipeError):  # it ended before it read everything
+            self._process.stdin.close()  # that tells it to end
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def home_beside(file: Path) -> Path:

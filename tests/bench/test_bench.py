@@ -126,6 +126,32 @@ def test_too_few_quiet_pairs_give_no_figure(blocks_of_one):
         measure.rounds({"a": lambda: 1.0}, 5, watch)
 
 
+@pytest.mark.parametrize(("patience_seconds", "ran"), [(0.0, 3), (60.0, 40)])
+def test_what_is_disturbed_from_the_start_ends_once_patience_does(
+    blocks_of_one, monkeypatch, patience_seconds, ran
+):
+    monkeypatch.setattr(measure, "PATIENCE_SECONDS", patience_seconds)
+    calls = count()
+    said = f"^{ran} of {ran} rounds were disturbed and left out, .*: no figure\\.$"
+    with pytest.raises(measure.Disturbed, match=said):
+        measure.rounds({"a": lambda: float(next(calls))}, 40, taken(*[0.9] * 40))
+    assert next(calls) == ran
+
+
+def test_one_disturbance_is_not_the_end_of_a_single_round(blocks_of_one):
+    found = measure.rounds({"a": lambda: 1.0}, 1, taken(0.3, 0.3, 0.0))
+    assert (len(found.kept), found.left_out) == (1, 2)
+
+
+def test_every_round_is_told_as_it_ends(blocks_of_one, capsys):
+    measure.rounds({"a": lambda: 1.0, "b": lambda: 2.5}, 2, taken(0.0, 0.3, 0.0))
+    assert capsys.readouterr().err.splitlines() == [
+        "  1 of 2 rounds, 0 left out; a 1, b 2.5",
+        "  1 of 2 rounds, 1 left out; b 2.5, a 1; 30% of a core was taken: left out",
+        "  2 of 2 rounds, 1 left out; a 1, b 2.5",
+    ]
+
+
 def test_short_rounds_are_judged_together(monkeypatch):
     monkeypatch.setattr(measure, "BLOCK_SECONDS", 60.0)
     with pytest.raises(measure.Disturbed, match="8 of 8"):
@@ -142,6 +168,7 @@ def test_a_bench_that_was_disturbed_leaves_the_others_their_rows(monkeypatch, tm
         return result | {"name": "Refresh", "unit": "ms", "arms": {"a": "ours", "b": "usual"}}
 
     monkeypatch.setattr(page, "benches", lambda: {"first": disturbed, "second": measured})
+    monkeypatch.setattr(page, "ABOUT_MINUTES", {"first": 1, "second": 1})
     monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(page, "place", lambda: "cpu")
     page.PAGE.write_text("# Title\n")
@@ -163,6 +190,19 @@ def test_the_interval_of_a_median_is_that_of_the_order_of_values():
     assert measure.median_interval([*range(20)]) == (5, 14)
     low, high = measure.median_interval([*range(10_000)])
     assert (low, high) == (4902, 5097)
+
+
+def test_how_long_it_takes_is_said_of_every_bench(monkeypatch, tmp_path, capsys):
+    assert set(page.ABOUT_MINUTES) == set(page.benches())
+    monkeypatch.setattr(page, "benches", lambda: {"data": list, "sweep": list})
+    monkeypatch.setattr(page, "ABOUT_MINUTES", {"data": 6, "sweep": 3})
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    page.PAGE.write_text("# Title\n")
+    page.main()
+    first, data, took = capsys.readouterr().out.splitlines()[:3]
+    assert first == "data, sweep: about 9 min on two quiet cores."
+    assert data == "Measuring data, about 6 min …"
+    assert took.startswith("data took ")
 
 
 def test_every_bench_is_found_and_the_helpers_are_none():
@@ -235,6 +275,7 @@ def test_some_benches_are_run_and_the_table_keeps_what_the_others_gave(tmp_path,
         return run
 
     monkeypatch.setattr(page, "benches", lambda: {name: bench(name) for name in ("one", "two")})
+    monkeypatch.setattr(page, "ABOUT_MINUTES", {"one": 1, "two": 1})
     page.main(["one"])
     assert "Time of one" in page.PAGE.read_text()
     assert "Time of two" not in page.PAGE.read_text()

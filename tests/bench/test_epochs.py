@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from bench import epochs
-from bench.measure import Disturbed
+from bench.measure import Disturbed, Rounds
+from cnnlab.spec import Epoch, RunCard, Status
+from tests.example_runs import TINY
 
 
 def test_each_work_is_measured_and_the_results_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +38,32 @@ def test_each_work_is_measured_and_the_results_are_kept(monkeypatch: pytest.Monk
 )
 def test_a_budget_is_held_against_the_whole_interval(low: float, high: float, said: str) -> None:
     assert epochs.held(low, high, 2.0) == said
+
+
+def test_a_runs_epoch_is_told_as_a_verdict_has_it_and_by_the_wall() -> None:
+    rows = tuple(
+        Epoch(
+            epoch=number,
+            loss=1.0,
+            accuracy=0.5,
+            val_loss=1.0,
+            val_accuracy=0.5,
+            seconds=seconds,
+            quiet_seconds=seconds - 1.0,
+            step_ms_mean=1.0,
+        )
+        for number, seconds in enumerate((9.0, 3.0, 5.0, 4.0), start=1)
+    )
+    card = RunCard(
+        run_id="a",
+        name="a",
+        session="a",
+        status=Status.FINISHED,
+        created_at="2026-01-01T00:00:00+00:00",
+        spec=TINY,
+        epochs=rows,
+    )
+    found = epochs.EpochSeconds.of(card)
+    assert (found, found.wall) == (3.0, 4.0)
+    wall = epochs.by_the_wall(Rounds([{"a": found, "b": found}], left_out=2))
+    assert (wall.kept, wall.left_out) == ([{"a": 4.0, "b": 4.0}], 2)

@@ -1,14 +1,16 @@
 """Yardsticks train the lab's own recipes, in the lab's own environment, and lose no row."""
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
+from bench import measure
 from bench.measure import summary
 from bench.peers import __main__ as command
 from bench.peers import by_hand, contenders, table
@@ -133,6 +135,79 @@ def test_a_contender_that_fails_gives_its_reason(tmp_path):
         running(broken, WORKS["lstm"], tmp_path / "work.npz", "cpu"),
     ):
         pass
+
+
+def test_a_contender_that_hangs_is_ended(tmp_path, monkeypatch):
+    hangs = tmp_path / "python"
+    hangs.write_text("#!/bin/sh\nexec sleep 600\n")
+    hangs.chmod(0o755)
+    monkeypatch.setattr(contenders, "START_SECONDS", 0.1)
+    with (
+        pytest.raises(Unable, match="did not answer within"),
+        running(Contender("X", "x", hangs), WORKS["dense"], tmp_path / "work.npz", "cpu"),
+    ):
+        pass
+
+
+SHORT = replace(WORKS["dense"], steps=1)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Contenders that only answer, and the names of those that were started."""
+    names = []
+
+    @contextmanager
+    def running(contender, *_):
+        names.append(next(name for name, each in CONTENDERS.items() if each is contender))
+        if names[-1] == "jax":
+            raise Unable("it is not installed")
+        yield lambda: 1.0
+
+    monkeypatch.setattr(command, "running", running)
+    monkeypatch.setattr(command, "machine", lambda: MACHINE)
+    return names
+
+
+def watched(monkeypatch, *shares):
+    """Let others take so much of each round in turn."""
+    left = iter(shares)
+    monkeypatch.setattr(measure, "BLOCK_SECONDS", 0.0)
+    rounds = partial(measure.rounds, watch=lambda: lambda: next(left))
+    monkeypatch.setattr(command, "rounds", rounds)
+
+
+def test_beside_a_busy_core_a_work_ends_before_all_are_started(tmp_path, monkeypatch, started):
+    watched(monkeypatch, 0.9, 0.5, 0.7)
+    found = command.measured(SHORT, tmp_path, "cpu")
+    assert found["refused"].startswith(
+        "3 of 3 rounds were disturbed and left out, because up to 90%"
+    )
+    assert started == ["fast", "stock"]
+
+
+def test_where_the_core_becomes_busy_later_every_round_is_counted(tmp_path, monkeypatch, started):
+    watched(monkeypatch, 0.3, 0.0, *[0.4] * 7)
+    found = command.measured(SHORT, tmp_path, "cpu")
+    assert found["refused"].startswith("7 of 7 rounds were disturbed")
+    assert started == list(CONTENDERS)
+    assert found["absent"] == {"jax": "it is not installed"}
+
+
+def test_disturbed_rounds_are_counted_beside_those_that_give_the_figures(
+    tmp_path, monkeypatch, started
+):
+    watched(monkeypatch, 0.0, *[0.4, 0.0] * 3, *[0.0] * 4)
+    found = command.measured(SHORT, tmp_path, "cpu")
+    assert (len(found["rounds"]["fast"]), found["left_out"]) == (7, 3)
+
+
+def test_without_the_lab_itself_there_is_no_figure(tmp_path, monkeypatch):
+    broken = Contender("lab", "bench.peers.lab", tmp_path / "python")
+    monkeypatch.setitem(command.CONTENDERS, "fast", broken)
+    monkeypatch.setattr(command, "machine", lambda: MACHINE)
+    found = command.measured(SHORT, tmp_path, "cpu")
+    assert "not installed" in found["refused"]
 
 
 # --- the table --------------------------------------------------------------------------------

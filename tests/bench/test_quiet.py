@@ -60,6 +60,28 @@ def test_of_a_moment_nothing_is_said():
     assert share_taken(reading(), reading(0.1, busy=9.0), cores=2) == 0.0
 
 
+def resting(*cores):
+    """Let whatever was started use so much of a core, second by second; for how many it took."""
+    used, seconds = [0.0], iter(cores)
+    waited = []
+
+    def pause(each):
+        waited.append(each)
+        used[0] += each * next(seconds)
+
+    quiet.rest(len(cores), lambda: used[0], pause)
+    return sum(waited)
+
+
+def test_an_arm_begins_once_what_was_started_has_been_at_rest_for_two_seconds():
+    assert resting(1.0, 0.1, 1.9, 0.1, 0.1, 0.1) == 5.0
+
+
+def test_what_never_rests_is_said_to():
+    with pytest.raises(TimeoutError, match="did not come to rest within 4 s"):
+        resting(1.0, 0.1, 1.0, 0.1)
+
+
 START_BURNER = """
 import subprocess, sys
 burning = subprocess.Popen([sys.executable, "-c", "while True: pass"], stdout=subprocess.DEVNULL)
@@ -86,7 +108,7 @@ def spin() -> float:
 
 @pytest.mark.skipif(os.name == "nt", reason="there a process's children are not given away")
 def test_beside_busy_cores_every_round_is_left_out_and_counted(busy_cores):
-    with pytest.raises(measure.Disturbed, match=r"^(\d+) of \1 rounds were left out, because"):
+    with pytest.raises(measure.Disturbed, match=r"^(\d+) of \1 rounds were disturbed and left out"):
         measure.rounds({"a": spin}, 4)
 
 
