@@ -115,13 +115,15 @@ def add_kept_run(
     answered: bool = True,
     tested: bool = False,
     part: Part | None = None,
+    over: bool = True,
 ) -> str:
-    """A run of three epochs on `marks` that is over; its id.
+    """A run of three epochs on `marks`; its id.
 
     Args:
         kept: whether it left weights.
         answered: whether it left its answers to the validation pictures too.
         tested: whether it was held against the test set.
+        over: whether it finished; one that did not has answered nothing yet.
     """
     spec = spec_of(str(dataset), model)
     info = datasets.info(str(dataset))
@@ -141,10 +143,11 @@ def add_kept_run(
     for event in (begun, *(epoch(n, 5.0)[-1] for n in (1, 2, 3))):
         history.record(run_id, event)
     exam = Exam(loss=1.0, accuracy=0.5, images=TESTED) if tested else None
-    over = ended(3, 5.0, Status.FINISHED).model_copy(update={"test": exam})
-    history.record(run_id, over)
+    if over:
+        end = ended(3, 5.0, Status.FINISHED).model_copy(update={"test": exam})
+        history.record(run_id, end)
     if kept:
-        places = {"validation": np.arange(TRAIN, PICTURES)} if answered else {}
+        places = {"validation": np.arange(TRAIN, PICTURES)} if answered and over else {}
         if tested:
             places["test"] = np.arange(TESTED)
         _keep(run_id, spec, layers, seed, places)

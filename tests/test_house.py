@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "charts": {"spec", "words", "analysis"},
     "report": {"spec", "words", "learned", "analysis", "charts", "published"},
     "published": {"spec"},
-    "race": {"spec", "words", "analysis", "published"},
+    "race": {"spec", "words", "datasets", "analysis", "published"},
     "ladder": {"spec", "words", "datasets", "analysis"},
     "progress": {"spec", "words"},
     "lessons": {"spec", "words", "analysis", "published"},

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from cnnlab.analysis.differing import facts_of, flatten
-from cnnlab.analysis.grades import DATA, Bearing, Thing, data_file
-from cnnlab.spec import HERE, ExperimentSpec, RunCard
+from cnnlab.analysis.grades import DATA, Bearing, Thing
+from cnnlab.spec import HERE, ExperimentSpec, RunCard, data_file
 
 Difference = tuple[str, Any, Any]
 """A field by its dotted name, and what it is in one run and in the other."""

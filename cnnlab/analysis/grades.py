@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePath
 from typing import Any, Literal
 
 from cnnlab import words
-from cnnlab.spec import choice, spoken
+from cnnlab.spec import choice, data_file, spoken
 
 Bearing = Literal["work", "setting", "machine"]
 """What a difference is one of: what was to be learnt; how; where, and with which software."""
@@ -20,7 +18,6 @@ LEVEL_RATIO = 1.05
 
 DATA = frozenset({"dataset", "dataset.name"})
 """What names the data, perhaps by a path."""
-_ASKED_OF_A_FILE = re.compile(r"(?P<path>.+?\.\w+)(?P<options>\?.*)", re.DOTALL)
 
 
 class Grade(StrEnum):
@@ -67,13 +64,6 @@ class Thing:
             values = files if files[0] != files[1] else values
         one, other = (_worded(self.name, value) for value in values)
         return one, other
-
-
-def data_file(name: str) -> str:
-    """A data set's name without the folders that its file lies in: `prices.csv?window=64`."""
-    found = _ASKED_OF_A_FILE.fullmatch(name)
-    path, options = found.groups() if found else (name, "")
-    return PurePath(path.replace("\\", "/")).name + options
 
 
 def _worded(name: str, value: Any) -> str:

@@ -21,12 +21,16 @@ EDGE = 8  # pixels between the first and last point and the frame, which would c
 ZOOM = "zoom"
 
 
-def by_window(usual: int, large: int) -> str:
-    """A size in pixels by the window: one of 1,800 is a projector's, and read from the back row.
+WINDOW = "(width>=0?windowSize()[0]:0)"
+"""Pixels of the window's width, for an expression of a chart.
 
-    The chart's own width is named so that the window is looked at again when it changes.
-    """
-    return f"width>=0&&windowSize()[0]>1799?{large}:{usual}"
+The chart's own width is named so that the window is looked at again when that changes.
+"""
+
+
+def by_window(usual: int, large: int) -> str:
+    """A size in pixels by the window: one of 1,800 is a projector's, and read from the back row."""
+    return f"{WINDOW}>1799?{large}:{usual}"
 
 
 LETTERS = "letters"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from cnnlab.charts.colours import REFERENCE, shape_of
-from cnnlab.charts.dress import LETTERS, SOURCE, TALLEST, WORDS, once
+from cnnlab.charts.dress import LETTERS, SOURCE, TALLEST, WORDS, by_window, once
 
 PICKED = "picked"
 SMALLEST, LARGEST = 90, 900  # square pixels of a point
@@ -14,7 +14,7 @@ INWARDS = (
     " : scale('x', datum.seconds) > width - 90 ? 'right' : 'center'"
 )
 """How a name lies to its point: one at an edge would lie upon the axis, or be cut."""
-ROOM = "windowSize()[0] > 1799 ? 280 : 150"
+ROOM = by_window(150, 280)
 """Pixels of a name: a projector has more of them."""
 ON_FRONT = "datum.front === 'on the front'"
 

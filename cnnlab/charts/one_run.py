@@ -54,7 +54,7 @@ def curve(
         x_tooltip(axis),
         tooltip("value", short, format_),
     ]
-    names = _names_at_ends(base, upwards=metric == "accuracy").encode(color=paint)
+    names = _names_at_ends(base).encode(color=paint)
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
@@ -98,8 +98,10 @@ TOP = alt.param(
 def _lines(base: alt.Chart) -> alt.Chart:
     """Training thin and pale, validation strong, an earlier run between them."""
     lines = [*SPLITS, BEFORE]
+    # Left to itself, a scale of three would go evenly from the first to the last.
     widths, opacities = (
-        alt.Scale(domain=lines, range=found) for found in ([1.25, STRONG, 2], [0.6, 1, 0.7])
+        alt.Scale(type="ordinal", domain=lines, range=found)
+        for found in ([1.25, STRONG, 2], [0.6, 1, 0.7])
     )
     return base.mark_line(clip=True).encode(
         strokeWidth=alt.StrokeWidth("split:N", scale=widths, legend=None),
@@ -107,28 +109,52 @@ def _lines(base: alt.Chart) -> alt.Chart:
     )
 
 
-_FITS_BEYOND = "scale('x', datum.x) < width - 120"
+_FITS_BEYOND = f"scale('x',datum.x)<width-8.5*{LETTERS}"
 """Whether there is room for a line's name beyond its end, where it hides no point."""
+_UP, _DOWN, _ROW = (f"{share}*{LETTERS}" for share in (0.8, 0.95, 1.2))
+"""From the end of a line to its name, and from one name to the next, by the size of letters."""
 
 
-def _names_at_ends(base: alt.Chart, *, upwards: bool) -> alt.Chart:
-    """The name of each line at its last point; training's on the side where its line runs.
-
-    The ghost ends near the validation as a rule, so its name has a row of its own.
+def _names_at_ends(base: alt.Chart) -> alt.Chart:
+    """The name of each line at its last point, in the order in which the lines end: the uppermost
+    above its end, the lowest below, and none upon another, however near to each other they end.
     """
-    training, validation, ghost = (-11, 13, 30) if upwards else (13, -11, -28)
     return (
-        base.transform_joinaggregate(last="max(x)", groupby=["split"])
-        .transform_filter("datum.x === datum.last")
+        base.transform_filter("isValid(datum.value)")
+        .transform_joinaggregate(last="max(x)", groupby=["split"])
+        .transform_filter("datum.x===datum.last")
+        .transform_window(sort=[alt.SortField("value", order="descending")], place="row_number()")
+        .transform_joinaggregate(
+            names="count()", top="max(value)", middle="median(value)", bottom="min(value)"
+        )
         .mark_text(
-            align=alt.expr(f"{_FITS_BEYOND} ? 'left' : 'right'"),
-            dx=alt.expr(f"{_FITS_BEYOND} ? 9 : -6"),
-            dy=alt.expr(f"{{training:{training},validation:{validation}}}[datum.split] || {ghost}"),
+            align=alt.expr(f"{_FITS_BEYOND}?'left':'right'"),
+            dx=alt.expr(f"({_FITS_BEYOND}?0.65:-0.45)*{LETTERS}"),
+            dy=alt.expr(_beside_its_end()),
             fontSize=alt.expr(LETTERS),
             fontWeight=600,
         )
         .encode(text="split:N")
     )
+
+
+def _beside_its_end() -> str:
+    """How far below the end of its line a name stands, for an expression.
+
+    Where three lines end within a row of each other two names stand on one side: above in the lower
+    half of a chart, where the axis lies beneath, and below in the upper.
+    """
+    pixels = "(scale('y',0)-scale('y',1))*"
+    upwards = "scale('y',datum.middle)*2>height"
+    gap = "max(datum.top-datum.middle,datum.middle-datum.bottom)"
+    near = f"datum.names>2&&{pixels}{gap}<{_ROW}"
+    stacked = (
+        f"{upwards}?{pixels}(datum.value-datum.top)-{_UP}-(2-datum.place)*{_ROW}"
+        f":{pixels}(datum.value-datum.bottom)+{_DOWN}+(datum.place-2)*{_ROW}"
+    )
+    above = f"datum.place==1||datum.place<datum.names&&{pixels}(datum.value-datum.bottom)<{_ROW}"
+    alone = f"{above}?-{_UP}:{_DOWN}"
+    return f"{near}&&({upwards}?datum.place<3:datum.place>1)?({stacked}):({alone})"
 
 
 def step_times(colour: str) -> alt.LayerChart:

@@ -177,8 +177,9 @@ def ledger(runs: tuple[str, ...], phases: tuple[str, ...]) -> alt.Chart:
         runs: in the order of the bars.
         phases: that any of them may have, in their order.
     """
-    # By the width of the place, not the plot's: that is known before the height is settled.
-    place = "containerSize()[0]"
+    # By the width of the place, not the plot's: that is known before the height is settled. The
+    # plot's is named all the same, so that the place is looked at again when it changes.
+    place = "(width>=0?containerSize()[0]:0)"
     columns = alt.ExprRef(f"{place} < 450 ? 2 : {place} < 750 ? 3 : {len(phases)}")
     limit = alt.ExprRef(f"{place} < 450 ? 120 : 220")
     order = f"indexof({list(phases)!r}, datum.phase)"

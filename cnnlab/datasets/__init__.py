@@ -15,7 +15,7 @@ pictures as everywhere else; pictures sorted by class are shuffled once, with a 
 Nothing here imports keras: a page may call `info`, `known` and `gallery`, which decode nothing.
 """
 
-from cnnlab.datasets.catalogue import DatasetInfo, info, known, run_name
+from cnnlab.datasets.catalogue import DatasetInfo, info, known, run_name, title
 from cnnlab.datasets.loading import (
     draw_ahead,
     fetch,
@@ -50,6 +50,7 @@ __all__ = [
     "sentences",
     "source",
     "stand_in",
+    "title",
     "warnings_for",
     "warnings_of",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from cnnlab.datasets import names, store, texts, windows
 from cnnlab.datasets.registry import REGISTRY, Entry
 from cnnlab.datasets.windows import source
@@ -14,6 +12,7 @@ from cnnlab.spec import (
     Kind,
     LabError,
     Understood,
+    data_file,
     nearest_preset,
     recipe_name,
 )
@@ -77,6 +76,12 @@ def info(name: str) -> DatasetInfo:
     )
 
 
+def title(name: str) -> str:
+    """What a data set is called: one of the registry by its title, any other by its file."""
+    entry = REGISTRY.get(name)
+    return entry.title if entry else data_file(name)
+
+
 def run_name(spec: ExperimentSpec, part_of: str = "") -> str:
     """What a run is called when nobody says: its preset, its data where they are others, and what
     was changed, in 120 signs at most.
@@ -84,12 +89,11 @@ def run_name(spec: ExperimentSpec, part_of: str = "") -> str:
     Args:
         part_of: Race or Sweep, which then stands before it.
     """
-    title, *changed = recipe_name(spec).split(" · ")
+    recipe, *changed = recipe_name(spec).split(" · ")
     if spec.dataset != PRESETS[nearest_preset(spec)].spec.dataset:
-        entry = REGISTRY.get(spec.dataset)
-        title += f" on {entry.title if entry else Path(spec.dataset).name}"
+        recipe += f" on {title(spec.dataset)}"
     before = f"{part_of}: " if part_of else ""
-    whole = before + " · ".join([title, *changed])
+    whole = before + " · ".join([recipe, *changed])
     return whole if len(whole) <= LONGEST_NAME else f"{whole[: LONGEST_NAME - 1]}…"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnlab import words
+from cnnlab import datasets, words
 from cnnlab.analysis import flatten
 from cnnlab.spec import (
     HERE,
@@ -217,12 +217,15 @@ def _title(spec: ExperimentSpec, facts: dict[str, Any], differ: Sequence[str]) -
         said.append(_phrase(network[0], facts[network[0]]))
     elif network:
         said.append(network_name(spec.model))
-    return ", ".join(said)[:LONGEST_TITLE]
+    title = ", ".join(said)
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 
 def _phrase(name: str, value: Any) -> str:
     """A field of one lane, short enough for a heading."""
     match name:
+        case "dataset":
+            return datasets.title(str(value))
         case "device":
             kind = str(value).partition(":")[0]
             return "CPU" if kind == "cpu" else "GPU" if value in ("cuda:0", "mps") else str(value)

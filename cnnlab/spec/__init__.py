@@ -70,7 +70,7 @@ from cnnlab.spec.experiment import (
     problems_of,
     training_part,
 )
-from cnnlab.spec.labels import CHOICES, choice, label, spoken
+from cnnlab.spec.labels import CHOICES, choice, data_file, label, spoken
 from cnnlab.spec.naming import changed_in_words, changes, nearest_preset, recipe_name
 from cnnlab.spec.paired import HeldOut, Paired
 from cnnlab.spec.presets import (
@@ -184,6 +184,7 @@ __all__ = [
     "changed_in_words",
     "changes",
     "choice",
+    "data_file",
     "decoded",
     "home",
     "label",

@@ -6,6 +6,7 @@ One table, so that the form, the refusals, the comparisons and the reports say t
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 
 LABELS: dict[str, str] = {
     "preset": "Preset",
@@ -128,6 +129,16 @@ def spoken(path: str) -> str:
 def choice(path: str, value: str) -> str:
     """What a value of a field is called: "Adam" for adam; what has no name stays what it is."""
     return CHOICES.get(path, {}).get(value, value)
+
+
+_ASKED_OF_A_FILE = re.compile(r"(?P<path>.+?\.\w+)(?P<options>\?.*)", re.DOTALL)
+
+
+def data_file(name: str) -> str:
+    """A data set's name without the folders that its file lies in: `prices.csv?window=64`."""
+    found = _ASKED_OF_A_FILE.fullmatch(name)
+    path, options = found.groups() if found else (name, "")
+    return PurePath(path.replace("\\", "/")).name + options
 
 
 def _in_a_block(parts: list[str]) -> str:

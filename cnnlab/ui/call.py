@@ -13,7 +13,14 @@ def to_train(label: str, recipe: Mapping[str, str] | None = None) -> None:
     Args:
         recipe: what the form begins with, as `link.encode` writes it.
     """
+    _link("pages/train.py", label, ":material/play_arrow:", recipe)
+
+
+def to_race() -> None:
+    """The way to a race, once on a page."""
+    _link("pages/race.py", "Set up a race", ":material/flag:", None)
+
+
+def _link(page: str, label: str, icon: str, parameters: Mapping[str, str] | None) -> None:
     with st.container(key="call", width="content"):  # by which the style sheet finds it
-        st.page_link(
-            "pages/train.py", label=label, icon=":material/play_arrow:", query_params=recipe
-        )
+        st.page_link(page, label=label, icon=icon, query_params=parameters)

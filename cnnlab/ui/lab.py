@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -305,7 +304,7 @@ def dataset_names() -> list[str]:
 def dataset_labels() -> dict[str, str]:
     """`dataset_names`, each with its title, or its name where two have the same."""
     titles = {info.name: info.title for info in datasets.known()}
-    labels = {name: titles.get(name, Path(name).name) for name in dataset_names()}
+    labels = {name: titles.get(name, datasets.title(name)) for name in dataset_names()}
     often = Counter(labels.values())
     return {name: label if often[label] == 1 else name for name, label in labels.items()}
 

@@ -13,9 +13,9 @@ from cnnlab import charts, words
 from cnnlab.models import Layer
 
 HEIGHT = 260  # pixels
-LETTERS = 12, 16
+USUAL = 12
+LETTERS = charts.by_window(USUAL, 16)
 """Pixels of the words under the blocks: in a laptop's window, and in a projector's."""
-USUAL = LETTERS[0]
 # Of a place under a block: below the first its shape would run into the next one's, below the
 # second its title would, at the usual size of letters.
 SHAPE_FITS, TITLE_FITS = 78, 52  # pixels
@@ -100,13 +100,13 @@ def _title(layer: Layer, last: bool) -> str:
     return short.get(layer.kind, layer.kind)
 
 
-def chart(layers: Sequence[Layer], letters: tuple[int, int] = LETTERS) -> charts.Spec:
+def chart(layers: Sequence[Layer], letters: str = LETTERS) -> charts.Spec:
     """The drawing without its data; hovering over a block names its layer, shape and figures.
 
     It depends on nothing but the kinds of layers, so another network is only another frame.
 
     Args:
-        letters: as in `LETTERS`.
+        letters: pixels of the words under the blocks, as an expression.
     """
     present = {_GROUPS[layer.kind] for layer in drawn(layers)}
     return _chart(tuple(name for name in COLOURS if name in present), letters)
@@ -142,26 +142,25 @@ def timed_chart() -> charts.Spec:
 
 
 @lru_cache(maxsize=32)
-def _chart(present: tuple[str, ...], letters: tuple[int, int]) -> charts.Spec:
+def _chart(present: tuple[str, ...], letters: str) -> charts.Spec:
     scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
-    return _drawing(alt.Color("group:N", scale=scale, legend=_legend(letters)), [], letters)
+    return _drawing(alt.Color("group:N", scale=scale, legend=_legend(present)), [], letters)
 
 
-def _legend(letters: tuple[int, int]) -> alt.Legend:
-    """The kinds of layers in a row; in columns where a row would be cut off: on a phone two.
+SIGN, ENTRY = 0.55, 1.8
+"""Of a legend, by the size of its letters: the width of a sign, and what stands around a name."""
 
-    Letters for a room fill a part of a laptop's window sooner, and a phone's with one column.
-    """
-    narrow = "windowSize()[0] < 480"
-    columns = f"{narrow} ? 2 : 0"
-    if letters[0] > LETTERS[1]:
-        columns = f"{narrow} ? 1 : windowSize()[0] < 1800 ? 2 : 0"
+
+def _legend(names: Sequence[str]) -> alt.Legend:
+    """The kinds of layers in a row; in two columns where a row would be cut off, else in one."""
+    row = SIGN * sum(map(len, names)) + ENTRY * len(names)
+    pair = 2 * (SIGN * max(map(len, names)) + ENTRY)
+    needs = (f"width < {length:g} * {charts.LETTERS}" for length in (pair, row))
+    columns = "{} ? 1 : {} ? 2 : 0".format(*needs)
     return alt.Legend(title=None, columns=alt.expr(columns))
 
 
-def _drawing(
-    colour: alt.Color, more: Sequence[alt.Tooltip], letters: tuple[int, int] = LETTERS
-) -> charts.Spec:
+def _drawing(colour: alt.Color, more: Sequence[alt.Tooltip], letters: str = LETTERS) -> charts.Spec:
     base = alt.Chart(charts.SOURCE)
     whole = alt.Scale(domain=[0, 1], nice=False)
     blocks = base.mark_rect(cornerRadius=3).encode(
@@ -184,15 +183,14 @@ def _drawing(
     return charts.spec_of(drawing) | {"usermeta": {"embedOptions": {"renderer": "svg"}}}
 
 
-def _labels(base: alt.Chart, letters: tuple[int, int]) -> alt.Chart:
+def _labels(base: alt.Chart, letters: str) -> alt.Chart:
     """The words under the blocks, as an axis.
 
     On a narrow screen it leaves out the shapes, so that every block keeps its name; where these
     would still run into each other, every second one.
     """
     words_of = "slice(split(datum.value, '|'), 1)"
-    size = charts.by_window(*letters)
-    place = f"{USUAL} * {_PLACE} / ({size})"  # as wide as it is for letters of the usual size
+    place = f"{USUAL} * {_PLACE} / ({letters})"  # as wide as it is for letters of the usual size
     axis = alt.Axis(
         title=None,
         orient="bottom",
@@ -200,7 +198,7 @@ def _labels(base: alt.Chart, letters: tuple[int, int]) -> alt.Chart:
         ticks=False,
         labelAngle=0,
         labelExpr=f"{place} < {SHAPE_FITS} ? split({words_of}[0], ' ') : {words_of}",
-        labelFontSize=alt.expr(f"({size}) - ({place} < {TITLE_FITS} ? 2 : 0)"),
+        labelFontSize=alt.expr(f"({letters}) - ({place} < {TITLE_FITS} ? 2 : 0)"),
         labelOverlap="parity",
         labelFlush=False,
     )

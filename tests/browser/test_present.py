@@ -55,6 +55,16 @@ EMPTY = """() => {
 }"""
 """The share of the window's height in which nothing stands."""
 MOST_EMPTY = 0.16
+CUT = """() => [...document.querySelectorAll('.st-key-stage :is(svg.marks text, h2, dt, dd, p)')]
+    .filter(one => one.textContent.trim() && one.checkVisibility()
+        && !one.closest('.st-key-stage-keys'))
+    .filter(one => {
+        const {left, right} = one.getBoundingClientRect();
+        const room = (one.closest('svg') ?? document.body).getBoundingClientRect();
+        return right > room.right + 1 || left < room.left - 1;
+    })
+    .map(one => one.textContent.trim().slice(0, 40))"""
+"""Words that go beyond their chart, or beyond the window."""
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +132,18 @@ def test_on_a_projector_nothing_is_small_nothing_scrolls_and_the_window_is_full(
             faults.append((screen, "empty", empty))
     assert faults == []
     expect(ann.get_by_role("navigation")).to_have_count(0)
+
+
+def test_on_a_phone_no_word_of_a_screen_is_cut(phone: Page) -> None:
+    cut = {}
+    for screen in SCREENS:
+        phone.goto(f"/present?screen={screen}")
+        expect(phone.locator(".st-key-stage-chart :is(svg.marks, img)").first).to_be_visible()
+        settled(phone)
+        if found := phone.evaluate(CUT):
+            cut[screen] = found
+    assert cut == {}
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_keys_step_through_and_lead_out(ann: Page) -> None:

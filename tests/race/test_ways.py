@@ -64,6 +64,19 @@ def test_lanes_of_ones_own_differ_in_whatever_is_written() -> None:
     assert titles("threads=1", "threads=null") == ["1 thread", "threads as it chooses"]
 
 
+def test_lanes_on_other_data_are_called_as_the_data_are_elsewhere() -> None:
+    assert titles("dataset=shapes10", "dataset=cifar10") == ["Ten shapes (synthetic)", "CIFAR-10"]
+    assert titles("dataset=/srv/birds.tar.xz", r"dataset=C:\pictures\mine.npz") == [
+        "birds.tar.xz",
+        "mine.npz",
+    ]
+    assert titles("dataset=/a/x.csv?window=8", "dataset=/a/x.csv?window=9") == [
+        "x.csv?window=8",
+        "x.csv?window=9",
+    ]
+    assert titles("dataset=/old/x.npz", "dataset=/new/x.npz") == ["x.npz A", "x.npz B"]
+
+
 def test_a_network_keeps_the_data_and_the_rest_of_the_recipe() -> None:
     first, second = own_lanes(["network=tiny", "network=dense"], TINY, nobody)
     assert second.spec == change(TINY, model=PRESETS["dense"].spec.model.model_dump())

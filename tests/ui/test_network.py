@@ -72,6 +72,19 @@ def test_on_a_phone_every_block_has_its_name_and_on_a_wide_screen_its_shape():
     assert {"Conv 7x7", "26 × 26 × 128", "Conv 3x3", "Softmax"} <= words_under(700)
 
 
+def test_the_kinds_stand_in_as_many_columns_as_the_drawing_has_room_for():
+    """By its own width, and so again whenever that changes; a window's would be asked for once."""
+    layers = article_layers()
+    data = {"values": network.frame(layers).to_dict("records")}
+    heights = []
+    for width in (150, 250, 700):
+        svg = vl_convert.vegalite_to_svg(network.chart(layers) | {"data": data, "width": width})
+        heights.append(float(re.search(r'<svg[^>]* height="([^"]+)"', svg)[1]))
+    one_column, two_columns, a_row = heights
+    assert one_column > two_columns + 10 > a_row + 20
+    assert "windowSize" not in str(network.chart(layers)["layer"][1]["encoding"]["color"])
+
+
 def test_layers_with_the_same_words_keep_places_of_their_own():
     model = RnnModel(recurrent=(8, 8, 8))
     labels = network.frame(layer_table(model, (28, 28, 1), 10))["label"]

@@ -11,7 +11,7 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.spec import RunCard, changed_in_words
-from cnnlab.ui import lab, rights, tables
+from cnnlab.ui import lab, rights, standing, tables
 from cnnlab.ui.colours import mark, palette
 from cnnlab.ui.compare import choice
 
@@ -95,16 +95,16 @@ def _deed(
 
 def _name(card: RunCard) -> None:
     """The run's name, to be written over in place."""
-    key = f"compare.name-{card.run_id}"
-    if st.session_state.get(key) != card.name:  # another browser's name, or one that was refused
-        st.session_state[key] = card.name
+    name = f"compare.name-{card.run_id}"
     st.text_input(
         "Name of the run",
-        key=key,
+        value=card.name,
+        # Another one where another browser named it, or the name was refused.
+        key=standing.key_at(name, card.name),
         max_chars=120,
         label_visibility="collapsed",
         on_change=_rename,
-        args=(card, key),
+        args=(card, name),
         **rights.limits(),
     )
 
@@ -146,5 +146,5 @@ def _take_away(run_id: str) -> None:
     choice.put([other for other in choice.asked() if not run_id.startswith(other)])
 
 
-def _rename(card: RunCard, key: str) -> None:
-    rights.attempt(lab.describe, card.run_id, st.session_state[key], card.note)
+def _rename(card: RunCard, name: str) -> None:
+    rights.attempt(lab.describe, card.run_id, standing.chosen(name), card.note)

@@ -6,11 +6,12 @@ import streamlit as st
 
 from cnnlab import words
 from cnnlab.spec import LabError
-from cnnlab.ui import prepared, rights, tables
+from cnnlab.ui import prepared, rights, standing, tables
 from cnnlab.ui.data import gate, view
 
 SHOTS, ROUND, ACTIVE, NEW, TITLE = "shots", "shots.round", "shots.class", "shots.new", "shots.title"
 """In the session: pictures by class (PNG), how often the camera began, the class it takes."""
+SWITCH = "shots.switch"
 SIDES = (32, 64, 96)
 THUMBNAIL_PIXELS, THUMBNAILS = 72, 12
 """The newest of each class are shown."""
@@ -30,8 +31,15 @@ def show() -> None:
     names = list(shots)
     if st.session_state.get(ACTIVE) not in names:
         st.session_state[ACTIVE] = names[-1]
+    at = st.session_state[ACTIVE]
     st.segmented_control(
-        "Take pictures of", names, format_func=tables.plain, required=True, key=ACTIVE
+        "Take pictures of",
+        names,
+        default=at,
+        format_func=tables.plain,
+        required=True,
+        key=standing.key_at(SWITCH, at),
+        on_change=lambda: st.session_state.update({ACTIVE: standing.chosen(SWITCH)}),
     )
     # A camera of its own for each picture: what was taken goes to its class, and the next can come.
     number = st.session_state.get(ROUND, 0)

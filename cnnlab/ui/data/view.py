@@ -12,7 +12,7 @@ from PIL import Image
 from cnnlab import charts, datasets, words
 from cnnlab.datasets import DatasetInfo
 from cnnlab.spec import PRESETS, change
-from cnnlab.ui import call, lead, link, prepared, tables
+from cnnlab.ui import call, lead, link, prepared, standing, tables
 from cnnlab.ui.colours import inked
 from cnnlab.ui.data import series as series_view
 
@@ -31,22 +31,24 @@ def choose(known: Sequence[DatasetInfo]) -> DatasetInfo:
         st.warning(
             f"There is no data set {tables.plain(linked[:40])} here.", icon=":material/link_off:"
         )
-    # Chosen through the session, where one that was just kept is chosen too.
-    if (new := st.session_state.pop(NEXT, None)) in by_name:
-        st.session_state[CHOSEN] = new
-    elif st.session_state.get(CHOSEN) not in by_name:
-        st.session_state[CHOSEN] = linked if linked in by_name else known[0].name
-    found = st.pills(
+    asked = (st.session_state.pop(NEXT, None), linked)  # one that was just kept comes first
+    name = next((name for name in asked if name in by_name), known[0].name)
+    st.pills(
         "Data set",
         options=list(by_name),
+        default=name,
         required=True,
         format_func=lambda name: _option(by_name[name]),
-        key=CHOSEN,
+        key=standing.key_at(CHOSEN, name),
+        on_change=_chosen,
         label_visibility="collapsed",
     )
-    name = found or known[0].name
     st.query_params["dataset"] = name
     return by_name[name]
+
+
+def _chosen() -> None:
+    st.query_params["dataset"] = standing.chosen(CHOSEN)
 
 
 def choose_next(name: str) -> None:

@@ -18,6 +18,15 @@ from cnnlab.ui.explore import grid as explore_grid
 from cnnlab.ui.explore import sweeps
 
 KEY, OFFER = "sweep.", "sweep.offer"
+FIELDS = (
+    OFFER,
+    f"{KEY}base",
+    *(f"{KEY}{part}{n}" for n in range(sweep.MOST_AXES) for part in ("axis", "values")),
+    f"{KEY}devices",
+    f"{KEY}budget",
+)
+TOLD = "sweep_told"
+"""Whether the form was drawn to its end since an offer was taken."""
 NONE = ""
 MOST_CHARS = 5_000
 """Of the values of an axis: a browser drops what is longer without a word, so far more than the
@@ -110,13 +119,23 @@ def show(*, outlined: bool) -> list[str]:
             _show_machines()
         _show_devices()
     with start:
-        return _show_start(spec, outlined=outlined)
+        begun = _show_start(spec, outlined=outlined)
+    st.session_state[TOLD] = True
+    return begun
 
 
 def _begin() -> None:
     """Widgets of a page end with it: a first visit, or a new one, begins with an offer that this
-    machine can answer."""
-    if OFFER not in st.session_state:
+    machine can answer.
+
+    Until the form was drawn to its end the browser is told again what its fields hold: what an
+    interrupted drawing said may have been dropped on its way.
+    """
+    if OFFER in st.session_state:
+        for key in () if st.session_state[TOLD] else FIELDS:
+            if key in st.session_state:
+                st.session_state[key] = st.session_state[key]
+    else:
         found = lab.hardware()
         alone = found is not None and not found.accelerators
         st.session_state[OFFER] = next(
@@ -129,6 +148,7 @@ def _take_offer() -> None:
     offer = OFFERS.get(st.session_state[OFFER] or "")
     if offer is None:
         return
+    st.session_state[TOLD] = False
     st.session_state[f"{KEY}base"] = offer.base
     for number in range(sweep.MOST_AXES):
         name, _, values = (

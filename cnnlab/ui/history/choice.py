@@ -88,10 +88,12 @@ def _first_of_many(asked: Which) -> list[RunSummary]:
 
 
 def _scope() -> Scope:
+    """This session, unless nothing was run in it."""
+    begun = history().tally(session_name())
     found = st.segmented_control(
         "Show",
         options=["session", "all"],
-        default="session",
+        default="session" if begun.alone or begun.cells else "all",
         required=True,
         format_func={"session": "This session", "all": "All sessions"}.__getitem__,
         key="history.scope",

@@ -16,7 +16,7 @@ import streamlit as st
 from cnnlab import charts, words
 from cnnlab.history import LOW_IS_BETTER, RunSummary, Tally
 from cnnlab.spec import LabError, Status
-from cnnlab.ui import call, keeping, lab, lead, rights, tables
+from cnnlab.ui import call, keeping, lab, lead, rights, standing, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.history import groups
 from cnnlab.ui.history.choice import ORDERS, Choice, Scope
@@ -57,27 +57,22 @@ def _open(run_ids: Sequence[str]) -> None:
 
 def board_asked() -> bool:
     """Let the reader choose between the runs and the best of them; the address keeps the choice."""
-    found = st.segmented_control(
+    at = "board" if BOARD in st.query_params else "runs"
+    st.segmented_control(
         "What to see",
         options=["runs", "board"],
-        # Not set in the session: a browser that misses the first drawing would show none chosen.
-        default="board" if BOARD in st.query_params else "runs",
+        default=at,
         required=True,
         format_func={"runs": "Runs", "board": "High scores"}.__getitem__,
-        key=_part_key(),
+        key=standing.key_at(PART, at),
         on_change=_part_chosen,
         label_visibility="collapsed",
     )
-    return found == "board"
-
-
-def _part_key() -> str:
-    """Of the choice; another one after the board was left for a run, to begin at its default."""
-    return f"{PART}-{st.session_state.get(PART, 0)}"
+    return at == "board"
 
 
 def _part_chosen() -> None:
-    if st.session_state[_part_key()] == "board":
+    if standing.chosen(PART) == "board":
         st.query_params.from_dict({BOARD: "1"})
     else:
         st.query_params.pop(BOARD, None)
@@ -85,7 +80,6 @@ def _part_chosen() -> None:
 
 def look_into(run_id: str) -> None:
     """Leave the board for one of its runs."""
-    st.session_state[PART] = st.session_state.get(PART, 0) + 1
     st.query_params.from_dict({RUN: run_id})
 
 

@@ -59,7 +59,7 @@ def _beside(subject: Subject, answers: Answers) -> str:
         f"{words.percent(float(least['share']))} right, and "
         f"**{tables.plain(str(most['name']))}** best, {words.percent(float(most['share']))}."
     )
-    return f"{said} {known}"
+    return f"{said} {known}".replace(" %", "\u00a0%")  # a line never ends before its sign
 
 
 def _whole(subject: Subject, answers: Answers) -> int:
@@ -113,11 +113,16 @@ def confusions(found: Answered) -> None:
     many = len(found[0][1].names) > FEW_CLASSES
     ways = (WORST, ALIKE, ORDERED) if many else (ORDERED, ALIKE)
     way = st.segmented_control(
-        "Classes", ways, default=ways[0], key="inspect.order", label_visibility="collapsed"
+        "Classes",
+        ways,
+        default=ways[0],
+        required=True,
+        key="inspect.order",
+        label_visibility="collapsed",
     )
     for column, (subject, answers) in zip(st.columns(len(found)), found, strict=True):
         with column:
-            _confusion(subject, answers, way or ways[0], several=len(found) > 1)
+            _confusion(subject, answers, way, several=len(found) > 1)
 
 
 def _confusion(subject: Subject, answers: Answers, way: str, *, several: bool) -> None:

@@ -4,6 +4,7 @@ URL keeps it all.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
@@ -11,8 +12,8 @@ import streamlit as st
 
 from cnnlab import learned
 from cnnlab.history import RunSummary
-from cnnlab.spec import HeldOut, LabError, RunCard
-from cnnlab.ui import lab, tables
+from cnnlab.spec import HeldOut, LabError, RunCard, Status
+from cnnlab.ui import lab, standing, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.compare.choice import RUNS, asked, resolve
 from cnnlab.ui.inspect.asking import Subject, kept
@@ -28,7 +29,7 @@ MOST_OFFERED, MOST_LOOKED_AT = 200, 1000
 
 
 def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    """Let the reader choose one run or two; the newest that kept something, where none is named.
+    """Let the reader choose one run or two; where none is named, the newest that tells most.
 
     Args:
         runs: those to choose from, the newest first; a link may name any other.
@@ -39,18 +40,18 @@ def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
         st.warning(f"The history does not know {names}.", icon=":material/search_off:")
     kept_something = (run for run in runs if not run.sweep and learned.kept(run.run_id))
     newest = list(islice(kept_something, MOST_OFFERED))
-    chosen = named[:MOST] or newest[:1]
+    chosen = named[:MOST] or _by_itself(newest)
     offered = {run.run_id: run for run in (*newest, *chosen)}
     if not offered:
         return []
+    often = Counter(run.name for run in offered.values())
     ids = [run.run_id for run in chosen]
-    if st.session_state.get(CHIPS) != ids:
-        st.session_state[CHIPS] = ids
     st.multiselect(
         "One run, or two beside each other",
         options=list(offered),
-        format_func=lambda run_id: f"{offered[run_id].name} · {run_id}",
-        key=CHIPS,
+        default=ids,
+        format_func=lambda run_id: _option(offered[run_id], often),
+        key=standing.key_at(CHIPS, ids),
         on_change=_chips_changed,
         max_selections=MOST,
         placeholder="Choose a run",
@@ -58,8 +59,20 @@ def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
     return chosen
 
 
+def _by_itself(newest: Sequence[RunSummary]) -> list[RunSummary]:
+    """The newest that finished, which answered all of its data; else the newest."""
+    finished = (run for run in newest if run.status is Status.FINISHED)
+    return [found] if (found := next(finished, None)) else list(newest[:1])
+
+
+def _option(run: RunSummary, often: Counter[str]) -> str:
+    """Its name, with its id only where others have the same."""
+    live = "" if run.status.over else f" · {run.status}"
+    return f"{run.name}{live}" + (f" · {run.run_id}" if often[run.name] > 1 else "")
+
+
 def _chips_changed() -> None:
-    if ids := st.session_state[CHIPS]:
+    if ids := standing.chosen(CHIPS):
         st.query_params[RUNS] = ",".join(ids)
     else:
         st.query_params.pop(RUNS, None)
@@ -105,14 +118,13 @@ def epoch(looked_into: Sequence[Subject]) -> int:
     at = min(frames, key=lambda frame: (abs(frame - wanted), frame))
     if len(frames) == 1:
         return at
-    if st.session_state.get(SLIDER) != at:
-        st.session_state[SLIDER] = at
-    st.select_slider("After epoch", options=frames, key=SLIDER, on_change=_moved)
+    key = standing.key_at(SLIDER, at)
+    st.select_slider("After epoch", options=frames, value=at, key=key, on_change=_moved)
     return at
 
 
 def _moved() -> None:
-    st.query_params[EPOCH] = str(st.session_state[SLIDER])
+    st.query_params[EPOCH] = str(standing.chosen(SLIDER))
 
 
 def part(looked_into: Sequence[Subject]) -> HeldOut:
@@ -124,18 +136,17 @@ def part(looked_into: Sequence[Subject]) -> HeldOut:
         return "validation"  # damaged, which is said in the place of the answers
     linked = st.query_params.get(PART, "")
     at: HeldOut = next((part for part in PARTS if part == linked), "validation")
-    if st.session_state.get(PART_CHOICE) != at:
-        st.session_state[PART_CHOICE] = at
     st.segmented_control(
         "Answers to",
         list(PARTS),
+        default=at,
         required=True,
         format_func=PARTS.__getitem__,
-        key=PART_CHOICE,
+        key=standing.key_at(PART_CHOICE, at),
         on_change=_part_chosen,
     )
     return at
 
 
 def _part_chosen() -> None:
-    st.query_params[PART] = st.session_state[PART_CHOICE]
+    st.query_params[PART] = standing.chosen(PART_CHOICE)

@@ -36,7 +36,12 @@ def given(subject: Subject) -> Seen | None:
         else (FILE, CAMERA)
     )
     way = st.segmented_control(
-        "Your own", ways, default=ways[0], key="inspect.own", label_visibility="collapsed"
+        "Your own",
+        ways,
+        default=ways[0],
+        required=True,
+        key="inspect.own",
+        label_visibility="collapsed",
     )
     try:
         if subject.series:
@@ -47,7 +52,7 @@ def given(subject: Subject) -> Seen | None:
         return None
 
 
-def _sequence(way: str | None, subject: Subject, shape: Shape) -> Seen | None:
+def _sequence(way: str, subject: Subject, shape: Shape) -> Seen | None:
     steps, features, _ = shape
     what = f"{steps} rows or more, {features} columns of numbers as in its data"
     if way == FILE:
@@ -61,7 +66,7 @@ def _sequence(way: str | None, subject: Subject, shape: Shape) -> Seen | None:
     return Seen(own.scaled(subject.card.spec, own.sequence(data, name, shape)), None)
 
 
-def _picture(way: str | None, subject: Subject, shape: Shape) -> Seen | None:
+def _picture(way: str, subject: Subject, shape: Shape) -> Seen | None:
     examples = _examples(subject)
     if way == DRAW:
         data = pad.drawn()

@@ -14,7 +14,7 @@ from cnnlab.analysis.answers import Answers
 from cnnlab.history import RunSummary
 from cnnlab.learned import Gallery
 from cnnlab.spec import PRESETS, HeldOut, LabError
-from cnnlab.ui import lab, rights, tables
+from cnnlab.ui import lab, rights, standing, tables
 from cnnlab.ui.inspect import answered, disagree, own, walls, way
 from cnnlab.ui.inspect.answered import Answered
 from cnnlab.ui.inspect.asking import Subject, Waiting, answers, pictures
@@ -23,7 +23,7 @@ from cnnlab.ui.top import BEGUN, TRAIN
 
 ANSWERS, OWN = "What it gets wrong", "Your own"
 VIEWS = (ANSWERS, WAY, OWN)
-NUMBER = "inspect.number"
+NUMBER, SWITCH = "inspect.number", "inspect.switch"
 
 
 def empty(runs: Sequence[RunSummary]) -> None:
@@ -62,14 +62,28 @@ def show(looked_into: Sequence[Subject], epoch: int, part: HeldOut) -> None:
     found = _answered(looked_into, epoch, part)
     if found:
         answered.lead(found)
-    st.session_state.setdefault(VIEW, ANSWERS)
-    view = st.segmented_control("View", VIEWS, key=VIEW, label_visibility="collapsed")
+    view = _view()
     if view == WAY:
         _way(looked_into, epoch, found)
     elif view == OWN:
         _own(looked_into, epoch)
     elif found:
         _answers(found)
+
+
+def _view() -> str:
+    """The view that the reader chose, or that a click on a picture opened."""
+    at: str = st.session_state.get(VIEW, ANSWERS)
+    st.segmented_control(
+        "View",
+        VIEWS,
+        default=at,
+        required=True,
+        key=standing.key_at(SWITCH, at),
+        on_change=lambda: st.session_state.update({VIEW: standing.chosen(SWITCH)}),
+        label_visibility="collapsed",
+    )
+    return at
 
 
 def _answered(looked_into: Sequence[Subject], epoch: int, part: HeldOut) -> Answered:
@@ -92,6 +106,11 @@ def _answered(looked_into: Sequence[Subject], epoch: int, part: HeldOut) -> Answ
 
 
 def _why_none(subject: Subject) -> str:
+    if not subject.card.status.over:
+        return (
+            "It is being trained: this is what it has learned so far, and what it answers to all "
+            "of its data comes when it has finished."
+        )
     if not subject.kept.parts:
         return (
             "Only runs that finished keep what they answer; this one can still be looked through."
@@ -159,14 +178,14 @@ def _choose(subject: Subject, gallery: np.ndarray) -> Place:
     offered: list[Place] = [("validation", int(number)) for number in gallery]
     key = walls.chosen_of(subject.card.spec.dataset)
     chosen: Place = st.session_state.get(key, offered[0])
-    if st.session_state.get(NUMBER) != chosen:
-        st.session_state[NUMBER] = chosen
+    options = list(dict.fromkeys([*offered, chosen]))
     st.selectbox(
         "Sequence number" if subject.series else "Picture number",
-        list(dict.fromkeys([*offered, chosen])),
-        key=NUMBER,
+        options,
+        index=options.index(chosen),
+        key=standing.key_at(NUMBER, chosen),
         format_func=_place_said,
-        on_change=lambda: st.session_state.update({key: st.session_state[NUMBER]}),
+        on_change=lambda: st.session_state.update({key: standing.chosen(NUMBER)}),
     )
     return chosen
 

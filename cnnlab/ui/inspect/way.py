@@ -124,14 +124,14 @@ def _percent(share: float) -> str:
 def _asked_about(subject: Subject, found: Answer) -> int:
     """The class of which the reader wants to know what speaks for it: by itself the likeliest."""
     numbers = likeliest(found.arrays["probabilities"], BARS)
-    chosen = st.pills(
+    return st.pills(
         "What speaks for",
         numbers,
         default=numbers[0],
+        required=True,
         format_func=lambda number: tables.plain(subject.classes[number]),
         key=f"inspect-why-{subject.card.run_id}",
     )
-    return numbers[0] if chosen is None else chosen
 
 
 def _heat(heat: np.ndarray, said: str, seen: Seen, *, gradcam: bool) -> None:

@@ -15,7 +15,7 @@ from cnnlab.published import Reference
 from cnnlab.race import Opponent, Runs, track
 from cnnlab.race.track import Runner, Trail
 from cnnlab.spec import ExperimentSpec, Lane, RunCard, Status
-from cnnlab.ui import lab, tables
+from cnnlab.ui import lab, live, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.race import stage
 from cnnlab.ui.race.entrants import Race
@@ -34,6 +34,12 @@ def show(shown: Race, moment: Moment | None = None) -> None:
     found = entries(shown)
     first = track.finish([entry.runner for entry in found])
     stage.show(found, length(shown, found), moment or Moment(first))
+
+
+def drive(shown: Race, found: Sequence[Entry], seconds: float) -> None:
+    """The lanes of a race under way, at a second of its clock; they glide till the next drawing."""
+    moment = Moment(seconds, live.TIMED_SECONDS, live.TIMED_SECONDS)
+    stage.show(found, length(shown, found), moment)
 
 
 def entries(shown: Race) -> list[Entry]:

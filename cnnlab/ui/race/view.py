@@ -16,7 +16,7 @@ from cnnlab.ui.inspect import choice as inspect_choice
 from cnnlab.ui.race import bets, entrants, lanes, stage
 from cnnlab.ui.race import curves as race_curves
 from cnnlab.ui.race.entrants import RUNS, Race
-from cnnlab.ui.race.stage import Entry, Moment
+from cnnlab.ui.race.stage import Entry
 from cnnlab.ui.run import details
 
 
@@ -43,8 +43,7 @@ def _underway() -> None:
     seconds = lanes.clock(found)
     with st.container(horizontal=True, vertical_alignment="center", key="race-lead"):
         _leads(shown, found, seconds)
-    moment = Moment(seconds, live.TIMED_SECONDS, live.TIMED_SECONDS)
-    stage.show(found, lanes.length(shown, found), moment)
+    lanes.drive(shown, found, seconds)
     bets.beside(shown)
     with st.container(horizontal=True, vertical_alignment="center", key="race-progress"):
         if shown.underway:

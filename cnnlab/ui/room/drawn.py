@@ -15,8 +15,9 @@ from cnnlab.room import Book
 from cnnlab.ui import address, network
 from cnnlab.ui.colours import inked, palette
 from cnnlab.ui.race import bets
+from cnnlab.ui.race import lanes as race_lanes
 from cnnlab.ui.race.entrants import Race
-from cnnlab.ui.room.letters import LETTERS, enlarged
+from cnnlab.ui.room.letters import enlarged
 from cnnlab.ui.run.charts import table
 from cnnlab.ui.run.state import RunState, shared
 
@@ -48,7 +49,8 @@ def _curve(state: RunState) -> pd.DataFrame:
 
 
 def race(shown: Race, book: Book | None, ratio: float | None) -> None:
-    """What was bet on a race, with the ratio so far; where nobody bet, its pairs."""
+    """What was bet on a race, with the ratio so far; where nobody bet, its pairs; before there is
+    one, its lanes."""
     if book and book.bets:
         frame = charts.packed(room.dots_frame(book.all, ratio))
         _chart("bets", frame, bets.spec(), f"{shown.race_id}-bets")
@@ -56,9 +58,18 @@ def race(shown: Race, book: Book | None, ratio: float | None) -> None:
     lanes = shown.lanes
     frame = racing.pairs_frame(lanes)
     if frame.empty:
+        _lanes(shown)
         return
     spec = charts.pairs_spec(lanes[0].title, len(lanes) - 1, racing.LEVEL)
     _chart("race_pairs", charts.packed(frame), spec, shown.race_id)
+
+
+def _lanes(shown: Race) -> None:
+    if shown.over:
+        race_lanes.show(shown)
+        return
+    found = race_lanes.entries(shown)
+    race_lanes.drive(shown, found, race_lanes.clock(found))
 
 
 def code(url: str) -> None:
@@ -68,7 +79,7 @@ def code(url: str) -> None:
 
 def blocks(layers: Sequence[Layer]) -> None:
     """The network."""
-    spec = enlarged(network.chart(layers, (LETTERS + 2, LETTERS + 2)))
+    spec = enlarged(network.chart(layers, f"({charts.LETTERS} + 2)"))
     data = charts.packed(network.frame(layers))
     alt = network.alt_text(layers)
     st.vega_lite_chart(data, spec, height="stretch", key="stage-blocks", alt=alt)

@@ -14,11 +14,12 @@ import streamlit as st
 from cnnlab import analysis, words
 from cnnlab.history import RunSummary
 from cnnlab.models import Layer, layer_table
-from cnnlab.race import Runs, judge
+from cnnlab.race import LEAST_PAIRS, WIDTH, Runs, judge
 from cnnlab.room import Place
-from cnnlab.spec import LabError, RunCard, Status
-from cnnlab.ui import address, audience, tables, top
-from cnnlab.ui.lab import history, lab
+from cnnlab.runner import RaceSnapshot
+from cnnlab.spec import PRESETS, LabError, RacePlan, RunCard, Status
+from cnnlab.ui import address, audience, call, rights, tables, top
+from cnnlab.ui.lab import history, lab, start
 from cnnlab.ui.race import bets, entrants
 from cnnlab.ui.race.entrants import Race
 from cnnlab.ui.room import drawn
@@ -26,7 +27,7 @@ from cnnlab.ui.run import view as run_view
 from cnnlab.ui.run.figures import rate_of, rate_title
 from cnnlab.ui.run.state import RunState, read
 
-RUNS = "runs"
+RUNS, SCREEN = "runs", "screen"
 MOST_LOOKED_AT = 500
 """Of the newest runs: what is shown to a room is no older."""
 
@@ -46,6 +47,8 @@ class Screen:
     """Of the network, empty where it is not known."""
     live: bool = False
     """It changes by itself."""
+    call: Callable[[], None] | None = None
+    """Where there is nothing to show yet: draws what makes it appear."""
 
 
 # --- a run ----------------------------------------------------------------------------------
@@ -56,7 +59,7 @@ def run() -> Screen:
     card = _live_run() or _latest(lambda status: True)
     if card is None:
         verdict = "The first run appears here as it trains: its accuracy, its speed, its network."
-        return Screen("No run yet", verdict, Place(""))
+        return Screen("No run yet", verdict, Place(""), call=_train)
     state = read(card)
     if state.card.status.over:
         return _over(state)
@@ -77,7 +80,7 @@ def result() -> Screen:
     card = _latest(lambda status: status.over)
     if card is None:
         verdict = "What a run came to appears here once the first one is over."
-        return Screen("No result yet", verdict, Place(""))
+        return Screen("No result yet", verdict, Place(""), call=_train)
     return _over(read(card))
 
 
@@ -103,6 +106,20 @@ def _of_run(state: RunState, figures: tuple[tuple[str, str], ...], verdict: str)
         layers=_layers(card),
         live=not card.status.over,
     )
+
+
+def _train() -> None:
+    """A first run with one click; the screen of the run then shows it."""
+    pressed = st.button(
+        "Train a small network",
+        key="stage-train",
+        type="primary",
+        icon=":material/play_arrow:",
+        **rights.limits(help="Ten drawn shapes, a few seconds."),
+    )
+    if pressed and rights.attempt(start, PRESETS["tiny"].spec):
+        st.query_params[SCREEN] = "run"
+        st.rerun()
 
 
 def _live_run() -> RunCard | None:
@@ -137,22 +154,42 @@ def race() -> Screen:
     race_id = race_to_show()
     if race_id is None:
         verdict = "A race appears here with its lanes, their times and who is ahead."
-        return Screen("No race yet", verdict, Place("race"))
+        return Screen("No race yet", verdict, Place("race"), call=call.to_race)
     shown = entrants.of(race_id)
     lanes, ratio = shown.lanes, bets.landed(shown)
-    figures = tuple((lane.title, _step(lane)) for lane in lanes[:2])
-    times = words.UNKNOWN if ratio is None else f"{words.number(ratio)}x"
     book = audience.room().bets.book(race_id)
     nearest = bets.verdict(book, ratio, over=shown.over) if book else ""
     return Screen(
         title=" against ".join(lane.title for lane in lanes),
         verdict=f"{_stands(shown)} {nearest}".strip(),
         place=Place.of("race", {"race": race_id}),
-        figures=(*figures, ("Times as fast" + ("" if shown.over else ", so far"), times)),
+        figures=_of_race(shown, ratio),
         chart=lambda: drawn.race(shown, book, ratio),
         layers=_layers(shown.cards[0]) if shown.cards else (),
         live=not shown.over,
     )
+
+
+def _of_race(shown: Race, ratio: float | None) -> tuple[tuple[str, str], ...]:
+    """Two lanes and their ratio; before there is one, how long that may take."""
+    if ratio is None and shown.underway:
+        return _until_the_first_pair(shown.underway)
+    times = words.UNKNOWN if ratio is None else f"{words.number(ratio)}x"
+    steps = ((lane.title, _step(lane)) for lane in shown.lanes[:2])
+    return (*steps, ("Times as fast" + ("" if shown.over else ", so far"), times))
+
+
+def _until_the_first_pair(now: RaceSnapshot) -> tuple[tuple[str, str], ...]:
+    plan, so_far = now.plan, ("So far", words.duration(round(now.seconds)))
+    if plan.rounds:
+        epochs = max(lane.spec.epochs for lane in plan.lanes)
+        return (
+            so_far,
+            ("Trainings of each", words.count(plan.rounds)),
+            ("Epochs", words.count(epochs)),
+        )
+    most = words.duration(plan.budget_seconds)
+    return (so_far, ("Pairs at least", words.count(LEAST_PAIRS)), ("At most", most))
 
 
 def race_to_show() -> str | None:
@@ -177,7 +214,23 @@ def _stands(shown: Race) -> str:
     now = shown.underway
     if now is None or not now.begun:
         return "The race waits for what runs before it."
-    return f"Round {now.rounds}, {words.duration(round(now.seconds))} so far."
+    said = f"Round {now.rounds}, {words.duration(round(now.seconds))} so far."
+    return said if now.gains else f"{said} {_to_come(now.plan)}".strip()
+
+
+def _to_come(plan: RacePlan) -> str:
+    """What a race is going to say, and when; nothing of a lane that runs alone."""
+    first, *others = (lane.title for lane in plan.lanes)
+    if not others:
+        return ""
+    what = f"how many times as fast {' and '.join(others)} {_is(others)} as {first}"
+    if plan.rounds:
+        return f"When each was trained, it says {what}."
+    return f"Each pair of runs tells {what}; it ends when that is known to {words.percent(WIDTH)}."
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 # --- two runs -------------------------------------------------------------------------------
@@ -188,7 +241,7 @@ def comparison() -> Screen:
     cards = _compared()
     if len(cards) < 2:
         verdict = "Two finished runs appear here, the one against the other."
-        return Screen("Nothing to compare yet", verdict, Place("compare"))
+        return Screen("Nothing to compare yet", verdict, Place("compare"), call=_train)
     first, second = cards
     found = analysis.between(first, second)
     ratio, gain = found.speed.ratio, found.accuracy.difference

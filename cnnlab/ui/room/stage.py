@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -12,10 +13,12 @@ from cnnlab.room import Place
 from cnnlab.ui import following, live, rights
 from cnnlab.ui.lab import lab
 from cnnlab.ui.room import drawn, screens
-from cnnlab.ui.room.screens import Screen
+from cnnlab.ui.room.screens import SCREEN, Screen
 
 STYLE = Path(__file__).with_name("stage.css")
-SCREEN, PLACE = "screen", "room.stage"
+PLACE = "room.stage"
+LONGEST_VERDICT = 200
+"""Signs: on a projector three lines hold about as many."""
 SCREENS: dict[str, Callable[[], Screen]] = {
     "run": screens.run,
     "result": screens.result,
@@ -47,7 +50,19 @@ def _body(name: str, pace: float | None) -> None:
     if screen.figures:
         _figures(screen)
         _pictures(screen)
-    st.html(f'<p class="verdict">{escape(screen.verdict)}</p>')
+    st.html(f'<p class="verdict">{escape(_for_a_room(screen.verdict))}</p>')
+    if screen.call:
+        screen.call()
+
+
+def _for_a_room(verdict: str) -> str:
+    """As many whole sentences as three lines hold; the first in any case."""
+    first, *others = re.split(r"(?<=[.!?]) (?=[^a-z])", verdict)
+    for sentence in others:
+        if len(first) + len(sentence) >= LONGEST_VERDICT:
+            break
+        first = f"{first} {sentence}"
+    return first
 
 
 def _figures(screen: Screen) -> None:

@@ -54,6 +54,18 @@ def test_a_machine_without_a_card_begins_with_what_it_can_answer(quiet_lab: Quie
     assert page("explore").button_group(key="sweep.offer").value == "dense"
 
 
+def test_a_browser_that_missed_the_first_drawing_is_told_what_the_form_holds(quiet_lab) -> None:
+    app = page("explore")
+    assert not app.button_group(key="sweep.offer").proto.set_value or app.run()
+    app.session_state[explore_form.TOLD] = False  # as a drawing that was broken off leaves it
+    app.run()
+    for widget in (app.button_group(key="sweep.offer"), app.selectbox(key="sweep.base")):
+        assert widget.proto.set_value
+    assert app.session_state[explore_form.TOLD]
+    app.run()
+    assert not app.selectbox(key="sweep.base").proto.set_value
+
+
 @pytest.mark.parametrize("offer", explore_form.OFFERS)
 def test_every_offer_can_be_started_as_it_is(history: History, quiet_lab, offer: str) -> None:
     app = page("explore")

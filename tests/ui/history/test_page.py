@@ -39,7 +39,7 @@ def opened(app: AppTest) -> list[str]:
 
 def test_an_empty_history_says_what_will_appear_and_offers_to_train() -> None:
     app = page("history")
-    assert "No runs yet in the session “today”" in said(app, "subheader")
+    assert said(app, "subheader") == "No runs yet"
     assert [item.proto.page for item in app.get("page_link")] == ["train"]
     assert not app.dataframe
 
@@ -65,6 +65,14 @@ def test_another_session_is_shown_on_demand(history: History) -> None:
     app.run()
     assert names(app) == ["There", "Here"]
     assert list(app.dataframe[0].value["session"]) == ["meetup", "today"]
+
+
+def test_where_nothing_was_run_in_this_session_those_of_others_are_shown(history: History) -> None:
+    add_run(history, name="There", session="meetup")
+    app = page("history")
+    assert names(app) == ["There"]
+    app.session_state["history.scope"] = "session"
+    assert "No runs yet in the session “today”" in said(app.run(), "subheader")
 
 
 def test_cells_of_sweeps_are_shown_on_demand(history: History) -> None:

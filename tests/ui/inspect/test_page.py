@@ -121,6 +121,29 @@ def test_while_the_first_run_trains_the_page_says_where_it_will_appear(
     assert "appears here when it is over" in said(app, "markdown")
 
 
+def test_while_another_run_trains_the_page_shows_the_newest_that_finished(
+    history: History, dataset: Path, quiet_lab: QuietLab
+):
+    done = add_kept_run(history, dataset, name="Done")
+    live = add_kept_run(history, dataset, name="Live", over=False)
+    (choice,) = page("inspect").multiselect
+    assert choice.value == [done]
+    assert any("Live · running" in option for option in choice.options)
+    assert "It is being trained" in said(page("inspect", runs=live), "info")
+
+
+def test_what_must_be_chosen_is_told_in_each_drawing_of_the_page(history: History, dataset: Path):
+    """A browser may miss one; what is set in the session is told in one alone."""
+    add_kept_run(history, dataset, tested=True)
+    app = page("inspect", epoch="2", part="test")
+    for drawn in (app, app.run()):
+        told = {group.label: list(group.proto.default) for group in drawn.button_group}
+        assert told["View"] == [0]
+        assert told["Answers to"] == [1]
+        assert list(drawn.select_slider[0].proto.default) == [1]
+        assert list(drawn.multiselect[0].proto.default) == [0]
+
+
 # --- one run --------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Charts for a room: no word under 28 pixels, whatever the chart."""
+"""Charts for a room: every word is sized by the window, 28 pixels or more at a projector's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnlab import charts
 from cnnlab.models import layer_table
 from cnnlab.spec import PRESETS
 from cnnlab.ui import network
-from cnnlab.ui.room.letters import LETTERS, SIZES, enlarged
+from cnnlab.ui.room.letters import LETTERS, SHARE, SIZES, SMALLEST, enlarged
 
 LAYERS = layer_table(PRESETS["deeper"].spec.model, (32, 32, 3), 100)
 DRAWN = {
@@ -20,15 +20,16 @@ DRAWN = {
     "overlay": charts.overlay_spec("accuracy", "epoch", (("a", "#0072B2"), ("b", "#D55E00"))),
     "pairs": charts.pairs_spec("CPU", 1, 0.03),
     "bets": charts.bets_spec("#000"),
-    "network": network.chart(LAYERS, (LETTERS + 2, LETTERS + 2)),
+    "network": network.chart(LAYERS, f"({charts.LETTERS} + 2)"),
 }
+PROJECTOR = 1920
 
 
-def sizes(part: Any) -> Iterator[float]:
+def sizes(part: Any) -> Iterator[Any]:
     """Every size of letters in a spec."""
     if isinstance(part, dict):
         for name, value in part.items():
-            if name in SIZES and isinstance(value, int | float):
+            if name in SIZES:
                 yield value
             yield from sizes(value)
     elif isinstance(part, list):
@@ -37,13 +38,33 @@ def sizes(part: Any) -> Iterator[float]:
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_no_word_of_a_chart_is_small(name: str) -> None:
+def test_every_word_of_a_chart_is_sized_by_the_window(name: str) -> None:
     spec = enlarged(DRAWN[name])
-    found = list(sizes(spec))
-    assert min(found) >= LETTERS
-    assert spec["config"]["axis"]["labelFontSize"] == LETTERS
-    assert spec["config"]["legend"]["titleFontSize"] == LETTERS
+    assert all(found == {"expr": charts.LETTERS} for found in sizes(spec))
+    assert {"axis", "legend", "text"} <= set(spec["config"])
+    own = [part for part in spec["params"] if part["name"] == charts.LETTERS]
+    assert own == [{"name": charts.LETTERS, "expr": LETTERS}]
     assert spec["usermeta"]["embedOptions"]["renderer"] == "svg"
+
+
+def test_a_projectors_words_are_large_and_a_phones_leave_room() -> None:
+    assert PROJECTOR * SHARE >= 28
+    assert SMALLEST <= 16
+
+
+def limits(part: Any) -> Iterator[Any]:
+    if isinstance(part, dict):
+        yield from (value for name, value in part.items() if name == "labelLimit")
+        for value in part.values():
+            yield from limits(value)
+    elif isinstance(part, list):
+        for one in part:
+            yield from limits(one)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_name_beside_a_chart_takes_most_of_a_phone(name: str) -> None:
+    assert all(charts.WINDOW in found["expr"] for found in limits(enlarged(DRAWN[name])))
 
 
 def test_lines_and_points_are_twice_as_large() -> None:

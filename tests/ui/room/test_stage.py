@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab import words
 from cnnlab.history import History
 from cnnlab.race import Gain
 from cnnlab.room import Bet, Place
 from cnnlab.runner import RaceSnapshot
-from cnnlab.spec import PRESETS, Lane, Part, RacePlan, Status, change
+from cnnlab.spec import PRESETS, ExperimentSpec, Lane, Part, RacePlan, Status, change
 from cnnlab.ui import audience, following
+from cnnlab.ui.room import stage
 from tests.example_runs import CARD, CPU, TINY, add_run, epoch, started
 from tests.quiet_lab import QuietLab, own_history, page
 from tests.ui import sharing
@@ -42,13 +47,16 @@ def charts(app: AppTest) -> int:
     return len(app.get("vega_lite_chart"))
 
 
-def the_race(lab: QuietLab, history: History, ratio: float) -> None:
-    """A race under way, with a first pair."""
+def the_race(lab: QuietLab, history: History, ratio: float | None) -> None:
+    """A race under way, with a first pair or none that is whole yet."""
     lanes = tuple(
         Lane(title=title, spec=change(TINY, engine=title.split()[0]))
         for title in ("stock engine", "fast engine")
     )
     plan = RacePlan(lanes=lanes, leg_seconds=3)
+    if ratio is None:
+        lab.raced.append(RaceSnapshot("r", "Race", plan, True, (), 1, {}, 2.0))
+        return
     gain = Gain(ratio=ratio, low=None, high=None, pairs=1)
     runs = pair(history)
     lab.raced.append(RaceSnapshot("r", "Race", plan, True, runs, 2, {1: gain}, 9.0))
@@ -101,6 +109,13 @@ def test_one_run_that_is_over_stands_on_the_first_two_screens(history: History) 
         assert app.session_state[following.SHOWN] == Place.of("", {"run": run_id})
 
 
+def test_a_long_verdict_ends_with_a_sentence_not_within_one() -> None:
+    whole = "It is 1.07 times as fast. It costs 4.0 points."
+    assert stage._for_a_room(f"{whole} {'The times are about right at best, ' * 9}.") == whole
+    assert stage._for_a_room(whole) == whole
+    assert stage._for_a_room("Long " * 60) == "Long " * 60
+
+
 def test_a_run_that_failed_says_why(history: History) -> None:
     add_run(history, epochs=1, status=Status.FAILED)
     assert "The data set is gone" in written(page("present", screen="result"))
@@ -115,6 +130,68 @@ def test_a_race_that_is_on_comes_first_with_lanes_and_ratio(
     assert "<dt>Times as fast, so far</dt><dd>3.9x</dd>" in written(app)
     assert "<dd>40 ms a step</dd>" in written(app)
     assert "Round 2, 9 s so far." in written(app)
+
+
+def test_before_the_first_pair_the_lanes_stand_there_and_what_they_will_tell(
+    lab: QuietLab, history: History
+) -> None:
+    the_race(lab, history, None)
+    said = written(page("present", screen="race"))
+    assert said.count('class="lane ') == 2
+    assert "<dt>So far</dt><dd>2 s</dd>" in said
+    assert "<dt>At most</dt><dd>1 min 30 s</dd>" in said
+    assert "how many times as fast fast engine is as stock engine" in said
+    assert words.UNKNOWN not in re.findall("<dd>(.*?)</dd>", said)
+
+
+def test_a_race_of_whole_trainings_says_how_many_before_the_first_pair(lab: QuietLab) -> None:
+    lanes = tuple(Lane(title=title, spec=TINY) for title in ("A", "B", "C"))
+    plan = RacePlan(lanes=lanes, rounds=2)
+    lab.raced.append(RaceSnapshot("r", "Race", plan, True, (), 1, {}, 2.0))
+    said = written(page("present", screen="race"))
+    assert "<dt>Trainings of each</dt><dd>2</dd>" in said
+    assert "When each was trained, it says how many times as fast B and C are as A." in said
+
+
+def test_a_race_that_waits_shows_who_will_run(lab: QuietLab) -> None:
+    plan = RacePlan(lanes=tuple(Lane(title=title, spec=TINY) for title in "AB"), leg_seconds=3)
+    lab.raced.append(RaceSnapshot("r", "Race", plan, False, (), 0, {}, 0.0))
+    said = written(page("present", screen="race"))
+    assert said.count("lane-waits") == 2
+    assert "The race waits for what runs before it." in said
+
+
+@pytest.mark.parametrize("screen", ["run", "result", "comparison"])
+def test_where_nothing_was_run_one_click_begins_a_run_and_shows_it(
+    screen: str, monkeypatch: pytest.MonkeyPatch, lab: QuietLab, history: History
+) -> None:
+    monkeypatch.setattr(lab, "submit", begun_in(lab, history))
+    app = page("present", screen=screen)
+    app.button(key="stage-train").click().run()
+    assert app.query_params["screen"] == "run"
+    assert "A first one · running" in written(app)
+    assert "stage-train" not in keys(app)
+
+
+def begun_in(lab: QuietLab, history: History) -> Callable[..., str]:
+    def submit(spec: ExperimentSpec, **_: object) -> str:
+        run_id = history.create(spec, name="A first one", session="today")
+        run = lab.add(run_id, spec)
+        for event in (started(spec, CPU), *epoch(1, 12.0)):
+            run.apply(event)
+            history.record(run_id, event)
+        return run_id
+
+    return submit
+
+
+def test_where_nothing_was_raced_a_button_leads_to_the_race() -> None:
+    (link,) = page("present", screen="race").get("page_link")
+    assert link.proto.label == "Set up a race"
+
+
+def test_a_visitor_may_not_begin_the_first_run(shared: None) -> None:
+    assert visitor("present").button(key="stage-train").disabled
 
 
 def test_a_race_that_is_over_has_its_verdict(history: History) -> None:

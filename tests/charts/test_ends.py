@@ -1,0 +1,71 @@
+"""The names at the ends of a run's lines: each by its own line, none upon another."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations, product
+
+import pandas as pd
+import pytest
+import vl_convert
+
+from cnnlab import charts
+from cnnlab.charts.dress import LETTERS, SPLITS
+
+WIDTH, HEIGHT, LETTER = 700, 420, 14  # pixels
+NAMES = (*SPLITS, charts.BEFORE)
+ROW = 1.1 * LETTER
+ENDS = (0.02, 0.06, 0.5, 0.53, 1.0)
+
+
+def placed(ends: dict[str, float], last: float = 4.0) -> dict[str, tuple[float, float]]:
+    """Where each name stands in the drawing, whose lines end at these shares; pixels."""
+    rows = [(last, end, name) for name, end in ends.items()]
+    begun = [(0.0, 0.0, name) for name in ends]
+    frame = pd.DataFrame(begun + rows, columns=["x", "value", "split"])
+    spec = charts.curve_spec("accuracy", "epoch", "#2121FF", HEIGHT, 4.0)
+    sized = [part for part in spec["params"] if part["name"] != LETTERS]
+    spec = spec | {"params": [*sized, {"name": LETTERS, "value": LETTER}], "width": WIDTH}
+    svg = vl_convert.vegalite_to_svg(spec | {"datasets": {"source": frame.to_dict("records")}})
+    found = re.findall(r'<text[^>]*translate\(([^,]+),([^)]+)\)"[^>]*>([^<]*)</text>', svg)
+    return {name: (float(x), float(y)) for x, y, name in found if name in NAMES}
+
+
+@pytest.mark.parametrize("training", ENDS)
+def test_no_name_lies_upon_another_wherever_the_lines_end(training: float) -> None:
+    for validation, before in product(ENDS, ENDS):
+        ends = dict(zip(NAMES, (training, validation, before), strict=True))
+        found = placed(ends)
+        assert set(found) == set(NAMES)
+        heights = sorted(y for _, y in found.values())
+        assert min(b - a for a, b in combinations(heights, 2)) >= ROW, ends
+        assert heights[0] > 0, ends
+        assert heights[-1] < HEIGHT, ends
+
+
+def test_names_stand_in_the_order_in_which_their_lines_end() -> None:
+    found = placed({"training": 0.9, "validation": 0.52, charts.BEFORE: 0.5})
+    assert sorted(found, key=lambda name: found[name][1]) == list(NAMES)
+    turned = placed({"training": 0.5, "validation": 0.52, charts.BEFORE: 0.9})
+    assert sorted(turned, key=lambda name: turned[name][1]) == list(reversed(NAMES))
+
+
+def test_the_validation_leads_and_an_earlier_run_lies_between_it_and_the_training() -> None:
+    ends = dict(zip(NAMES, (0.9, 0.6, 0.3), strict=True))
+    rows = [(x, end, name) for name, end in ends.items() for x in (0.0, 1.0)]
+    frame = pd.DataFrame(rows, columns=["x", "value", "split"])
+    spec = charts.curve_spec("accuracy", "epoch", "#2121FF") | {"width": WIDTH}
+    svg = vl_convert.vegalite_to_svg(spec | {"datasets": {"source": frame.to_dict("records")}})
+    drawn = r'split: ([^"]+)"[^>]*line mark[^>]*stroke-width="([^"]+)" opacity="([^"]+)"'
+    found = {name: (float(wide), float(strong)) for name, wide, strong in re.findall(drawn, svg)}
+    assert found["training"] < found[charts.BEFORE] < found["validation"] == (3, 1)
+
+
+def test_a_name_of_two_or_one_is_there_too() -> None:
+    assert set(placed({"training": 0.5, "validation": 0.5})) == set(SPLITS)
+    assert set(placed({"validation": 0.5})) == {"validation"}
+
+
+def test_a_line_that_ends_in_no_number_bears_its_name_at_the_last_that_is_one() -> None:
+    found = placed({"training": 0.5, "validation": float("nan")})
+    assert found["validation"][0] < found["training"][0]
