@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,13 @@ from cnnlab.commands.share import command
 from cnnlab.history import History
 from cnnlab.sharing import PASSPHRASE
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
-WAIT_MS = 60_000
+from playwright import sync_api as playwright
+
+from tests.browser.patience import WAIT_MS
+
+playwright.expect.set_options(timeout=WAIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,13 +80,27 @@ def browser(server: Server) -> Iterator[playwright.Browser]:
 
 
 @pytest.fixture
-def page(browser: playwright.Browser, server: Server) -> Iterator[playwright.Page]:
+def visitor(
+    browser: playwright.Browser, server: Server
+) -> Iterator[Callable[..., playwright.Page]]:
+    """Lets another visitor come to the lab; called with what its browser is to be like."""
+    with ExitStack() as leaving:
+
+        def come(**options: Any) -> playwright.Page:
+            context = browser.new_context(**{"base_url": server.url} | options)
+            leaving.callback(context.close)
+            context.set_default_timeout(WAIT_MS)
+            return context.new_page()
+
+        yield come
+
+
+@pytest.fixture
+def page(visitor: Callable[..., playwright.Page]) -> Iterator[playwright.Page]:
     """A new visitor at the lab's door; whatever the page raises fails the test."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=server.url)
-    context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
+    page = visitor(viewport={"width": 1440, "height": 900})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
-    context.close()
+    page.close()
     assert errors == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +13,18 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from bench.serving import Server
 from cnnlab.history import History
 from cnnlab.spec import Status, change
+from tests.browser.patience import WAIT_MS, left_over, opened, settled
 from tests.example_runs import CARD, CPU, TINY, add_run
 
-expect.set_options(timeout=60_000)
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 WIDTHS = (390, 768, 1366, 1920)
+SIDEWAYS = "() => document.documentElement.scrollWidth > innerWidth"
+RACE_MS = 2 * WAIT_MS
+"""A process for each lane has to be there first."""
 TAKEN = {"train", "race", "history", "compare"}  # pages that are walked with runs on them
 
 # What lies within Streamlit's own widgets, by rule and by what its selector begins with.
@@ -58,31 +61,25 @@ def addresses(runs: tuple[str, ...]) -> list[str]:
     ]
 
 
-def settled(page: Page, address: str) -> None:
-    """Open a page and wait until all of it is there."""
-    page.goto(address)
-    expect(page.get_by_role("main").locator("h1, h2, h3").first).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    still = "!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
-    page.wait_for_function(still)
+def arrived(page: Page, address: str) -> None:
+    """Open a page on which nothing went wrong."""
+    opened(page, address)
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_fault_for_those_who_cannot_see_or_scrolls_sideways(
-    browser: Browser, server: Server, runs: tuple[str, ...], scheme: str
+    visitor: Callable[..., Page], runs: tuple[str, ...], scheme: str
 ) -> None:
-    context = browser.new_context(base_url=server.url, color_scheme=scheme)
-    page = context.new_page()
+    page = visitor(color_scheme=scheme)
     faults: list[tuple[object, ...]] = []
     for address in addresses(runs):
-        settled(page, address)
+        arrived(page, address)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             faults += [(address, width, *fault) for fault in serious(page)]
-            if page.evaluate("document.documentElement.scrollWidth") > width:
+            if left_over(page, SIDEWAYS):
                 faults.append((address, width, "scrolls sideways"))
-    context.close()
     assert faults == []
 
 
@@ -105,8 +102,8 @@ CUT = """() => [...document.querySelectorAll('[data-testid="stButtonGroup"] butt
 
 def test_no_choice_is_cut_off_on_a_phone(page: Page, runs: tuple[str, ...]) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    settled(page, f"/compare?runs={runs[0]}")
-    assert page.evaluate(CUT) == []
+    arrived(page, f"/compare?runs={runs[0]}")
+    assert left_over(page, CUT) == []
 
 
 # --- by keyboard alone ----------------------------------------------------------------------
@@ -125,15 +122,17 @@ def tab_to(page: Page, name: str) -> None:
 
 
 def test_a_run_is_started_stopped_and_looked_up_without_a_pointer(page: Page) -> None:
-    settled(page, "/?train_limit=400&epochs=4000")
+    arrived(page, "/?train_limit=400&epochs=4000")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     tab_to(page, "Start training")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("run="))
     expect(page.get_by_text(re.compile("of 4000: about")).first).to_be_visible()
+    settled(page)  # what went away has the focus no longer
     tab_to(page, "Stop")
     page.keyboard.press("Enter")
     expect(page.get_by_text(re.compile("^Stopped")).first).to_be_visible()
+    settled(page)
     tab_to(page, "History")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="History")).to_be_visible()
@@ -144,7 +143,7 @@ def test_a_run_is_started_stopped_and_looked_up_without_a_pointer(page: Page) ->
 
 def test_two_runs_are_compared_and_the_faster_is_named(page: Page, runs: tuple[str, ...]) -> None:
     cpu, gpu, *_ = runs
-    settled(page, f"/compare?runs={cpu},{gpu}")
+    arrived(page, f"/compare?runs={cpu},{gpu}")
     expect(page.get_by_role("heading", name="The GPU is 4 times as fast")).to_be_visible()
     expect(page.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)).to_be_visible()
     page.get_by_role("radio", name="Wall clock").click()
@@ -155,25 +154,25 @@ def test_two_runs_are_compared_and_the_faster_is_named(page: Page, runs: tuple[s
 def test_runs_go_out_as_a_file_and_come_in_again(
     page: Page, runs: tuple[str, ...], tmp_path: Path
 ) -> None:
-    settled(page, f"/compare?runs={runs[0]}")
+    arrived(page, f"/compare?runs={runs[0]}")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Run cards (JSON)").click()
     card = json.loads(waiting.value.path().read_text(encoding="utf-8"))
     assert card["run_id"] == runs[0]
     file = tmp_path / "from-elsewhere.json"
     file.write_text(json.dumps(card | {"run_id": "elsewhere", "name": "A colleague's"}))
-    settled(page, "/compare")
+    arrived(page, "/compare")
     page.get_by_text("Bring in runs from a file").click()
     page.locator("input[type=file]").set_input_files(file)
     page.wait_for_url(re.compile("runs=elsewhere"))
-    settled(page, "/history?run=elsewhere")
+    arrived(page, "/history?run=elsewhere")
     expect(page.get_by_text("Not measured here: imported from from-elsewhere")).to_be_visible()
 
 
 def test_a_damaged_file_is_refused_in_a_sentence(page: Page, tmp_path: Path) -> None:
     file = tmp_path / "damaged.json"
     file.write_text('{"schema": "cnnlab.run/1", ')
-    settled(page, "/compare")
+    arrived(page, "/compare")
     page.get_by_text("Bring in runs from a file").click()
     page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_text(re.compile("damaged.json: The file is not JSON"))).to_be_visible()
@@ -181,13 +180,13 @@ def test_a_damaged_file_is_refused_in_a_sentence(page: Page, tmp_path: Path) -> 
 
 
 def test_a_race_is_run_decided_and_replayed(page: Page) -> None:
-    settled(page, "/race?train_limit=400&epochs=2")
+    arrived(page, "/race?train_limit=400&epochs=2")
     page.get_by_text("Train to the end").click()
     expect(page.get_by_role("spinbutton", name="Trainings of each lane")).to_be_visible()
     page.get_by_role("button", name="Start the race").click()
     page.wait_for_url(re.compile("race="))
     replay = page.get_by_role("button", name="Replay")
-    expect(replay).to_be_visible()
+    expect(replay).to_be_visible(timeout=RACE_MS)
     expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
     replay.click()
     expect(page.get_by_text("Race clock")).to_be_visible()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,13 +10,12 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from cnnlab.history import History
 from cnnlab.spec import Status
+from tests.browser.patience import settled
 from tests.example_runs import CARD, TINY, ended, epoch, started
-
-expect.set_options(timeout=60_000)
 
 # How often the page moves the edge of what is uncovered, for each time that something new comes.
 COUNTS = """() => {
@@ -52,23 +51,24 @@ def history(home_of_server: Path, server, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_what_is_new_glides_in_unless_less_motion_was_asked_for(
-    browser: Browser, server, history: History, motion: Literal["no-preference", "reduce"]
+    visitor: Callable[..., Page], history: History, motion: Literal["no-preference", "reduce"]
 ) -> None:
     run_id = history.create(TINY, name="Told", session="today")
     for event in (started(TINY, CARD), *epoch(1, 12.0)):
         history.record(run_id, event)
-    context = browser.new_context(base_url=server.url, reduced_motion=motion)
-    page = context.new_page()
+    page = visitor(reduced_motion=motion)
     page.goto(f"/?run={run_id}")
     expect(page.locator(".st-key-lead-chart canvas")).to_be_visible()
+    settled(page)
     page.evaluate(COUNTS)
     for number in (2, 3):
         for event in epoch(number, 12.0):
             history.record(run_id, event)
-        page.wait_for_function(f"() => window.glides > {number - 2}", timeout=60_000)
-    page.wait_for_timeout(1000)
-    moves, glides = page.evaluate("() => [window.moves, window.glides]")
-    assert moves > 3 * glides if motion == "no-preference" else moves <= 2 * glides
-    page.wait_for_function(READS_THE_EDGE, timeout=60_000)
+        page.wait_for_function(f"() => window.glides > {number - 2}")
+    if motion == "no-preference":
+        page.wait_for_function("() => window.moves > 3 * window.glides")
+    else:
+        page.wait_for_timeout(1000)  # in which it would have moved
+        assert page.evaluate("() => window.moves <= 2 * window.glides")
+    page.wait_for_function(READS_THE_EDGE)
     history.record(run_id, ended(3, 12.0, Status.STOPPED))
-    context.close()

@@ -6,32 +6,30 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bench.serving import ROOT
+from tests.browser.patience import settled
 
 PAGES = ("learn", "race", "explore", "history", "compare", "data", "hardware")
-NOTICED_MS = 20_000
-"""Five seconds on a quiet machine; here others may hold its cores."""
 
 
 @pytest.fixture
-def idle(browser: Browser, server) -> Iterator[dict[str, Page]]:
+def idle(visitor: Callable[..., Page]) -> dict[str, Page]:
     """A tab on each page, all at rest."""
-    context = browser.new_context(base_url=server.url)
-    pages = {}
-    for name in ("", *PAGES):
-        pages[name] = context.new_page()
-        pages[name].goto(f"/{name}")
-        expect(pages[name].get_by_text("Nothing is training")).to_be_visible(timeout=120_000)
-    yield pages
-    context.close()
+    first = visitor()
+    pages = {name: first.context.new_page() for name in PAGES} | {"": first}
+    for name, page in pages.items():
+        page.goto(f"/{name}")
+        expect(page.get_by_text("Nothing is training")).to_be_visible()
+        settled(page)
+    return pages
 
 
 def test_every_idle_page_notices_a_run_of_another_browser(page: Page, idle) -> None:
@@ -40,11 +38,11 @@ def test_every_idle_page_notices_a_run_of_another_browser(page: Page, idle) -> N
     page.wait_for_url(re.compile("run="))
     for name in PAGES:
         chip = idle[name].locator(".st-key-top").get_by_text(re.compile("^Training "))
-        expect(chip).to_be_visible(timeout=NOTICED_MS)
-    expect(idle[""]).to_have_url(re.compile("run="), timeout=NOTICED_MS)  # brought there
+        expect(chip).to_be_visible()
+    expect(idle[""]).to_have_url(re.compile("run="))  # brought there
     page.get_by_role("button", name=re.compile("^Stop")).last.click()
     expect(page.get_by_text(re.compile("^Stopped"))).to_be_visible()
-    expect(idle["data"].get_by_text("Nothing is training")).to_be_visible(timeout=NOTICED_MS)
+    expect(idle["data"].get_by_text("Nothing is training")).to_be_visible()
 
 
 def test_an_idle_page_notices_a_run_of_the_command_line(server, idle, home_of_server) -> None:
@@ -53,9 +51,9 @@ def test_an_idle_page_notices_a_run_of_the_command_line(server, idle, home_of_se
     environment = os.environ | {"CNNLAB_HOME": str(home_of_server)}
     run = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     try:
-        expect(idle[""]).to_have_url(re.compile("run="), timeout=60_000)
+        expect(idle[""]).to_have_url(re.compile("run="))
         chip = idle["history"].locator(".st-key-top").get_by_text(re.compile("^Training "))
-        expect(chip).to_be_visible(timeout=NOTICED_MS)
+        expect(chip).to_be_visible()
     finally:
         run.kill()
         run.wait()

@@ -10,7 +10,7 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Page, expect
 
-expect.set_options(timeout=60_000)
+from tests.browser import patience
 
 LONG = "/?train_limit=400&epochs=4000"
 TABS = 10
@@ -20,7 +20,7 @@ NAME_OF_FOCUS = "() => document.activeElement.innerText"
 
 
 def opened(page: Page, address: str, start: str) -> None:
-    page.goto(address)
+    patience.opened(page, address)
     expect(page.get_by_role("button", name=start)).to_be_enabled()
 
 
@@ -47,6 +47,7 @@ def test_the_focus_is_not_lost_when_a_button_goes_away(page: Page) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("run="))
     expect(page.get_by_text(re.compile("of 4000: about")).first).to_be_visible()
+    patience.settled(page)  # the button that was pressed is gone by now
     page.wait_for_function(HELD)
     assert tabs_to(page, "Stop") <= TABS
     page.keyboard.press("Enter")

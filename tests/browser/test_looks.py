@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 ABOVE = """start_first => {
     const top = text => [...document.querySelectorAll("p")]
@@ -19,16 +21,16 @@ ABOVE = """start_first => {
 def test_on_a_phone_start_comes_before_the_recipe(page: Page, width: int, start_first: bool):
     page.set_viewport_size({"width": width, "height": 844})
     page.goto("/")
-    expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=60_000)
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     expect(page.get_by_text("Start from", exact=True)).to_be_visible()
     page.wait_for_function(ABOVE, arg=start_first)
 
 
 def test_a_tab_names_its_page_and_the_first_one_the_lab(page: Page):
     page.goto("/history")
-    expect(page).to_have_title("History · CNN Lab", timeout=60_000)
+    expect(page).to_have_title("History · CNN Lab")
     page.goto("/")
-    expect(page).to_have_title("CNN Lab", timeout=60_000)
+    expect(page).to_have_title("CNN Lab")
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1366, 768), (1920, 1080)])
@@ -36,7 +38,7 @@ def test_start_stays_in_sight_beside_a_long_form(page: Page, width: int, height:
     page.set_viewport_size({"width": width, "height": height})
     page.goto("/?preset=deeper")
     start = page.get_by_role("button", name="Start training")
-    expect(start).to_be_visible(timeout=60_000)
+    expect(start).to_be_visible()
     page.get_by_role("heading", name="Device").scroll_into_view_if_needed()
     expect(start).to_be_in_viewport(ratio=1)
 
@@ -49,15 +51,11 @@ def test_start_stays_in_sight_beside_a_long_form(page: Page, width: int, height:
     ],
 )
 def test_both_themes_have_words_of_their_own_on_the_accent_and_in_the_drawing(
-    browser: Browser, server, scheme: str, words: str, drawn: str
+    visitor: Callable[..., Page], scheme: str, words: str, drawn: str
 ):
-    context = browser.new_context(color_scheme=scheme, base_url=server.url)
-    page = context.new_page()
+    page = visitor(color_scheme=scheme)
     page.goto("/")
     button = page.get_by_role("button", name="Start training")
-    expect(button).to_be_enabled(timeout=60_000)
+    expect(button).to_be_enabled()
     expect(button).to_have_css("color", words)
-    expect(page.locator(".st-key-drawing svg text").first).to_have_css(
-        "fill", drawn, timeout=60_000
-    )
-    context.close()
+    expect(page.locator(".st-key-drawing svg text").first).to_have_css("fill", drawn)

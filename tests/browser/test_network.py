@@ -12,8 +12,7 @@ pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Page, expect
 
 from bench.serving import ROOT
-
-expect.set_options(timeout=60_000)
+from tests.browser.patience import opened
 
 PAGES = ("", *sorted(path.stem for path in (ROOT / "pages").glob("*.py")))
 
@@ -23,10 +22,8 @@ def test_no_page_makes_a_request_beyond_its_own_server(page: Page, server) -> No
     page.on("request", lambda request: asked.add(request.url))
     page.on("websocket", lambda socket: asked.add(socket.url))
     for name in PAGES:
-        page.goto(f"/{name}")
-        expect(page.locator(".st-key-top")).to_be_attached()  # Present hides it
+        opened(page, f"/{name}")
         expect(page.locator("link[rel='shortcut icon'], link[rel='icon']").first).to_be_attached()
-        page.wait_for_load_state("networkidle")
     own = urlsplit(server.url).netloc
     beyond = {url for url in asked if urlsplit(url).netloc not in (own, "")}
     assert beyond == set()

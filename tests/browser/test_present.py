@@ -4,21 +4,20 @@ room's phones: the QR code, a bet, a recipe."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from bench.serving import Server
 from cnnlab.history import History
 from cnnlab.spec import PRESETS, Part, change
+from tests.browser.patience import comes_true, left_over, opened, settled
 from tests.example_runs import CARD, CPU, TINY, add_run
 
-expect.set_options(timeout=60_000)
 WORD = "open sesame"
 PROJECTOR, PHONE = {"width": 1920, "height": 1080}, {"width": 390, "height": 844}
 SCREENS = ("run", "result", "race", "comparison", "visitors")
@@ -51,10 +50,10 @@ EMPTY = """() => {
     const pictures = document.querySelector('.st-key-stage-chart :is(svg.marks, img)');
     const used = heights.reduce((sum, box) => sum + box.height, 0)
         + pictures.getBoundingClientRect().height;
-    return 1 - used / innerHeight;
+    const empty = 1 - used / innerHeight;
+    return empty > 0.16 ? [empty] : [];
 }"""
-"""The share of the window's height in which nothing stands."""
-MOST_EMPTY = 0.16
+"""The share of the window's height in which nothing stands, if that is much."""
 CUT = """() => [...document.querySelectorAll('.st-key-stage :is(svg.marks text, h2, dt, dd, p)')]
     .filter(one => one.textContent.trim() && one.checkVisibility()
         && !one.closest('.st-key-stage-keys'))
@@ -94,7 +93,7 @@ def runs(history_of_server: History) -> tuple[str, ...]:
 def ann(page: Page) -> Page:
     """The presenter, at the projector."""
     page.set_viewport_size(PROJECTOR)
-    page.goto("/history")
+    opened(page, "/history")
     page.get_by_text("Watching", exact=True).click()
     page.get_by_label("Passphrase").fill(WORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
@@ -105,15 +104,8 @@ def ann(page: Page) -> Page:
 
 
 @pytest.fixture
-def phone(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(viewport=PHONE, base_url=server.url)
-    yield context.new_page()
-    context.close()
-
-
-def settled(page: Page) -> None:
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
+def phone(visitor: Callable[..., Page]) -> Page:
+    return visitor(viewport=PHONE)
 
 
 def test_on_a_projector_nothing_is_small_nothing_scrolls_and_the_window_is_full(ann: Page) -> None:
@@ -126,10 +118,9 @@ def test_on_a_projector_nothing_is_small_nothing_scrolls_and_the_window_is_full(
         expect(ann.locator(".st-key-stage-chart :is(svg.marks, img)").first).to_be_visible()
         expect(ann.locator(".st-key-stage dd")).to_have_count(3)
         settled(ann)
-        faults += [(screen, *fault) for fault in ann.evaluate(SMALL)]
-        faults += [(screen, "scrolls", *fault) for fault in ann.evaluate(SCROLLS)]
-        if (empty := ann.evaluate(EMPTY)) > MOST_EMPTY:
-            faults.append((screen, "empty", empty))
+        faults += [(screen, *fault) for fault in left_over(ann, SMALL)]
+        faults += [(screen, "scrolls", *fault) for fault in left_over(ann, SCROLLS)]
+        faults += [(screen, "empty", share) for share in left_over(ann, EMPTY)]
     assert faults == []
     expect(ann.get_by_role("navigation")).to_have_count(0)
 
@@ -168,15 +159,16 @@ def test_keys_step_through_and_lead_out(ann: Page) -> None:
 
 
 def test_a_phone_follows_bets_and_proposes(ann: Page, phone: Page) -> None:
-    ann.goto("/present?screen=visitors")
+    opened(ann, "/present?screen=visitors")
     code = ann.locator(".qr-code")
-    expect(code).to_be_visible()
-    assert code.evaluate("code => code.complete && code.naturalWidth > 0")
+    comes_true(code, "code => code.complete && code.naturalWidth > 0")
     assert code.bounding_box()["height"] > 300
-    ann.goto("/race?preset=tiny")
+    opened(ann, "/race?preset=tiny")
     ann.get_by_role("button", name="Take bets").click()
     phone.goto("/")  # as the code says
     phone.wait_for_url(re.compile("/race"))
+    expect(phone.get_by_role("button", name="Bet", exact=True)).to_be_visible()
+    settled(phone)
     phone.get_by_label("Your name").fill("Bob **bold**")
     phone.get_by_role("spinbutton", name="Times as fast").fill("3.5")
     phone.get_by_role("button", name="Bet", exact=True).click()
@@ -185,7 +177,7 @@ def test_a_phone_follows_bets_and_proposes(ann: Page, phone: Page) -> None:
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     phone.reload()  # the phone is known again: its bet is its own
     expect(phone.get_by_text("You bet 3.5 as Bob **bold**")).to_be_visible()
-    phone.goto("/?preset=tiny&epochs=7")
+    opened(phone, "/?preset=tiny&epochs=7")
     phone.get_by_text("Propose it").click()
     phone.get_by_label("Your name").fill("Bob")
     phone.get_by_role("button", name="Propose this recipe").click()

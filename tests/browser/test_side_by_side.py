@@ -14,10 +14,9 @@ from playwright.sync_api import Locator, Page, expect
 from cnnlab.history import History
 from cnnlab.spec import change
 from cnnlab.sweep.variants import parts, variants
+from tests.browser.patience import opened, painted, settled
 from tests.example_runs import CARD, CPU, TINY, add_run
 
-expect.set_options(timeout=60_000)
-STILL = "!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
 TITLES_PX, ROW_PX = 35, 35
 """How high a table's titles and each of its rows are drawn."""
 FIRST_ROW = 2
@@ -40,13 +39,6 @@ def runs(history_of_server: History) -> tuple[str, ...]:
     return made
 
 
-def settled(page: Page, address: str) -> None:
-    page.goto(address)
-    expect(page.locator(".st-key-top")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function(STILL)
-
-
 def row(page: Page, run_id: str) -> Locator:
     return page.locator(f".st-key-compare-run-{run_id}")
 
@@ -55,7 +47,7 @@ def test_an_eye_a_name_and_a_baseline_are_changed_where_the_run_stands(
     page: Page, runs: tuple[str, ...]
 ) -> None:
     slow, quick, long = runs
-    settled(page, f"/compare?runs={slow},{quick},{long}")
+    opened(page, f"/compare?runs={slow},{quick},{long}")
     expect(page.locator(CHART)).not_to_have_count(0)
     row(page, slow).get_by_role("button", name="Hide slow").click()
     page.wait_for_url(re.compile(f"hide={slow}"))
@@ -75,7 +67,7 @@ def test_an_eye_a_name_and_a_baseline_are_changed_where_the_run_stands(
 
 
 def test_the_board_names_the_best_and_leads_to_them(page: Page, runs: tuple[str, ...]) -> None:
-    settled(page, "/history")
+    opened(page, "/history")
     page.get_by_text("High scores").click()
     expect(page.get_by_text("Best accuracy")).to_be_visible()
     expect(page.get_by_text("1 · 36 %")).to_be_visible()
@@ -85,9 +77,9 @@ def test_the_board_names_the_best_and_leads_to_them(page: Page, runs: tuple[str,
 
 
 def test_a_click_on_a_point_opens_the_runs_of_its_variant(page: Page) -> None:
-    settled(page, "/explore?sweep=g1")
+    opened(page, "/explore?sweep=g1")
     expect(page.get_by_text("Most accurate: batch size")).to_be_visible()
-    chart = page.locator(CHART).last
+    chart = painted(page.locator(CHART).last)
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box
@@ -99,7 +91,7 @@ def test_a_click_on_a_point_opens_the_runs_of_its_variant(page: Page) -> None:
 
 
 def test_a_click_on_a_row_of_the_history_opens_that_run(page: Page, runs: tuple[str, ...]) -> None:
-    settled(page, "/history")
+    opened(page, "/history")
     table = page.locator('[data-testid="stDataFrame"]').first
     slow, quick, _ = runs
     for run_id, name in ((quick, "Tiny · quick"), (slow, "Tiny · slow")):
@@ -108,17 +100,18 @@ def test_a_click_on_a_row_of_the_history_opens_that_run(page: Page, runs: tuple[
         table.click(position={"x": 400, "y": TITLES_PX + (place + 0.5) * ROW_PX})
         page.wait_for_url(re.compile(f"run={run_id}$"))
         expect(page.get_by_role("heading", name=name)).to_be_visible()
-        page.wait_for_function(STILL)
+        settled(page)
 
 
 def test_rows_of_the_history_are_ticked_by_the_keyboard(page: Page) -> None:
-    settled(page, "/history")
+    opened(page, "/history")
     table = page.locator('[data-testid="stDataFrame"]')
     expect(table).to_be_visible()
-    table.locator("canvas").first.focus()
+    painted(table.locator("canvas").first).focus()
     page.keyboard.press("ArrowDown")
     page.wait_for_url(re.compile("run="))
     for key in ("Shift+Space", "ArrowDown", "Shift+Space"):
         page.keyboard.press(key)
         page.wait_for_timeout(1500)  # a page that is drawn anew between two keys
+        settled(page)
     page.wait_for_url(re.compile("run=.*run="))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-expect.set_options(timeout=60_000)
+from tests.browser.patience import comes_true, left_over, opened, settled
 
 # Present fills the window with letters of its own, see test_present.py.
 PAGES = sorted(
@@ -30,17 +31,27 @@ OUTSIDE = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
     .map(one => one.textContent.trim().slice(0, 40))"""
 
 
+BESIDE = """() => {
+    const middle = selector => {
+        const {top, bottom} = document.querySelector(selector).getBoundingClientRect();
+        return (top + bottom) / 2;
+    };
+    return Math.abs(middle(".st-key-run-head h3") - middle("[class*=st-key-stop-] button")) < 8;
+}"""
+"""Whether the name of the run and Stop stand on one line."""
+
+
 def test_at_no_width_a_page_has_words_outside_the_window(page: Page) -> None:
     outside = {}
     for name, first in product(PAGES, WIDTHS):
         page.set_viewport_size({"width": first, "height": 800})
         page.goto("/" if name == "train" else f"/{name}")
-        page.wait_for_load_state("networkidle")
         expect(page.get_by_text("Nothing is training")).to_be_visible()
+        settled(page)
         for width in WIDTHS[first]:
             page.set_viewport_size({"width": width, "height": 800})
             page.wait_for_timeout(300)
-            if found := page.evaluate(OUTSIDE):
+            if found := left_over(page, OUTSIDE):
                 outside[name, width] = found
     assert outside == {}
 
@@ -69,18 +80,12 @@ def test_while_a_run_trains_stop_stands_beside_its_name_and_the_answers_are_in_s
     page: Page,
 ) -> None:
     page.set_viewport_size({"width": 1366, "height": 768})
-    page.goto("/?train_limit=400&epochs=4000")
-    expect(page.get_by_text("Nothing is training")).to_be_visible()  # all is drawn by then
-    page.wait_for_load_state("networkidle")
+    opened(page, "/?train_limit=400&epochs=4000")
     page.get_by_placeholder("Name: Tiny").fill("A long name " * 9)
     page.get_by_role("button", name="Start training").click()
     stop = page.get_by_role("button", name="Stop")
     expect(stop).to_be_in_viewport(ratio=1)
-    name = page.locator(".st-key-run-head h3").bounding_box()
-    button = stop.bounding_box()
-    assert name
-    assert button
-    assert abs(name["y"] + name["height"] / 2 - button["y"] - button["height"] / 2) < 8
+    comes_true(page, BESIDE)
     expect(page.locator(".st-key-lead-chart canvas")).to_be_in_viewport(ratio=1)
     expect(page.locator(".answers li").first).to_be_in_viewport()
     stop.click()
@@ -97,29 +102,24 @@ def test_the_letters_of_a_drawing_follow_the_window(page: Page) -> None:
 
 
 def size_of(page: Page, selector: str) -> float:
+    settled(page)
     found = page.locator(selector).first
     expect(found).to_be_visible()
     return float(found.evaluate("one => parseFloat(getComputedStyle(one).fontSize)"))
 
 
-def test_on_a_projector_letters_and_figures_grow(browser: Browser, server) -> None:
+def test_on_a_projector_letters_and_figures_grow(visitor: Callable[..., Page]) -> None:
     sizes = {}
     for width, height in ((1366, 768), (1920, 1080)):
-        context = browser.new_context(
-            base_url=server.url, viewport={"width": width, "height": height}
-        )
-        page = context.new_page()
+        page = visitor(viewport={"width": width, "height": height})
         page.goto("/race")
         sizes[width] = size_of(page, ".lane-who b"), size_of(page, ".lead-figure")
-        context.close()
     assert all(large > 1.2 * small for small, large in zip(sizes[1366], sizes[1920], strict=True))
 
 
-def test_who_asked_for_less_motion_gets_none(browser: Browser, server) -> None:
-    context = browser.new_context(base_url=server.url, reduced_motion="reduce")
-    page = context.new_page()
+def test_who_asked_for_less_motion_gets_none(visitor: Callable[..., Page]) -> None:
+    page = visitor(reduced_motion="reduce")
     page.goto("/race")
     runner = page.locator(".lane-track i").first
     expect(runner).to_be_attached()
-    assert runner.evaluate("one => parseFloat(getComputedStyle(one).animationDuration)") < 0.001
-    context.close()
+    comes_true(runner, "one => parseFloat(getComputedStyle(one).animationDuration) < 0.001")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from bench.serving import ARGUMENTS, CHROMIUM, Server
+from tests.browser.patience import WAIT_MS, opened, settled
 from tests.datasets.examples import as_zip, picture
 
 pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Browser, Page, expect
 
-expect.set_options(timeout=60_000)
 SEES = "document.querySelector('video')?.videoWidth > 0"
 """Whether the camera shows something: each picture has a camera of its own."""
 
@@ -28,7 +28,7 @@ def test_an_archive_is_understood_kept_and_offered_for_training(page: Page, tmp_
         for number in range(3)
     }
     file = as_zip(tmp_path / "pets.zip", files)
-    page.goto("/data")
+    opened(page, "/data")
     page.get_by_text("Bring your own data").click()
     page.locator('input[type="file"]').set_input_files(file)
     expect(page.get_by_text("pets.zip is not kept yet")).to_be_visible()
@@ -48,19 +48,21 @@ def with_camera(browser: Browser, server: Server) -> Iterator[Page]:
     arguments = [*ARGUMENTS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=arguments)
     context = chromium.new_context(base_url=server.url, permissions=["camera"])
+    context.set_default_timeout(WAIT_MS)
     yield context.new_page()
     chromium.close()
 
 
 def test_the_camera_makes_a_set_by_class(with_camera: Page) -> None:
     page = with_camera
-    page.goto("/data")
+    opened(page, "/data")
     page.get_by_text("Bring your own data").click()
     page.get_by_text("With the camera", exact=True).click()
     for name in ("mug", "hand"):
         page.get_by_role("textbox", name="Class").fill(name)
         page.get_by_role("button", name="Add a class").click()
         expect(page.get_by_text(re.compile(rf"^{name} · 0$"))).to_be_visible()
+        settled(page)
         for number in (1, 2):
             page.wait_for_function(SEES)
             page.get_by_role("button", name="Take Photo").click()

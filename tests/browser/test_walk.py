@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-expect.set_options(timeout=60_000)
+from tests.browser.patience import opened, settled
 
 QUICK = "/?train_limit=400&epochs=3"
 LONG = "/?train_limit=400&epochs=4000"
@@ -49,16 +50,15 @@ def test_the_first_visitor_of_a_fresh_server_may_come_by_any_link(page: Page, fr
 
 
 def test_a_preset_is_in_the_address_and_the_address_is_the_preset(
-    page: Page, browser: Browser
+    page: Page, visitor: Callable[..., Page]
 ) -> None:
-    page.goto("/")
+    opened(page, "/")
     page.get_by_text("Article", exact=True).click()
     expect(page.get_by_text("975,692")).to_be_visible()
     page.wait_for_url(re.compile("preset=article"))
-    other = browser.new_context().new_page()
+    other = visitor()
     other.goto(page.url)
     expect(other.get_by_text("975,692")).to_be_visible()
-    other.context.close()
 
 
 def test_a_kernel_that_does_not_fit_is_refused_before_start(page: Page) -> None:
@@ -86,29 +86,31 @@ def test_a_stopped_run_that_is_resumed_is_seen_to_go_on(page: Page) -> None:
     expect(page.get_by_text(re.compile("^Stopped on .* after [0-9]+ epochs"))).to_be_visible()
 
 
-def test_a_reload_and_a_second_tab_show_the_same_run(page: Page, browser: Browser) -> None:
+def test_a_reload_and_a_second_tab_show_the_same_run(
+    page: Page, visitor: Callable[..., Page]
+) -> None:
     start(page, LONG)
     charts(page)
     page.reload()
     charts(page)
-    other = browser.new_context().new_page()
+    other = visitor()
     other.goto(page.url)
     charts(other)
-    other.goto(page.url.split("?")[0] + "hardware")
+    other.goto("/hardware")
     expect(other.get_by_text("Usable cores")).to_be_visible()
-    other.context.close()
     stop(page)
 
 
-def test_a_waiting_run_shows_its_place_and_can_be_withdrawn(page: Page, browser: Browser) -> None:
+def test_a_waiting_run_shows_its_place_and_can_be_withdrawn(
+    page: Page, visitor: Callable[..., Page]
+) -> None:
     start(page, LONG)
     charts(page)
-    other = browser.new_context(base_url=page.url.split("?")[0]).new_page()
+    other = visitor()
     start(other, QUICK)
     expect(other.get_by_text(re.compile("Waiting in the queue")).first).to_be_visible()
     other.get_by_role("button", name="Withdraw").first.click()
     expect(other.get_by_text("Withdrawn before it began").first).to_be_visible()
-    other.context.close()
     stop(page)
 
 
@@ -124,7 +126,10 @@ def test_the_server_never_loaded_torch(page: Page, server) -> None:
 DRAWN = """() => {
     const found = [...document.querySelectorAll('[data-testid="stVegaLiteChart"] canvas')];
     window.drawn = found.slice(0, 2).map(canvas => [canvas, canvas.getBoundingClientRect().top]);
+    window.progress = document.querySelector(".st-key-run-progress").textContent;
 }"""
+EPOCHS_WENT_BY = """() =>
+    document.querySelector(".st-key-run-progress").textContent !== window.progress"""
 HELD = """() => window.drawn.map(([canvas, top]) =>
     canvas.isConnected && Math.abs(canvas.getBoundingClientRect().top - top) < 1)"""
 
@@ -132,9 +137,11 @@ HELD = """() => window.drawn.map(([canvas, top]) =>
 def test_while_a_run_trains_its_charts_are_not_drawn_anew_and_do_not_jump(page: Page) -> None:
     start(page, LONG)
     charts(page)
-    expect(page.get_by_text(re.compile("of 4000: about")).first).to_be_visible()
-    page.wait_for_timeout(2000)
+    expect(page.get_by_text(re.compile("^Epoch ([2-9]|[0-9]{2,}) of 4000")).first).to_be_visible()
+    expect(page.locator(".answers li").first).to_be_visible()  # all of the page is there by now
+    settled(page)
     page.evaluate(DRAWN)
     page.wait_for_timeout(4000)
+    page.wait_for_function(EPOCHS_WENT_BY)
     assert page.evaluate(HELD) == [True, True]
     stop(page)
