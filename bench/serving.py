@@ -21,7 +21,7 @@ CHROMIUM = next(
 """Where the browser lies; null where none is installed."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 """What the browser is started with."""
-START_SECONDS, END_SECONDS = 120.0, 60.0
+START_SECONDS, END_SECONDS = 300.0, 300.0
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 KEPT_RUNS = 2
 """For how many reruns a cached message is kept without being used."""
 MESSAGE_BYTES = 2**28

@@ -21,8 +21,8 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 from cnnlab.history import History
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 30.0
 USERS = ("postgres", "nobody")
 # What a power failure would lose need not be kept here, and texts are ordered as people do it,
 # which is as far from SQLite's order as a server's can be.

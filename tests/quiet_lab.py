@@ -111,6 +111,9 @@ class QuietLab(Lab):
     def stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
 
+    def stopping(self, run_id: str) -> bool:
+        return run_id in self.stopped
+
     def resume(self, run_id: str, machine: str | None = None) -> None:
         self.resumed.append(run_id)
 
@@ -137,7 +140,7 @@ def page(name: str, **parameters: str | list[str]) -> AppTest:
 
 def arriving(name: str) -> AppTest:
     """A browser that comes in by a link to a page, before anything is drawn."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=300)
     address = TRAIN if name == "train" else name
     app._page_hash = calc_hash(address)  # `switch_page` knows the pages only after a first run
     return app

@@ -13,6 +13,7 @@ import pytest
 from cnnlab.history import History
 from cnnlab.room import Audience, Bets, Lead, Proposals
 from cnnlab.runner import Errands, Lab
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cnnlab"
@@ -319,7 +320,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.ui import lab
 
-at = AppTest.from_file(str(Path("app.py").resolve()), default_timeout=60).run()
+at = AppTest.from_file(str(Path("app.py").resolve()), default_timeout=300).run()
 for page in sorted(Path("pages").glob("*.py")):
     at.switch_page(str(page)).run()
     assert not at.exception, (page, at.exception)
@@ -336,7 +337,7 @@ def test_every_page_opens_without_keras_and_torch_in_the_process():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert set(done.stdout.split()) == {page.name for page in (ROOT / "pages").glob("*.py")}

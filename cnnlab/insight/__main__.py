@@ -27,11 +27,11 @@ def serve(idle_seconds: float = IDLE_SECONDS) -> None:
     """Answer until nobody asks any more."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints goes to the log
-    yield_to_others()
     questions: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_listen, args=(questions,), name="insight-stdin", daemon=True).start()
-    from cnnlab.insight.networks import answer  # the slow import
+    from cnnlab.insight.networks import answer  # the slow import, which somebody waits for
 
+    yield_to_others()
     while line := _next(questions, idle_seconds):
         print(_reply(line, answer), file=out, flush=True)
 

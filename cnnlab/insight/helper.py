@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 15.0
 """How long who asks waits for those who asked before."""
-ANSWER_SECONDS = 60.0
-"""From here on an answer will not come; the process is ended."""
+START_SECONDS, ANSWER_SECONDS = 120.0, 60.0
+"""To load what it computes with; and from here on an answer will not come: the process is ended."""
 # One thread, and no accelerator: a card's memory is the training's.
 ENVIRONMENT = {
     "KERAS_BACKEND": "torch",
@@ -90,10 +90,11 @@ class Insight:
 
     def _exchanged(self, line: str) -> str:
         """What the process replies; empty where it ended instead."""
+        seconds = ANSWER_SECONDS if self._process else START_SECONDS + ANSWER_SECONDS
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
-        too_late = threading.Timer(ANSWER_SECONDS, process.kill)
+        too_late = threading.Timer(seconds, process.kill)
         too_late.start()
         try:
             process.stdin.write(line + "\n")

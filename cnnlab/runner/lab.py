@@ -266,6 +266,12 @@ class Lab:
         for waiting in filter(None, found):
             end(self._floor.watcher, waiting, Status.STOPPED, "Withdrawn before it began.")
 
+    def stopping(self, run_id: str) -> bool:
+        """Whether a run that is being trained was asked to stop."""
+        with self._changed:
+            jobs = [job for station in self._stations() for job in station.jobs]
+        return any(job.run_id == run_id and job.stop_requested for job in jobs)
+
     def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is queued or running; whether that came to pass."""
         with self._changed:

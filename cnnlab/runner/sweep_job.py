@@ -167,6 +167,10 @@ class SweepJob:
             worker = self._worker if self._worker and self._worker.alive else new_worker()
             with self._lock:
                 self._worker = worker
+                # Where a process is slow to start, its first cell and those behind it are not to
+                # pay for it with their time.
+                began = time.monotonic() - sweeps.STARTUP_SECONDS
+                self._turn_began = max(self._turn_began, began)
             ended = self._follow(kept, turn, worker) if worker else None
             return kept.end(ended or self._last_word(worker, turn.cell.spec.machine))
         except Exception as error:

@@ -11,6 +11,7 @@ from cnnlab.sweep.gains import BatchGain, Compiling, batch_gains, compiling, gai
 from cnnlab.sweep.grid import (
     MOST_AXES,
     MOST_CELLS,
+    STARTUP_SECONDS,
     Cell,
     cells,
     check_budget,
@@ -39,6 +40,7 @@ __all__ = [
     "MOST_CELLS",
     "OFFERED",
     "PROBE",
+    "STARTUP_SECONDS",
     "AxisKind",
     "BatchGain",
     "Cell",

@@ -2,7 +2,8 @@
 
 It rides on the poll of the line above each page (`ui/top.py`). A browser's timer may have sent one
 before it heard that its page has moved, and its visitor may have pressed something there. What then
-comes names the place before, which is nobody's choice: it neither ends following nor leads back.
+comes names the place before, which is nobody's choice: it neither ends following nor leads back,
+and what it says of the page's fields is what they said before, see `late`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ follows."""
 DRAWN, LEFT = "room.drawn", "room.left"
 """And the place that was drawn last, with what Streamlit calls its page; the one before, until the
 browser names another."""
+LATE, ANSWERS_LATE = "room.late", "room.answers-late"
+"""And whether the page is drawn next, and now, because of a poll that was late."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Follower:
 def arrive(page: str) -> None:
     """At the start of a page: know which it is; who follows may go on to another one."""
     st.session_state[PAGE] = page
+    st.session_state[ANSWERS_LATE] = st.session_state.pop(LATE, False)
     st.session_state.pop(SHOWN, None)
     here = _here()
     crossed = here == st.session_state.get(LEFT)
@@ -67,11 +71,19 @@ def settle() -> None:
 def look() -> None:
     """From time to time: be counted, and go where the presenter went meanwhile."""
     if _late():
+        st.session_state[LATE] = True
         go_to(st.session_state[DRAWN][0])
     if audience.presents():
         audience.lead_to(_place())
     elif audience.watches():
         _keep_up(crossed=False)
+
+
+def late() -> bool:
+    """Whether the page is drawn for a browser that had not heard of it when it asked: what was set
+    here since stands in none of the fields that it told of.
+    """
+    return bool(st.session_state.get(ANSWERS_LATE))
 
 
 def page() -> str:

@@ -9,6 +9,7 @@ from functools import wraps
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 REFRESH_SECONDS = 1.0
 TIMED_SECONDS = 2.0
@@ -35,6 +36,12 @@ def every(seconds: float | None, draw: Callable[..., None], *arguments: object) 
             draw(*given)
 
     st.fragment(once, run_every=seconds)(*arguments)
+
+
+def sent_by_part() -> bool:
+    """Whether a part of the page asked to be drawn, by its timer or by a widget within it."""
+    context = get_script_run_ctx()
+    return bool(context and context.fragment_ids_this_run)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ MOST_NAMED = 3
 THROUGH_APP, PAGE = "through_app", "page"
 FIRST = "Train"
 """The page that the lab opens with: its tab has the lab's own name, or says how a run goes."""
+SESSION_TEXT = "session_text"
 BEGUN, MEANWHILE = "begun", "begun_meanwhile"
 """In the session of a browser: the run that it began last, and one that began without it."""
 STYLE, NAME = map(Path(__file__).with_name, ("style.css", "name.svg"))
@@ -254,26 +255,35 @@ def _epoch(run: Snapshot) -> int:
 
 
 def _session() -> None:
-    with st.popover(f"Session: {tables.plain(lab.session_name())}", icon=":material/folder_open:"):
+    name = lab.session_name()
+    with st.popover(f"Session: {tables.plain(name)}", icon=":material/folder_open:"):
+        stale = st.session_state.get(SESSION_TEXT, name) != name
+        if stale:
+            st.session_state[SESSION_TEXT] = name
         st.text_input(
             "New runs go to the session",
-            value=lab.session_name(),
-            key="session_text",
+            value="" if stale else name,
+            key=SESSION_TEXT,
             max_chars=60,
             on_change=_name_session,
             help="A name such as 'meetup' keeps runs together in the history.",
         )
         if refused := st.session_state.get("session_refused"):
             st.error(tables.plain(refused))
-        others = [name for name in lab.history().sessions() if name != lab.session_name()][:8]
-        for number, name in enumerate(others):
+        others = [other for other in lab.history().sessions() if other != name][:8]
+        for number, other in enumerate(others):
             st.button(
-                tables.plain(name), key=f"session-{number}", on_click=_change_session, args=(name,)
+                tables.plain(other),
+                key=f"session-{number}",
+                on_click=_change_session,
+                args=(other,),
             )
 
 
 def _name_session() -> None:
-    _change_session(st.session_state["session_text"])
+    # Who writes sends the whole page. What comes along with a timer is what stood there before.
+    if not live.sent_by_part():
+        _change_session(st.session_state[SESSION_TEXT])
 
 
 def _change_session(name: str) -> None:
@@ -282,4 +292,3 @@ def _change_session(name: str) -> None:
         st.session_state["session_refused"] = ""
     except LabError as error:
         st.session_state["session_refused"] = str(error)
-    st.session_state["session_text"] = lab.session_name()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import ray.cluster_utils
 
+from tests.patience import until
+
 ROOT = Path(__file__).resolve().parents[2]
-STARTED_SECONDS = 60.0
 QUIETLY: dict[str, Any] = {"include_dashboard": False, "num_cpus": 1}
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # for good: a lab may start processes at any moment
 
@@ -38,7 +38,7 @@ class Nodes:
             self.add(name)
         self.address = f"ray://127.0.0.1:{port}"
         self.inner_address: str = self._cluster.address
-        until(lambda: answers("127.0.0.1", port), STARTED_SECONDS)
+        until(lambda: answers("127.0.0.1", port))
 
     def add(self, name: str) -> None:
         """One more machine."""
@@ -99,11 +99,3 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
-
-
-def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Wait for something to come to pass."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.05)

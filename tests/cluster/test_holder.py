@@ -11,7 +11,7 @@ import pytest
 
 from cnnlab.cluster import node
 from cnnlab.cluster.node import Holder
-from tests.cluster.nodes import until
+from tests.patience import until
 
 ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
 
@@ -36,11 +36,11 @@ def test_lines_are_told_once_and_again_to_who_did_not_hear_them(holder: Holder) 
     assert holder.begin("none", {}) == holder.begin("none", {}) == ""
     for number, line in ((0, "a"), (0, "a"), (1, "b"), (1, "b")):  # each call is repeated
         holder.hear(number, line)
-    until(lambda: len(holder.said(0, 0.1)[0]) == 2, 30)
+    until(lambda: len(holder.said(0, 0.1)[0]) == 2)
     assert holder.said(0, 0.1)[0] == holder.said(0, 0.1)[0] == ["a\n", "b\n"]
     assert holder.said(1, 0.1) == (["b\n"], None, "")
     holder.hear(2, None)
-    until(lambda: holder.said(2, 0.1)[1] is not None, 30)
+    until(lambda: holder.said(2, 0.1)[1] is not None)
     assert holder.said(2, 0.1) == ([], 0, "")
 
 
@@ -49,15 +49,15 @@ def test_a_lab_that_is_silent_loses_its_process_then_what_held_it(
 ) -> None:
     monkeypatch.setattr(node, "LEASE_SECONDS", 0.5)
     holder.begin("none", {})
-    until(lambda: holder._code is not None, 30)
+    until(lambda: holder._code is not None)
     assert holder.said(0, 0.0) == ([], -9, "lease")
-    until(lambda: gone, 30)
+    until(lambda: gone)
 
 
 def test_a_process_that_ended_before_the_silence_was_not_ended_by_it(holder: Holder) -> None:
     holder.begin("none", {})
     holder.hear(0, None)
-    until(lambda: holder._code is not None, 30)
+    until(lambda: holder._code is not None)
     holder.kill("lease")
     assert holder.said(0, 0.0) == ([], 0, "")
 

@@ -23,7 +23,8 @@ from cnnlab.spec import (
     change,
 )
 from tests.cluster.examples import LONG, SHORT
-from tests.cluster.nodes import Nodes, until
+from tests.cluster.nodes import Nodes
+from tests.patience import PATIENCE_SECONDS, until
 
 
 @pytest.fixture(params=["here", "one"])
@@ -52,7 +53,7 @@ def order(spec: ExperimentSpec) -> str:
 
 
 def test_it_says_hello_trains_and_ends(begin, where):
-    process = begin()
+    began, process = time.monotonic(), begin()
     assert process.alive
     assert json.loads(process.line())["hardware"]["cpu"]["name"]
     process.send(order(SHORT))
@@ -62,10 +63,10 @@ def test_it_says_hello_trains_and_ends(begin, where):
     assert isinstance(ended, RunEnded)
     assert ended.status is Status.FINISHED
     assert ended.timing.startup_seconds is not None
-    assert 0 <= ended.timing.startup_seconds < 60
+    assert 0 <= ended.timing.startup_seconds < time.monotonic() - began
     (started,) = (event for event in events if isinstance(event, RunStarted))
     assert (started.machine.name if started.machine else "here") == where
-    assert process.close(patience_seconds=60) == 0  # on a busy computer
+    assert process.close(patience_seconds=PATIENCE_SECONDS) == 0
     assert not process.alive
 
 

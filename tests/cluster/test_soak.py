@@ -22,7 +22,8 @@ from cnnlab.runner import Lab
 from cnnlab.spec import RunCard, Status, change, parse_spec
 from tests.cluster.examples import SHORT, submit
 from tests.cluster.labs import lab_apart
-from tests.cluster.nodes import Nodes, living, until
+from tests.cluster.nodes import Nodes, living
+from tests.patience import until
 
 KILLS = int(os.environ.get("CNNLAB_SOAK_KILLS", "50"))
 RESUMED = 20

@@ -17,8 +17,9 @@ import pytest
 from cnnlab.cluster import access
 from cnnlab.spec import LabError
 from tests.cluster.examples import SHORT
-from tests.cluster.nodes import ROOT, STARTED_SECONDS, Nodes, answers, free_port, until
+from tests.cluster.nodes import ROOT, Nodes, answers, free_port
 from tests.cluster.test_machines import run
+from tests.patience import until
 
 RAY = str(Path(sys.executable).with_name("ray"))
 
@@ -67,7 +68,7 @@ def guarded(host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gua
     with (owner / "ray.log").open("w") as log:
         head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        until(lambda: answers(host, made.port), STARTED_SECONDS)
+        until(lambda: answers(host, made.port))
         yield made
     finally:
         head.terminate()

@@ -15,6 +15,7 @@ from cnnlab.history import History
 from cnnlab.spec import PRESETS, ExperimentSpec, RunCard, Status, change
 from tests.example_runs import CARD, add_run
 from tests.example_sweeps import AXES, add_sweep
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("peaks")
 
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.usefixtures("peaks")
 def cnnlab(*arguments: object) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own."""
     command = [sys.executable, "-m", "cnnlab", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 @pytest.fixture
@@ -181,7 +184,7 @@ def disturbed(epoch: int, disturb: Callable[[subprocess.Popen], None]) -> tuple[
         next(line for line in lines if line.startswith(f"epoch {epoch}/"))
         disturb(process)
         lines.read()
-    code = process.wait(timeout=30)
+    code = process.wait(timeout=PATIENCE_SECONDS)
     (run,) = json.loads(cnnlab("runs", "list", "--json").stdout)
     return code, run
 
@@ -209,7 +212,7 @@ def test_a_killed_run_is_resumed_and_keeps_its_id() -> None:
         first = next(line for line in lines if line.startswith("epoch "))
         process.send_signal(signal.SIGTERM)
         lines.read()
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=PATIENCE_SECONDS) == 130
     assert int(first.split()[1].split("/")[0]) > 3
     card = json.loads(cnnlab("runs", "show", run["run_id"], "--json").stdout)
     assert card["status"] == "stopped"

@@ -18,6 +18,7 @@ from cnnlab.history import History
 from cnnlab.report.cards import read, to_json
 from cnnlab.spec import PRESETS, LabError, change, home
 from cnnlab.training.measuring import noise
+from tests.patience import PATIENCE_SECONDS
 
 LIST = [sys.executable, "-m", "cnnlab", "runs", "list"]
 
@@ -26,7 +27,7 @@ def run(home: Path, *more: str, **environment: str) -> subprocess.CompletedProce
     """`runs list` in a shell, with what follows it there."""
     settings = os.environ | {"CNNLAB_HOME": str(home)} | environment
     command = ["sh", "-c", " ".join([*LIST, *more])]
-    return subprocess.run(command, env=settings, capture_output=True, timeout=120)
+    return subprocess.run(command, env=settings, capture_output=True, timeout=PATIENCE_SECONDS)
 
 
 def test_a_document_is_ascii_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from cnnlab.__main__ import main
 from cnnlab.history import History
 from cnnlab.spec import Status
 from tests.example_runs import CARD, add_run
+from tests.patience import PATIENCE_SECONDS
 
 
 def raced(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,7 +94,7 @@ def test_an_interrupted_race_ends_in_order_with_one_document() -> None:
         assert process.poll() is None
         waited.wait(0.2)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     result = json.loads(said)
     assert result["verdict"].endswith("was stopped.")

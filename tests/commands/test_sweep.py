@@ -15,6 +15,7 @@ import pytest
 from cnnlab.history import History
 from cnnlab.spec import SweepStatus
 from tests.commands.test_cli import cnnlab, refused  # noqa: F401
+from tests.patience import PATIENCE_SECONDS
 
 GRID = ("sweep", "--preset", "dense", "--axis", "batch_size=32,64", "--axis", "units=8,16")
 
@@ -82,7 +83,7 @@ def measured(history: History) -> Counter[tuple[int, int]]:
 
 
 def wait_for(process: subprocess.Popen[bytes], history: History, runs: int) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_SECONDS
     while len(history.summaries()) < runs:
         assert process.poll() is None, "it ended before it was to be disturbed"
         assert time.monotonic() < end
@@ -128,7 +129,7 @@ def test_ctrl_c_keeps_the_sweep_to_be_resumed():
     process = begun(*GRID, "--devices", "cpu", "--budget", 60)
     wait_for(process, history, 2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(PATIENCE_SECONDS) == 130
     (record,) = history.sweeps.all()
     assert record.status is SweepStatus.STOPPED
     assert 0 < record.seconds < 60

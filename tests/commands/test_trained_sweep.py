@@ -16,6 +16,7 @@ from tests.commands.instant_lab import InstantLab
 from tests.commands.test_sweep import begun, wait_for
 from tests.example_runs import CPU, TINY, events
 from tests.example_sweeps import add_sweep
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +182,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(home):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(PATIENCE_SECONDS) == 130
     runs = {run.run_id: run for run in history.summaries()}
     assert {run.status for run in runs.values()} == {Status.STOPPED}
     (sweep_id,) = {run.part.group_id for run in runs.values()}
@@ -190,7 +191,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(home):
         assert again.poll() is None
         time.sleep(0.05)
     again.send_signal(signal.SIGINT)
-    assert again.wait(60) == 130
+    assert again.wait(PATIENCE_SECONDS) == 130
     cards = [history.card(run.run_id) for run in history.summaries()]
     assert {card.run_id for card in cards} == set(runs)
     for card in cards:

@@ -18,6 +18,7 @@ from cnnlab.devices import cards, cpu
 from cnnlab.devices.choice import HIDING, WAITING
 from cnnlab.spec import LabError
 from cnnlab.version import VERSION
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,7 @@ def python(code: str, **variables: str) -> str:
         env=fresh(**variables),
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

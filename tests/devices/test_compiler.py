@@ -16,6 +16,7 @@ from cnnlab.devices import compiler
 from cnnlab.spec import PRESETS, LabError, change
 from cnnlab.sweep.calibration import PROBES
 from cnnlab.training import train
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -110,12 +111,12 @@ def compiled_by(process: subprocess.Popen[str]) -> Path:
 def lose_its_lab(process: subprocess.Popen[str]) -> None:
     assert process.stdin
     process.stdin.close()
-    assert process.wait(60) == 1
+    assert process.wait(PATIENCE_SECONDS) == 1
 
 
 def killed(process: subprocess.Popen[str]) -> None:
     process.kill()
-    process.wait(60)
+    process.wait(PATIENCE_SECONDS)
 
 
 def test_a_process_that_ends_in_order_takes_along_what_it_compiled(begin: Begin):

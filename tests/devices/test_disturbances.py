@@ -18,6 +18,7 @@ from cnnlab.devices.load import Reading, Tally
 from cnnlab.devices.waits import Waits
 from cnnlab.spec import Disturbances
 from tests.devices.conftest import NOT_SUPPORTED
+from tests.patience import PATIENCE_SECONDS
 
 
 def seen(*rows, cores=2, threads=2, interval=0.25, **counters):
@@ -167,7 +168,7 @@ def test_where_the_system_does_not_tell_nothing_is_known_of_waiting(tmp_path, mo
 def test_a_thread_that_has_ended_takes_nothing_back():
     done = threading.Event()
     meter = Waits()
-    helper = threading.Thread(target=lambda: (spin(0.1), done.wait(60)))
+    helper = threading.Thread(target=lambda: (spin(0.1), done.wait(PATIENCE_SECONDS)))
     helper.start()
     spin(0.2)
     meter.look()
@@ -271,8 +272,8 @@ def observed(during=lambda: None, device: str = "cpu"):
     during()
     looked, original = threading.Semaphore(0), sampler._tally.add
     sampler._tally.add = lambda reading: (original(reading), looked.release())[0]
-    assert looked.acquire(timeout=60)
-    assert looked.acquire(timeout=60)
+    assert looked.acquire(timeout=PATIENCE_SECONDS)
+    assert looked.acquire(timeout=PATIENCE_SECONDS)
     return sampler.stop()
 
 

@@ -13,6 +13,7 @@ from cnnlab.spec import (
     change,
     parse_spec,
 )
+from tests.patience import PATIENCE_SECONDS
 
 DENSE = {"family": "dense", "dense": [16]}
 
@@ -29,11 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 OFF = {"none": worker_environment("none")}
 
 
-PATIENCE_SECONDS = 60.0
-"""For what takes a moment on a quiet machine, and longer on one that does other things as well."""
-
-
 def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Wait for something to come to pass; whether it did, which the long tests count."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

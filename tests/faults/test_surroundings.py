@@ -25,6 +25,7 @@ from cnnlab.spec import (
 )
 from cnnlab.training import explain, train
 from tests.faults.labs import LONG, OFF, SHORT, submit, until
+from tests.patience import PATIENCE_SECONDS
 from tests.processes import Started
 
 pytestmark = pytest.mark.usefixtures("peaks")
@@ -123,15 +124,15 @@ def test_a_process_that_was_put_to_sleep_goes_on_and_says_so(
 ) -> None:
     lab = Lab(history, OFF)
     run_id = submit(lab, LONG)
-    assert until(lambda: len(history.card(run_id).epochs) > 1, 120)
+    assert until(lambda: len(history.card(run_id).epochs) > 1)
     (worker,) = started()
     worker.suspend()
     time.sleep(3)
     before = len(history.card(run_id).epochs)
     worker.resume()
-    assert until(lambda: len(history.card(run_id).epochs) > before + 1, 60)
+    assert until(lambda: len(history.card(run_id).epochs) > before + 1)
     lab.stop(run_id)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     card = history.card(run_id)
     assert card.status == Status.STOPPED
     assert any("stood still" in mark for mark in card.marks)

@@ -14,6 +14,7 @@ import pytest
 from cnnlab.history import History
 from cnnlab.spec import RunCard, Status
 from tests.faults.labs import ROOT, until
+from tests.patience import PATIENCE_SECONDS
 from tests.postgres_server import Server
 
 RUNS, EPOCHS = 20, 3
@@ -82,7 +83,7 @@ class Host:
         self._end()
 
     def close(self) -> None:
-        self.process.communicate("\n", timeout=30)
+        self.process.communicate("\n", timeout=PATIENCE_SECONDS)
         self._end()
 
     def _end(self) -> None:
@@ -99,11 +100,11 @@ def url(postgres: Server) -> Iterator[str]:
 
 def test_a_killed_lab_harms_no_other_and_loses_nothing(url: str) -> None:
     killed, other = Host("one#1", url), Host("two#2", url)
-    assert until(lambda: len(killed.queued) == RUNS and len(killed.epochs) > RUNS // 4, 120)
+    assert until(lambda: len(killed.queued) == RUNS and len(killed.epochs) > RUNS // 4)
     killed.kill()
-    assert other.idle.wait(120)
+    assert other.idle.wait(PATIENCE_SECONDS)
     with closing(History(url)) as history:
-        assert until(lambda: not history.open_runs(), 30)
+        assert until(lambda: not history.open_runs())
         cards = {run.run_id: history.card(run.run_id) for run in history.summaries()}
     other.close()
     assert cards.keys() == {*killed.queued, *other.queued}

@@ -25,7 +25,8 @@ from cnnlab.spec import (
     change,
 )
 from tests.example_runs import CPU, epoch, started
-from tests.faults.labs import LONG, OFF, PATIENCE_SECONDS, SHORT, submit, until
+from tests.faults.labs import LONG, OFF, SHORT, submit, until
+from tests.patience import PATIENCE_SECONDS
 
 
 class TalkingWorker:

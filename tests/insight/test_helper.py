@@ -19,6 +19,7 @@ from cnnlab.insight.questions import packed, unpacked
 from cnnlab.runner import turns
 from cnnlab.spec import HERE, LabError
 from tests.kept_runs import NAMES, add_kept_run, marks, spec_of
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_process_that_nobody_asks_ends_by_itself():
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, env=environment
     ) as child:
-        assert child.wait(timeout=60) == 0
+        assert child.wait(timeout=PATIENCE_SECONDS) == 0
 
 
 def test_a_question_that_fails_is_answered_by_a_sentence_and_the_next_one_works():

@@ -25,6 +25,7 @@ from cnnlab.spec import (
     change,
 )
 from cnnlab.training import train
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("peaks")
 
@@ -76,7 +77,7 @@ def run(script: Path, **environment: str) -> str:
         text=True,
         cwd=script.parent,
         env=inherited | environment,
-        timeout=240,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

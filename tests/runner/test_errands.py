@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from typing import ClassVar
 
 import pytest
@@ -14,6 +13,7 @@ from cnnlab.runner.turns import turn_on
 from cnnlab.spec import HERE, PRESETS, LabError, Profiled, RunEnded, Status, Tried, change
 from tests.example_profiles import DENSE, TRIAL
 from tests.example_runs import add_run
+from tests.patience import PATIENCE_SECONDS, until
 
 SPEC = PRESETS["dense"].spec
 
@@ -62,13 +62,6 @@ def lab(history, workers):
     opened = Errands(history, {"none": {}, "environment": {}})
     yield opened
     opened.close()
-
-
-def until(true, seconds=20):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.01)
 
 
 def done(lab, run_id):
@@ -161,7 +154,7 @@ def test_an_errand_under_way_can_be_cancelled_which_is_no_failure(
 
     def until_killed(worker):
         if worker.orders:
-            killed.wait(20)
+            killed.wait(PATIENCE_SECONDS)
         return worker.lines.pop(0) if worker.lines else ""
 
     monkeypatch.setattr(MadeUpWorker, "line", until_killed)
@@ -207,7 +200,7 @@ def test_a_closed_lab_forgets_what_waits(history, workers):
         lab.ask(Errand("run", SPEC, "Taking a step apart"))
         closing = threading.Thread(target=lab.close)
         closing.start()
-    closing.join(timeout=20)
+    closing.join(timeout=PATIENCE_SECONDS)
     assert not closing.is_alive()
 
 
@@ -217,7 +210,7 @@ def test_a_real_process_takes_a_step_apart(history):
     lab = Errands(history, {"none": worker_environment("none")})
     try:
         lab.ask(Errand(run_id, spec, "Taking a step apart"))
-        until(lambda: not lab.open_for(run_id), seconds=120)
+        until(lambda: not lab.open_for(run_id))
         assert lab.failed(run_id) is None
         profile = history.card(run_id).profile
         assert [layer.kind for layer in profile.layers] == ["Flatten", "Dense", "Dense", "Dense"]

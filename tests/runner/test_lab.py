@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ from cnnlab.runner import Lab, LiveRun, process
 from cnnlab.spec import PRESETS, Epoch, EpochEnded, LabError, RunResumed, Status, Window, change
 from cnnlab.ui import lab as lab_of_pages
 from tests.example_runs import epoch
+from tests.patience import PATIENCE_SECONDS, until
 from tests.processes import Started
 from tests.quiet_lab import page
 
@@ -40,13 +41,6 @@ def submit(lab: Lab, spec=QUICK) -> str:
     return lab.submit(spec, name="run", session="test")
 
 
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.02)
-
-
 def status(history: History, run_id: str) -> Status:
     return history.card(run_id, steps=False).status
 
@@ -59,7 +53,7 @@ def steps(lab: Lab, run_id: str) -> int:
 def test_a_run_is_trained_watched_and_kept(lab: Lab, history: History) -> None:
     run_id = submit(lab)
     assert status(history, run_id) in (Status.QUEUED, Status.RUNNING)
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     card = history.card(run_id)
     assert card.status == Status.FINISHED
     assert len(card.epochs) == 2
@@ -82,7 +76,7 @@ def test_waiting_runs_have_places_and_can_be_withdrawn(lab: Lab, history: Histor
     assert status(history, second) == Status.STOPPED
     lab.stop(third)
     lab.stop(first)
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert status(history, first) == Status.STOPPED
 
 
@@ -97,7 +91,7 @@ def test_a_stop_reaches_a_worker_that_hangs_before_it_says_a_word(
         run_id = submit(lab, change(QUICK, gpu_off="environment"))  # needs a process of its own
         until(lambda: lab.running() == run_id and len(started()) == 1)
         lab.stop(run_id)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert status(history, run_id) == Status.STOPPED
     assert status_after(lab, history) == Status.FINISHED
 
@@ -109,7 +103,7 @@ def test_a_worker_that_cannot_be_started_costs_one_run(
         patch.setattr(process.Worker, "COMMAND", ("/no/such/program",))
         lab = Lab(history, OFF)
         run_id = submit(lab)
-        assert lab.wait_idle(60)
+        assert lab.wait_idle(PATIENCE_SECONDS)
     try:
         assert status(history, run_id) == Status.FAILED
         assert status_after(lab, history) == Status.FINISHED
@@ -120,15 +114,15 @@ def test_a_worker_that_cannot_be_started_costs_one_run(
 def status_after(lab: Lab, history: History) -> Status:
     """What the next run comes to."""
     run_id = submit(lab)
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     return status(history, run_id)
 
 
 def test_a_stop_ends_a_run_and_keeps_its_epochs(lab: Lab, history: History) -> None:
     run_id = submit(lab, LONG)
-    until(lambda: lab.live(run_id) is not None and len(lab.live(run_id).epochs) >= 2, 90)
+    until(lambda: lab.live(run_id) is not None and len(lab.live(run_id).epochs) >= 2)
     lab.stop(run_id)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert lab.live(run_id).ended is not None
     card = history.card(run_id)
     assert card.status == Status.STOPPED
@@ -137,9 +131,9 @@ def test_a_stop_ends_a_run_and_keeps_its_epochs(lab: Lab, history: History) -> N
 
 def test_a_killed_worker_fails_its_run_alone(lab: Lab, history: History, started: Started) -> None:
     lost, next_one = submit(lab, LONG), submit(lab)
-    until(lambda: steps(lab, lost) > 3, 90)
+    until(lambda: steps(lab, lost) > 3)
     os.kill(started()[0].pid, signal.SIGKILL)
-    assert lab.wait_idle(120)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     card = history.card(lost)
     assert card.status == Status.FAILED
     assert "killed from outside" in card.error
@@ -148,7 +142,7 @@ def test_a_killed_worker_fails_its_run_alone(lab: Lab, history: History, started
 
 def test_a_run_that_cannot_work_fails_with_its_sentence(lab: Lab, history: History) -> None:
     run_id = submit(lab, change(QUICK, device="cuda:99"))
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     card = history.card(run_id)
     assert card.status == Status.FAILED
     assert "cuda:99" in card.error
@@ -160,7 +154,7 @@ def test_a_run_with_a_switched_off_gpu_gets_a_process_of_its_own(
     lab: Lab, history: History, gpu_off: str
 ) -> None:
     run_id = submit(lab, change(QUICK, gpu_off=gpu_off))
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     card = history.card(run_id)
     assert card.status == Status.FINISHED, card.error
     assert card.device.gpu_off == gpu_off
@@ -172,12 +166,12 @@ def test_closing_the_lab_interrupts_its_runs_and_leaves_no_process(
 ) -> None:
     lab = Lab(history, OFF)
     running, waiting = submit(lab, LONG), submit(lab)
-    until(lambda: steps(lab, running) > 3, 90)
+    until(lambda: steps(lab, running) > 3)
     workers = started()
     lab.close()
     assert status(history, running) == Status.INTERRUPTED
     assert status(history, waiting) == Status.INTERRUPTED
-    assert psutil.wait_procs(workers, timeout=60)[1] == []
+    assert psutil.wait_procs(workers, timeout=PATIENCE_SECONDS)[1] == []
 
 
 def test_a_killed_run_is_resumed_and_then_equals_one_that_never_broke_off(
@@ -185,16 +179,16 @@ def test_a_killed_run_is_resumed_and_then_equals_one_that_never_broke_off(
 ) -> None:
     spec = change(QUICK, epochs=60, device="cpu")  # a card does not repeat itself to the last bit
     whole, broken = submit(lab, spec), submit(lab, spec)
-    until(lambda: lab.live(broken) is not None and len(lab.live(broken).epochs) > 3, 90)
+    until(lambda: lab.live(broken) is not None and len(lab.live(broken).epochs) > 3)
     os.kill(started()[0].pid, signal.SIGKILL)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     before = history.card(broken)
     assert before.status == Status.FAILED
     assert checkpoints.kept(broken)
     assert not checkpoints.kept(whole)  # it finished
     lab.resume(broken)
     assert len(lab.live(broken).epochs) == len(before.epochs)
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     after = history.card(broken)
     assert after.status == Status.FINISHED, after.error
     results = [
@@ -258,13 +252,13 @@ def test_a_cpu_run_stays_on_the_cpu_while_its_page_is_polled(
     lab = request.getfixturevalue("lab_of_app")
     run_id = submit(lab, change(LONG, engine=engine, device="cpu"))
     app = page("train", run=run_id)
-    until(lambda: steps(lab, run_id) > 0, 90)
+    until(lambda: steps(lab, run_id) > 0)
     for _ in range(25):
         began = time.monotonic()
         assert not app.run().exception
         time.sleep(max(0.1 - (time.monotonic() - began), 0))  # ten times a second
     lab.stop(run_id)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     done = len(lab_of_pages.history().card(run_id).epochs)
     first, *ends = map(json.loads, (home / "devices.json").read_text().splitlines())
     assert first == [default]
@@ -296,7 +290,7 @@ def test_a_killed_lab_leaves_no_worker_and_no_running_run(history: History) -> N
     lab.kill()
     lab.wait()
     lab.stdout.close()
-    assert psutil.wait_procs(workers, timeout=60)[1] == []
+    assert psutil.wait_procs(workers, timeout=PATIENCE_SECONDS)[1] == []
     assert status(history, run_id) == Status.RUNNING
     assert history.interrupt_orphans() == [run_id]
     assert status(history, run_id) == Status.INTERRUPTED
@@ -327,7 +321,7 @@ def test_a_run_of_which_nothing_is_left_begins_again_under_its_own_id(
     with pytest.raises(LabError, match="no checkpoint"):
         lab.resume(run_id)
     lab.resume_or_begin(run_id)
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     card = history.card(run_id)
     assert card.status == Status.FINISHED
     assert [row.epoch for row in card.epochs] == [1, 2]

@@ -14,7 +14,7 @@ from cnnlab.runner import Lab, process
 from cnnlab.runner.race_job import RaceJob
 from cnnlab.spec import HERE, PRESETS, Lane, RacePlan, RunEnded, Status, change
 from tests.example_runs import CPU, started
-from tests.faults.labs import until
+from tests.patience import PATIENCE_SECONDS, until
 
 SPEC = PRESETS["tiny"].spec
 PLAN = RacePlan(
@@ -77,13 +77,13 @@ def ended(lab: Lab, run_id: str) -> bool:
 
 def test_what_trains_is_the_lane_that_has_not_ended(lab: Lab, history: History) -> None:
     race_id = lab.submit_race(PLAN, name="Race", session="test")
-    assert until(lambda: len(lab.races()[0].run_ids) == 2)
+    until(lambda: len(lab.races()[0].run_ids) == 2)
     first, second = lab.races()[0].run_ids
-    assert until(lambda: ended(lab, first))
+    until(lambda: ended(lab, first))
     assert lab.training() == {HERE: second}
     assert lab.running() == second
     lab.stop_race(race_id)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert lab.training() == {}
 
 
@@ -95,13 +95,13 @@ def test_a_race_that_begins_while_the_lab_closes_is_interrupted_in_all_its_lanes
     def give_and_close(race: RaceJob, machine: str, accelerators: int) -> list[object]:
         jobs = give(race, machine, accelerators)
         closing.start()
-        assert until(lambda: lab._floor.closing)
+        until(lambda: lab._floor.closing)
         with lab._changed:  # until all that is under way was told
             return list(jobs)
 
     monkeypatch.setattr(RaceJob, "legs", give_and_close)
     race_id = lab.submit_race(PLAN, name="Race", session="test")
-    assert until(lambda: closing.ident is not None)
-    closing.join(60)
+    until(lambda: closing.ident is not None)
+    closing.join(PATIENCE_SECONDS)
     runs = history.summaries(group_id=race_id)
     assert [run.status for run in runs] == [Status.INTERRUPTED] * 2

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +14,7 @@ from cnnlab.runner import Lab
 from cnnlab.runner.race_job import RaceJob
 from cnnlab.spec import HERE, PRESETS, Lane, RacePlan, Status, change
 from tests.example_runs import CPU, events
+from tests.patience import PATIENCE_SECONDS, until
 from tests.processes import Started
 
 LONG = change(PRESETS["tiny"].spec, train_limit=400, epochs=5000)
@@ -26,13 +26,6 @@ def lab(history: History, started: Started) -> Iterator[Lab]:
     lab = Lab(history, {way: worker_environment(way) for way in WAYS})
     yield lab
     lab.close()
-
-
-def until(true: Callable[[], bool], seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.02)
 
 
 def plan(**facts: object) -> RacePlan:
@@ -52,7 +45,7 @@ def test_the_runs_of_a_race_take_turns_are_cut_short_and_belong_together(
     between = lab.submit(change(LONG, epochs=1), name="between", session="test")
     assert lab.races()[0].race_id == race_id
     assert lab.busy()
-    assert lab.wait_idle(300)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert lab.races() == ()
     runs = history.summaries(group_id=race_id)[::-1]
     assert [run.part.lane for run in runs] == [0, 1, 1, 0]
@@ -84,21 +77,21 @@ def test_short_runs_train_side_by_side_and_whole_trainings_one_by_one(
 
     until(lambda: all(steps(run_id) > 3 for run_id in ids))
     assert lab.running() in ids
-    assert lab.wait_idle(180)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     start(lab, plan(rounds=1))
     until(lambda: bool(lab.races()) and bool(lab.running()) and steps(lab.running()) > 3)
     (run_id,) = lab.races()[0].run_ids
     lab.stop(run_id)
-    assert lab.wait_idle(180)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert [history.card(run_id).status for run_id in ids] == [Status.FINISHED] * 2
 
 
 def test_whoever_stops_a_race_stops_the_run_that_holds_too(lab: Lab, history: History) -> None:
     race_id = start(lab, plan(leg_seconds=600.0))
     until(lambda: bool(lab.races()) and len(lab.races()[0].run_ids) == 2)
-    until(lambda: all(lab.live(run_id).epochs for run_id in lab.races()[0].run_ids), 90)
+    until(lambda: all(lab.live(run_id).epochs for run_id in lab.races()[0].run_ids))
     lab.stop_race(race_id)
-    assert lab.wait_idle(120)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     runs = history.summaries(group_id=race_id)
     assert [run.status for run in runs] == [Status.STOPPED] * 2
 
@@ -110,7 +103,7 @@ def test_a_killed_lane_does_not_hold_the_other_up(
     until(lambda: len(started()) == 2)
     until(lambda: bool(lab.races()[0].run_ids) and lab.live(lab.races()[0].run_ids[0]).started)
     started()[-1].kill()
-    assert lab.wait_idle(180)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     runs = history.summaries(group_id=race_id)
     assert {run.status for run in runs} == {Status.FINISHED, Status.FAILED}
 
@@ -145,7 +138,7 @@ def test_a_race_that_is_stopped_ends_with_the_run_under_way(lab: Lab, history: H
     assert snapshot.run_ids == (lab.running(),)
     lab.stop_race(waiting)
     lab.stop_race(race_id)
-    assert lab.wait_idle(180)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     (run,) = history.summaries(group_id=race_id)
     assert run.status is Status.STOPPED
     assert history.summaries(group_id=waiting) == []
@@ -159,7 +152,7 @@ def test_a_lane_that_cannot_work_ends_the_race_with_its_sentence(
         Lane(title="B", spec=change(LONG, device="cuda:7")),
     )
     race_id = start(lab, RacePlan(lanes=lanes, leg_seconds=0.3))
-    assert lab.wait_idle(90)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     runs = history.summaries(group_id=race_id)[::-1]
     assert [run.status for run in runs] == [Status.FINISHED, Status.FAILED]
     assert not any(learned.kept(run.run_id) for run in runs)  # what is only timed keeps nothing

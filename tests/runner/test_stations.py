@@ -10,7 +10,8 @@ from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab, Worker
 from cnnlab.spec import GpuOff, LabError, Lane, RacePlan, Status, change
-from tests.faults.labs import LONG, SHORT, until
+from tests.faults.labs import LONG, SHORT
+from tests.patience import PATIENCE_SECONDS, until
 
 OFF = {"none": worker_environment("none")}
 
@@ -35,23 +36,23 @@ def submit(lab: Lab, machine: str, spec=LONG) -> str:
 
 def test_machines_work_at_once_and_each_on_one_thing(lab: Lab) -> None:
     here, there, waiting = submit(lab, "here"), submit(lab, "box"), submit(lab, "box")
-    assert until(lambda: lab.training() == {"here": here, "box": there}, 30)
+    until(lambda: lab.training() == {"here": here, "box": there})
     assert lab.running() == here
     assert lab.queued() == lab.queued("box") == (waiting,)
     assert lab.queued("here") == ()
-    assert until(lambda: len(lab.live(here).epochs) and len(lab.live(there).epochs), 60)
+    until(lambda: len(lab.live(here).epochs) and len(lab.live(there).epochs))
     for run_id in (waiting, there, here):
         lab.stop(run_id)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
 
 
 def test_a_race_across_machines_runs_its_lanes_at_once(lab: Lab, history: History) -> None:
     specs = [change(SHORT, epochs=200, machine=machine) for machine in ("here", "box")]
     lanes = tuple(Lane(title=spec.machine, spec=spec) for spec in specs)
     race_id = lab.submit_race(RacePlan(lanes=lanes, rounds=2), name="Race", session="test")
-    assert until(lambda: len(lab.training()) == 2, 60)
+    until(lambda: len(lab.training()) == 2)
     waiting = submit(lab, "box", SHORT)  # nothing comes between the runs of a race
-    assert lab.wait_idle(120)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     runs = history.summaries(group_id=race_id)
     assert sorted((run.part.lane, run.part.turn) for run in runs) == [
         (0, 0),
@@ -68,8 +69,8 @@ def test_a_race_whose_machine_is_lost_comes_to_its_end(lab: Lab, history: Histor
     specs = [change(SHORT, machine=machine) for machine in ("here", "gone")]
     lanes = tuple(Lane(title=spec.machine, spec=spec) for spec in specs)
     race_id = lab.submit_race(RacePlan(lanes=lanes, rounds=3), name="Race", session="test")
-    assert until(lambda: not lab.races(), 60)
-    assert lab.wait_idle(60)
+    until(lambda: not lab.races())
+    assert lab.wait_idle(PATIENCE_SECONDS)
     status = {run.part.lane: run.status for run in history.summaries(group_id=race_id)}
     assert status == {0: Status.FINISHED, 1: Status.FAILED}
 
@@ -77,14 +78,14 @@ def test_a_race_whose_machine_is_lost_comes_to_its_end(lab: Lab, history: Histor
 def test_a_race_that_is_stopped_ends_on_all_machines(lab: Lab) -> None:
     lanes = tuple(Lane(title=m, spec=change(LONG, machine=m)) for m in ("here", "box"))
     race_id = lab.submit_race(RacePlan(lanes=lanes, rounds=2), name="Race", session="test")
-    assert until(lambda: len(lab.training()) == 2, 60)
+    until(lambda: len(lab.training()) == 2)
     lab.stop_race(race_id)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
 
 
 def test_a_machine_that_is_gone_fails_its_run_with_the_reason(lab: Lab, history: History) -> None:
     run_id = submit(lab, "gone")
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     card = history.card(run_id)
     assert (card.status, card.error) == (Status.FAILED, "The machine gone is gone; start it.")
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import psutil
 import pytest
@@ -12,6 +11,7 @@ from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab
 from cnnlab.spec import PRESETS, Status, SweepStatus, change
+from tests.patience import PATIENCE_SECONDS, until
 
 OFF = {name: worker_environment(name) for name in ("none", "device", "environment", "override")}
 QUICK = change(PRESETS["tiny"].spec, device="cpu", train_limit=300, epochs=1)
@@ -44,13 +44,6 @@ def go_on(lab, history, sweep_id):
     lab.submit_sweep(history.sweeps.resume(sweep_id, budget), runs)
 
 
-def until(true, seconds=90):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.02)
-
-
 def measured(history, sweep_id):
     runs = history.summaries(sweep_id=sweep_id)
     return sorted(
@@ -74,7 +67,7 @@ def test_all_cells_are_measured_in_one_process_and_the_budget_is_used(lab, histo
     assert lab.busy()
     until(lambda: len(measured(history, sweep_id)) > 1)
     assert set(started()) == workers
-    assert lab.wait_idle(120)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     record = history.sweeps.get(sweep_id)
     assert (record.status, record.error) == (SweepStatus.FINISHED, None)
     assert {cell for cell, _ in measured(history, sweep_id)} == {0, 1, 2}
@@ -89,14 +82,14 @@ def test_a_run_is_trained_between_two_cells(lab, history):
     until(lambda: history.card(run_id, steps=False).status is Status.FINISHED)
     assert lab.sweeps(), "the sweep goes on"
     lab.end_sweep(sweep_id, SweepStatus.STOPPED)
-    assert lab.wait_idle(120)
+    assert lab.wait_idle(PATIENCE_SECONDS)
 
 
 def test_a_paused_sweep_goes_on_in_another_lab_and_repeats_nothing(lab, history):
     sweep_id = begin(lab, history)
     until(lambda: len(measured(history, sweep_id)) >= 2)
     lab.end_sweep(sweep_id, SweepStatus.PAUSED)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert status(history, sweep_id) is SweepStatus.PAUSED
     lab.close()
     before = measured(history, sweep_id)
@@ -119,7 +112,7 @@ def test_a_stop_ends_the_cell_under_way_and_a_waiting_sweep(lab, history):
     lab.end_sweep(second, SweepStatus.STOPPED)
     assert status(history, second) is SweepStatus.STOPPED
     lab.end_sweep(first, SweepStatus.STOPPED)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     assert status(history, first) is SweepStatus.STOPPED
     assert all(run.status.over for run in history.summaries())
 
@@ -132,7 +125,7 @@ def test_a_killed_worker_costs_its_cell_and_no_more(lab, history, started):
     os.kill(worker.pid, signal.SIGKILL)
     until(lambda: len({cell for cell, _ in measured(history, sweep_id)}) == 2)
     lab.end_sweep(sweep_id, SweepStatus.STOPPED)
-    assert lab.wait_idle(60)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     (lost,) = [run for run in history.summaries() if run.status is Status.FAILED]
     assert "killed from outside" in lost.error
     assert (lost.sweep.cell, lost.sweep.repeat) not in measured(history, sweep_id)
@@ -143,7 +136,7 @@ def test_a_cell_that_cannot_work_is_a_failed_run_and_the_sweep_goes_on(lab, hist
     plan = sweep.plan(spec, [sweep.parse_axis("batch_size=5000,32")], ["cpu"], 15)
     sweep_id = history.sweeps.create(plan, name="A sweep", session="sweep")
     lab.submit_sweep(history.sweeps.get(sweep_id), ())
-    assert lab.wait_idle(120)
+    assert lab.wait_idle(PATIENCE_SECONDS)
     first, second = sweep.results(sweep.cells(plan), history.summaries(sweep_id=sweep_id))
     assert "A batch of 5,000 is more than the 850 pictures" in first.error
     assert second.figure.step_ms > 0
@@ -158,5 +151,5 @@ def test_closing_the_lab_interrupts_its_sweeps(history, started):
     lab.close()
     assert status(history, running) is SweepStatus.INTERRUPTED
     assert status(history, waiting) is SweepStatus.INTERRUPTED
-    assert psutil.wait_procs(workers, timeout=60)[1] == []
+    assert psutil.wait_procs(workers, timeout=PATIENCE_SECONDS)[1] == []
     assert all(run.status.over for run in history.summaries())

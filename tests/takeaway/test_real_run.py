@@ -12,13 +12,16 @@ import pytest
 from cnnlab import datasets
 from cnnlab.models import split
 from cnnlab.spec import RunCard
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("peaks")
 
 
 def cnnlab(*arguments: object) -> str:
     command = [sys.executable, "-m", "cnnlab", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -30,6 +30,7 @@ from cnnlab.spec import (
 )
 from cnnlab.training import LabCallback, clock_for, explain, first_steps, train
 from cnnlab.training.run import build, on
+from tests.patience import PATIENCE_SECONDS
 
 # By name: where there is a card `auto` takes it, and a card adds up in no order of its own.
 TINY = change(PRESETS["tiny"].spec, train_limit=400, epochs=2, device="cpu")
@@ -277,7 +278,7 @@ def test_a_run_on_the_cpu_puts_nothing_on_the_device_that_keras_prefers() -> Non
         env=os.environ | {"KERAS_BACKEND": "torch", "KERAS_TORCH_DEVICE": "cuda"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,7 @@ def shared(monkeypatch):
 
 def visit() -> AppTest:
     """The first page, with the line above it."""
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
     assert not app.exception
     return app
 
@@ -42,7 +42,7 @@ st.button("Act", key="start", **rights.limits())
 
 def at_the_bar() -> AppTest:
     """The line above every page, and something to do."""
-    return AppTest.from_string(BAR, default_timeout=60).run()
+    return AppTest.from_string(BAR, default_timeout=300).run()
 
 
 def sign_in(app: AppTest, word: str) -> AppTest:

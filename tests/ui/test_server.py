@@ -24,6 +24,7 @@ from cnnlab.sharing import PASSPHRASE
 from cnnlab.spec import Status
 from cnnlab.ui import rights
 from tests.example_runs import CPU, add_run
+from tests.patience import PATIENCE_SECONDS
 
 WORD = "open sesame"
 GUARDED = {PASSPHRASE: WORD}
@@ -136,8 +137,8 @@ class Room:
         )  # fmt: skip
 
 
-async def until(done: Callable[[], object], seconds: float = 90) -> None:
-    end = monotonic() + seconds
+async def until(done: Callable[[], object]) -> None:
+    end = monotonic() + PATIENCE_SECONDS
     while not done():
         assert monotonic() < end, "it did not happen"
         await asyncio.sleep(0.1)
@@ -239,7 +240,6 @@ async def replay_everything(url: str, history: History) -> Room:
     return here
 
 
-@pytest.mark.timeout(600)
 def test_a_visitor_who_replays_a_presenters_messages_changes_nothing(shared, home):
     history = History()
     here = asyncio.run(replay_everything(shared, history))
@@ -270,7 +270,7 @@ async def see_the_end(url: str) -> list[Visitor]:
         for _ in range(CROWD):
             crowd.append(await stack.enter_async_context(Visitor(url, query=first.query)))
             crowd[-1].tick()
-        waiting, end = crowd, monotonic() + 90
+        waiting, end = crowd, monotonic() + PATIENCE_SECONDS
         while waiting and monotonic() < end:
             await asyncio.sleep(0.5)
             waiting = [one for one in waiting if "Finished in" not in str(one.elements)]

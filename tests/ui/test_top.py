@@ -29,7 +29,7 @@ class Chip:
 
 def chip(**parameters: str) -> Chip | None:
     """The link at the top of the first page, if there is one."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=300)
     app.query_params.update(parameters)
     app.run()
     assert not app.exception
@@ -88,7 +88,7 @@ def test_of_very_many_runs_a_few_are_named_and_the_history_has_the_rest(
         quiet_lab.add(f"r{number}", TINY)
     training = {f"node{number}": f"r{number}" for number in range(200)}
     monkeypatch.setattr(QuietLab, "training", lambda self: training)
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
     assert not app.exception
     labels = [item.proto.label for item in app.get("page_link")]
     assert sum(label.startswith("Training Tiny") for label in labels) == 3

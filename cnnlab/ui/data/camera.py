@@ -80,6 +80,17 @@ def _with_class(name: str) -> None:
     st.session_state[ACTIVE] = added
 
 
+def _without_class(name: str) -> None:
+    _shots().pop(name, None)  # where it is pressed twice, it is gone
+
+
+def _without(name: str, shot: bytes) -> None:
+    """Delete a picture, and none that took its place when it is pressed twice."""
+    shots = _shots().get(name, [])
+    if shot in shots:
+        shots.remove(shot)
+
+
 def _one_class(name: str, shots: list[bytes]) -> None:
     """The pictures of a class, each with a button that deletes it."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -89,7 +100,7 @@ def _one_class(name: str, shots: list[bytes]) -> None:
             icon=":material/delete:",
             type="tertiary",
             key=f"shots.remove-{name}",
-            on_click=_shots().__delitem__,
+            on_click=_without_class,
             args=(name,),
         )
     newest = range(len(shots) - 1, max(-1, len(shots) - 1 - THUMBNAILS), -1)
@@ -102,8 +113,8 @@ def _one_class(name: str, shots: list[bytes]) -> None:
                     "Delete",
                     type="tertiary",
                     key=f"shots.delete-{name}-{place}",
-                    on_click=shots.__delitem__,
-                    args=(place,),
+                    on_click=_without,
+                    args=(name, shots[place]),
                 )
     if len(shots) > THUMBNAILS:
         st.caption(f"And {words.count(len(shots) - THUMBNAILS)} earlier ones.")
@@ -118,15 +129,15 @@ def _taken(number: int) -> None:
 
     A browser that has not yet heard that its camera is gone sends the picture again.
     """
-    photo = st.session_state[_key(number)]
-    if photo is None or number != st.session_state.get(ROUND, 0):
+    photo, taking = st.session_state[_key(number)], _shots().get(st.session_state[ACTIVE])
+    if photo is None or taking is None or number != st.session_state.get(ROUND, 0):
         return
     try:
         shot = gate.take_picture(_shots(), photo.getvalue())
     except LabError as error:
         st.toast(tables.plain(str(error)), icon=":material/error:", duration="long")
         return
-    _shots()[st.session_state[ACTIVE]].append(shot)
+    taking.append(shot)
     st.session_state[ROUND] = number + 1
 
 

@@ -146,6 +146,8 @@ def _keep_form(draft: Path) -> None:
 
 
 def _keep() -> None:
+    if not pending():
+        return  # it was pressed twice
     draft, title = Path(st.session_state[DRAFT]), st.session_state[TITLE]
     try:
         name = gate.keep(draft, title, st.session_state.get(OPTIONS, ""))
@@ -158,7 +160,7 @@ def _keep() -> None:
 
 
 def _throw() -> None:
-    if rights.attempt(gate.throw_away, Path(st.session_state[DRAFT])):
+    if pending() and rights.attempt(gate.throw_away, Path(st.session_state[DRAFT])):
         forget()
 
 

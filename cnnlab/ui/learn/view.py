@@ -12,7 +12,7 @@ from cnnlab.ui import lab, lead, link, live, rights, tables
 from cnnlab.ui.learn import curves, networks
 from cnnlab.ui.run import view
 
-LESSON, RUNS, DONE = "lesson", "runs", "learn.done"
+LESSON, CHOSEN, RUNS, DONE = "lesson", "lesson", "runs", "learn.done"
 REFRESH_SECONDS = 1.0
 
 
@@ -20,13 +20,17 @@ def choose() -> str:
     """Let the reader choose a lesson; its name, which the address keeps."""
     names = list(LESSONS)
     asked = st.query_params.get(LESSON)
+    at = asked if asked in names else names[0]
+    said = st.session_state.get(CHOSEN, at)
+    if said != at:  # a browser may say what it said before it heard of another one
+        st.session_state[CHOSEN] = at
     # The titles stay what they are: a radio button with another one would be a new widget.
     return st.radio(
         "Lesson",
         names,
-        index=names.index(asked) if asked in names else 0,
+        index=names.index(at) if said == at else 0,
         format_func=lambda name: f"{names.index(name) + 1}. {LESSONS[name].title}",
-        key="lesson",
+        key=CHOSEN,
         on_change=_turn_to,
         label_visibility="collapsed",
     )
@@ -39,7 +43,7 @@ def answered() -> None:
 
 
 def _turn_to() -> None:
-    st.query_params.from_dict({LESSON: st.session_state["lesson"]})
+    st.query_params.from_dict({LESSON: st.session_state[CHOSEN]})
 
 
 def show(name: str) -> str | None:
@@ -171,5 +175,4 @@ def _onwards(name: str, cards: Sequence[RunCard]) -> None:
 
 
 def _go(name: str) -> None:
-    st.session_state["lesson"] = name
     st.query_params.from_dict({LESSON: name})

@@ -7,7 +7,7 @@ import streamlit as st
 from cnnlab import analysis, words
 from cnnlab.spec import HERE, LabError, RunCard, Status
 from cnnlab.ui import live, machines, rights, tables
-from cnnlab.ui.lab import can_resume, history, resume, stop
+from cnnlab.ui.lab import can_resume, history, lab, resume, stop
 from cnnlab.ui.run import (
     afterwards,
     anatomy,
@@ -23,6 +23,8 @@ from cnnlab.ui.run.state import RunState, read, runs_ahead
 from cnnlab.ui.top import BEGUN
 
 HURRIED_SECONDS = 0.25
+STOPPED = "run.stopped"
+"""In the session of a browser: the run that it stopped last."""
 PHASES = {
     "starting": "Starting the training process",
     "waiting": "Waiting for the machine, where another lab has something timed",
@@ -58,7 +60,7 @@ def _pace(state: RunState) -> float | None:
     run_id = state.card.run_id
     if state.card.status.over:
         return None
-    asked = st.session_state.get(f"stopping-{run_id}", False)
+    asked = st.session_state.get(STOPPED) == run_id and lab().stopping(run_id)
     begun = st.session_state.get(BEGUN) == run_id
     first = begun and not len(state.series) and not state.card.epochs and not runs_ahead(run_id)
     if state.ours and (asked or first):
@@ -143,7 +145,7 @@ def _queued(state: RunState) -> None:
         return
     place = {0: "It is next.", 1: "One run comes first."}.get(ahead, f"{ahead} runs come first.")
     st.info(f"Waiting in the queue. {place}", icon=":material/hourglass_empty:")
-    _stop_button(state, "Withdraw", "Withdrawing …")
+    _stop_button(state, "Withdraw")
 
 
 def _running(state: RunState) -> None:
@@ -151,7 +153,7 @@ def _running(state: RunState) -> None:
     with st.container(key="run-progress"):
         st.progress(share, text)
     if state.ours:
-        _stop_button(state, "Stop", "Stopping …", shortcut="Alt+S")
+        _stop_button(state, "Stop", shortcut="Alt+S")
 
 
 _TIMED = (
@@ -160,11 +162,11 @@ _TIMED = (
 )
 
 
-def _stop_button(state: RunState, label: str, meanwhile: str, shortcut: str | None = None) -> None:
+def _stop_button(state: RunState, label: str, shortcut: str | None = None) -> None:
     run_id = state.card.run_id
-    asked = st.session_state.get(f"stopping-{run_id}", False)
+    asked = lab().stopping(run_id)
     st.button(
-        meanwhile if asked else label,
+        "Stopping …" if asked else label,
         key=f"stop-{run_id}",
         icon=":material/stop_circle:",
         on_click=_stop,
@@ -175,7 +177,8 @@ def _stop_button(state: RunState, label: str, meanwhile: str, shortcut: str | No
 
 
 def _stop(run_id: str) -> None:
-    st.session_state[f"stopping-{run_id}"] = rights.attempt(stop, run_id)
+    if rights.attempt(stop, run_id):
+        st.session_state[STOPPED] = run_id
 
 
 def _resume_button(card: RunCard) -> None:
@@ -190,7 +193,6 @@ def _resume_button(card: RunCard) -> None:
         ),
     )
     if pressed and rights.attempt(resume, run_id, where):
-        st.session_state.pop(f"stopping-{run_id}", None)
         st.session_state[BEGUN] = run_id
         st.rerun()  # the whole page: the fragment holds the card of a run that is over
 

@@ -16,7 +16,7 @@ import streamlit as st
 from cnnlab.history import History
 from cnnlab.models import Layer
 from cnnlab.spec import PRESETS, ExperimentSpec, LabError, Problem, SpecError, parse_spec
-from cnnlab.ui import link
+from cnnlab.ui import following, link
 from cnnlab.ui.link import Field, Raw
 
 RECIPE, LINKS, NOTE = "recipe", "links", "link_note"
@@ -127,6 +127,15 @@ def hold(key: str, value: Any) -> None:
         st.session_state[key] = value
 
 
+def _said() -> Raw:
+    """The recipe with what the widgets say, unless that is from before it was what it is."""
+    if not following.late():
+        return _read()
+    st.session_state[TOLD] = False
+    raw: Raw = st.session_state[RECIPE]
+    return raw
+
+
 def _read() -> Raw:
     """The recipe with what the widgets say by now."""
     raw = copy.deepcopy(st.session_state[RECIPE])
@@ -171,7 +180,7 @@ def _taken(field: Field | None, value: Any) -> Any:
 
 def current(check: Callable[[ExperimentSpec], list[Layer]]) -> Recipe:
     """The form as it stands, held against the spec and `check`."""
-    raw = st.session_state[RECIPE] = _read()
+    raw = st.session_state[RECIPE] = _said()
     try:
         spec = parse_spec(raw)
     except SpecError as error:
@@ -227,20 +236,34 @@ def add_block() -> None:
 
 
 def remove_block(number: int) -> None:
-    _edit_blocks(lambda blocks: blocks.pop(number))
+    _edit_blocks(lambda blocks: _take_out(blocks, number))
 
 
 def move_block(number: int, to: int) -> None:
-    _edit_blocks(lambda blocks: blocks.insert(to, blocks.pop(number)))
+    def edit(blocks: list[Raw]) -> None:
+        if max(number, to) < len(blocks):
+            blocks.insert(to, blocks.pop(number))
+
+    _edit_blocks(edit)
 
 
 def add_conv(number: int) -> None:
     def edit(blocks: list[Raw]) -> None:
-        convs = blocks[number]["convs"]
-        convs.append(dict(convs[-1]))
+        for block in blocks[number : number + 1]:
+            block["convs"].append(dict(block["convs"][-1]))
 
     _edit_blocks(edit)
 
 
 def remove_conv(number: int, index: int) -> None:
-    _edit_blocks(lambda blocks: blocks[number]["convs"].pop(index))
+    def edit(blocks: list[Raw]) -> None:
+        for block in blocks[number : number + 1]:
+            _take_out(block["convs"], index)
+
+    _edit_blocks(edit)
+
+
+def _take_out(items: list[Raw], place: int) -> None:
+    """Unless it is gone, or the only one: who is quick presses again before the page is drawn."""
+    if len(items) > 1:
+        del items[place : place + 1]

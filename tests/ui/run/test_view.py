@@ -109,7 +109,7 @@ def test_a_running_run_shows_how_far_it_is_and_stops_once(
 
 def top_line() -> str:
     """What the line above every page says of the run that trains."""
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
     return next(
         item.proto.label
         for item in app.get("page_link")

@@ -92,7 +92,7 @@ def page(the_lab):
     """Open the page under a link."""
 
     def open_page(**parameters: str) -> AppTest:
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
         for name, value in parameters.items():
             at.query_params[name] = value
         at.run()
@@ -508,7 +508,7 @@ def test_the_session_that_is_named_gets_the_next_runs(page):
 
 
 def test_a_session_without_a_name_is_refused(the_lab):
-    at = AppTest.from_string("from cnnlab.ui import top; top.bar()", default_timeout=60).run()
+    at = AppTest.from_string("from cnnlab.ui import top; top.bar()", default_timeout=300).run()
     at.text_input(key="session_text").set_value("   ").run()
     assert "The session has 0 characters" in errors(at)
     assert at.text_input(key="session_text").value == lab.SESSION
