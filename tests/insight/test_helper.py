@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cnnlab.history import History
-from cnnlab.insight import Foresee, Insight, Look, Network
+from cnnlab.insight import Foresee, Insight, Look, Network, helper
 from cnnlab.insight import __main__ as process
 from cnnlab.insight.questions import packed, unpacked
 from cnnlab.runner import turns
@@ -59,6 +59,15 @@ def test_a_process_of_its_own_answers_at_the_lowest_rank_and_again_after_it_was_
         child.kill()
         child.wait()
         np.testing.assert_allclose(ask(insight, network), first)
+    finally:
+        insight.end()
+
+
+def test_what_the_process_loads_is_no_part_of_its_answers_time(network: Network, monkeypatch):
+    monkeypatch.setattr(helper, "ANSWER_SECONDS", 0.01)
+    insight = Insight({}, nullcontext)
+    try:
+        assert ask(insight, network).sum() == pytest.approx(1)
     finally:
         insight.end()
 

@@ -1,7 +1,9 @@
 """Sweeps in the lab: one worker for all cells, runs between them, pause, resume, stop."""
 
+import json
 import os
 import signal
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from cnnlab import sweep
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
-from cnnlab.runner import Lab
+from cnnlab.runner import Lab, sweep_job
+from cnnlab.runner.watcher import Watcher
 from cnnlab.spec import PRESETS, Status, SweepStatus, change
+from tests.example_runs import ended
 from tests.patience import PATIENCE_SECONDS, until
 
 OFF = {name: worker_environment(name) for name in ("none", "device", "environment", "override")}
@@ -73,6 +77,45 @@ def test_all_cells_are_measured_in_one_process_and_the_budget_is_used(lab, histo
     assert {cell for cell, _ in measured(history, sweep_id)} == {0, 1, 2}
     assert len(set(measured(history, sweep_id))) == len(measured(history, sweep_id))
     assert not lab.sweeps()
+
+
+class SlowToStart:
+    """A training process that took its time to start, and ends whatever it is ordered at once."""
+
+    def __init__(self, clock, seconds):
+        clock.now += seconds
+        self.alive, self.orders = True, []
+
+    def send(self, line):
+        self.orders.append(json.loads(line))
+
+    def line(self):
+        return f"{ended(1, 12.0, Status.FINISHED).model_dump_json()}\n"
+
+    def close(self):
+        return 0
+
+
+def test_a_process_that_is_slow_to_start_takes_no_more_of_the_budget_than_was_reckoned(
+    history, monkeypatch
+):
+    clock, workers = SimpleNamespace(now=0.0), []
+    monkeypatch.setattr(sweep_job, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    plan = sweep.plan(PRESETS["dense"].spec, [sweep.parse_axis("units=8,16")], ["cpu"], 20)
+    record = history.sweeps.get(history.sweeps.create(plan, name="A sweep", session="sweep"))
+    watcher = Watcher(history)
+    job = sweep_job.SweepJob(record, (), history, watcher)
+
+    def start():
+        workers.append(SlowToStart(clock, 100.0))
+        return workers[-1]
+
+    assert job.turn(start)
+    assert job.turn(start)
+    watcher.close()
+    (worker,) = workers
+    assert worker.orders[1]["seconds"] == 5.0  # a third of what is left
+    assert job.snapshot().seconds_left == 20 - sweep.STARTUP_SECONDS
 
 
 def test_a_run_is_trained_between_two_cells(lab, history):

@@ -169,6 +169,23 @@ def test_what_was_sent_before_a_browser_heard_of_a_move_is_no_choice(shared: str
     asyncio.run(move_and_cross(shared))
 
 
+async def change_and_cross(url: str) -> None:
+    async with room(url, 0) as (presenter, _):
+        await presenter.go("", "preset=tiny")
+        (fragment,) = presenter.timers()
+        first = presenter.number("form.model.blocks.0.convs.0.filters", 16)
+        late = presenter.message(first, fragment=fragment, timer=True)
+        await presenter.rerun(presenter.click("remove_block_0"))
+        changed = presenter.query
+        assert "blocks=32x" in changed
+        await presenter.poll(fragment, late)
+        assert presenter.query == changed
+
+
+def test_what_a_browsers_fields_said_before_a_button_changed_them_is_not_taken(shared: str) -> None:
+    asyncio.run(change_and_cross(shared))
+
+
 async def start_and_cross(url: str) -> None:
     async with room(url, 0) as (presenter, _):
         await presenter.go("", SHORT)

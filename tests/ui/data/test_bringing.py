@@ -194,6 +194,32 @@ def test_a_picture_and_a_class_can_be_deleted() -> None:
     assert app.button(key="shots.use-it").disabled
 
 
+def test_a_picture_or_class_whose_button_is_pressed_again_too_soon_takes_no_other_along() -> None:
+    for key, left in (
+        ("shots.delete-hand-0", "**hand** · 1"),
+        ("shots.remove-hand", "**mug** · 0"),
+    ):
+        app = with_camera()
+        taken(app, 0, range(2))
+        app.button(key=key).click()
+        sent = app._tree.get_widget_states()  # with the button pressed
+        for _ in range(2):
+            app._run(sent)
+            assert not app.exception
+            assert left in words(app)
+
+
+def test_what_is_kept_or_thrown_away_twice_is_so_once(pets: bytes) -> None:
+    for key, kept in (("data.throw", []), ("data.keep-it", ["pets.zip"])):
+        app = handed_in(page("data"), "pets.zip", pets)
+        app.button(key=key).click()
+        sent = app._tree.get_widget_states()  # with the button pressed
+        for _ in range(2):
+            app._run(sent)
+            assert not app.exception
+            assert own_sets() == kept
+
+
 def test_what_is_no_picture_is_refused_in_a_toast() -> None:
     app = with_camera()
     app.camera_input[0].upload("photo.jpg", b"no picture")

@@ -6,9 +6,9 @@ import pytest
 
 from cnnlab.lessons import LESSONS
 from cnnlab.spec import Status
-from cnnlab.ui import lab
+from cnnlab.ui import lab, top
 from tests.example_runs import CPU, add_run
-from tests.quiet_lab import leads, own_history, page, said
+from tests.quiet_lab import arriving, leads, own_history, page, said
 
 
 def runs_of(name: str, status: Status = Status.FINISHED) -> str:
@@ -56,6 +56,16 @@ def test_an_answer_stands_beside_its_figure_and_leads_on(quiet_lab, name):
     following = [*LESSONS, next(iter(LESSONS))][list(LESSONS).index(name) + 1]
     assert LESSONS[following].question in said(app)
     assert "runs" not in app.query_params
+
+
+def test_the_address_says_which_lesson_it_is_whatever_a_browser_had_chosen_before(quiet_lab):
+    app = arriving("learn")
+    app.session_state[top.THROUGH_APP] = True
+    app.session_state["lesson"] = "step"
+    app.query_params["lesson"] = "filter"
+    app.run()
+    assert LESSONS["filter"].question in said(app)
+    assert app.radio(key="lesson").value == "filter"
 
 
 def test_a_lesson_shows_what_it_trains_before_it_does(quiet_lab):

@@ -105,6 +105,8 @@ def test_a_running_run_shows_how_far_it_is_and_stops_once(
     app = buttons(app)["Stop"].click().run()
     assert quiet_lab.stopped == [run_id]
     assert buttons(app)["Stopping …"].disabled
+    quiet_lab.stopped.clear()  # it ended, and another browser let it go on
+    assert not buttons(app.run())["Stop"].disabled
 
 
 def top_line() -> str:

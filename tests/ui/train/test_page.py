@@ -30,8 +30,9 @@ from cnnlab.spec import (
     change,
     parse_spec,
 )
-from cnnlab.ui import lab, link, top
+from cnnlab.ui import lab, link, live, top
 from cnnlab.ui.train import plan, recipe, start
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 HARDWARE = {
@@ -83,7 +84,7 @@ def the_lab(monkeypatch):
     monkeypatch.setattr(runner, "Worker", PlayedWorker)
     found = lab.lab()
     with found._changed:
-        assert found._changed.wait_for(lambda: found.hardware() is not None, 30)
+        assert found._changed.wait_for(lambda: found.hardware() is not None, PATIENCE_SECONDS)
     return found
 
 
@@ -256,6 +257,20 @@ def test_blocks_are_added_moved_and_removed_without_a_trace(page):
     at.button(key="remove_block_1").click().run()
     assert recipe_of(at).model.blocks == before
     assert "form.model.blocks.2.pool" not in at.session_state
+
+
+def test_a_block_or_conv_whose_button_is_pressed_again_too_soon_takes_no_other_along(page):
+    for key in ("remove_block_0", "remove_block_1", "down_block_0", "remove_conv_0_0"):
+        at = page(preset="tiny")
+        at.button(key="add_conv_0").click().run()
+        at.button(key=key).click()
+        sent = at._tree.get_widget_states()  # with the button pressed
+        for _ in range(3):
+            at._run(sent)
+            assert not at.exception
+        blocks = recipe_of(at).model.blocks
+        assert blocks
+        assert all(block.convs for block in blocks)
 
 
 def test_a_conv_is_added_and_removed_in_its_block(page):
@@ -480,7 +495,7 @@ def test_a_link_to_no_run_says_so_and_leaves_a_form_to_use(page):
 def test_waiting_runs_are_listed_and_can_be_withdrawn(page, the_lab):
     lab.start(PRESETS["tiny"].spec)
     with the_lab._changed:
-        assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, 30)
+        assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, PATIENCE_SECONDS)
     waiting = lab.start(PRESETS["dense"].spec)
     at = page()
     assert "1. Dense" in links(at)
@@ -493,7 +508,7 @@ def test_waiting_runs_are_listed_and_can_be_withdrawn(page, the_lab):
 def test_the_waiting_run_that_is_shown_is_marked_in_the_queue(page, the_lab):
     lab.start(PRESETS["tiny"].spec)
     with the_lab._changed:
-        assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, 30)
+        assert the_lab._changed.wait_for(lambda: the_lab.running() is not None, PATIENCE_SECONDS)
     lab.start(PRESETS["article"].spec)
     at = page(run=lab.start(PRESETS["dense"].spec))
     assert "1. Article" in links(at)
@@ -505,6 +520,15 @@ def test_the_session_that_is_named_gets_the_next_runs(page):
     at.text_input(key="session_text").set_value("meetup").run()
     button(at, "Start training").click().run()
     assert lab.history().card(parameters_of(at)["run"]).session == "meetup"
+
+
+def test_what_stood_in_the_field_before_names_no_session_when_a_timer_sends_it(page, monkeypatch):
+    at = page()
+    monkeypatch.setattr(live, "sent_by_part", lambda: True)
+    at.text_input(key="session_text").set_value("meetup").run()
+    button(at, "Start training").click().run()
+    assert lab.history().card(parameters_of(at)["run"]).session == lab.SESSION
+    assert at.text_input(key="session_text").value == lab.SESSION
 
 
 def test_a_session_without_a_name_is_refused(the_lab):
