@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from cnnlab.spec import LabError
-from cnnlab.ui import following, live, tables, top
+from cnnlab.ui import following, live, orders, tables, top
 
 PAGES = (
     ("train", "Train", ":material/model_training:"),
@@ -48,6 +48,7 @@ page = st.navigation(
 with live.drawing():
     try:
         following.arrive(page.url_path)
+        orders.arrive()
         top.heading(page.title)
         # What a page is for comes before the line above it, for who goes on by Tab.
         place = st.container(key="page")

@@ -219,6 +219,7 @@ GATES |= {UI / "audience.py"}
 # What pages may ask of the history and of the lab; all else of theirs changes something.
 LOOKING = {"deleted", "card", "steps", "memory", "epochs", "summaries", "sessions", "origin"}
 LOOKING |= {"queued", "running", "busy", "hardware", "live", "wait_idle", "sweeps", "races"}
+LOOKING |= {"stopping"}
 LOOKING |= {"open_for", "failed", "trained_elsewhere", "accuracies", "training"}
 LOOKING |= {"find", "tally", "own_data", "whole_runs", "sweeps_brought_in"}
 LOOKING |= {"count", "led", "leads", "book", "proposed", "changes"}

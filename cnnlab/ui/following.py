@@ -48,22 +48,22 @@ def arrive(page: str) -> None:
     st.session_state[PAGE] = page
     st.session_state[ANSWERS_LATE] = st.session_state.pop(LATE, False)
     st.session_state.pop(SHOWN, None)
-    here = _here()
-    crossed = here == st.session_state.get(LEFT)
-    _draw_at(here)
+    at = here()
+    crossed = at == st.session_state.get(LEFT)
+    _draw_at(at)
     if audience.watches():
         _keep_up(crossed)
 
 
 def settle() -> None:
     """When a page is drawn: its address is now what it is going to be."""
-    here = _here()
-    _draw_at(here)
+    at = here()
+    _draw_at(at)
     if audience.presents():
         audience.lead_to(_place())
     elif audience.watches() and (mine := _follower()):
-        went = mine.follows and mine.left(here)  # what was changed on the page is in its address
-        st.session_state[FOLLOWER] = replace(mine, follows=mine.follows and not went, stands=here)
+        went = mine.follows and mine.left(at)  # what was changed on the page is in its address
+        st.session_state[FOLLOWER] = replace(mine, follows=mine.follows and not went, stands=at)
         if went:
             st.rerun()  # the line above says so
 
@@ -114,18 +114,18 @@ def _keep_up(crossed: bool) -> None:
         crossed: this was pressed before the browser heard that its page has moved.
     """
     audience.look_in()
-    led, here, mine = audience.room().lead.led(), _here(), _follower()
+    led, at, mine = audience.room().lead.led(), here(), _follower()
     if mine is None:  # it has just come in; a link to something is shown first
-        came_for_all = here == Place("")
+        came_for_all = at == Place("")
         mine = Follower(brought=led.number if led and not came_for_all else 0)
     elif mine.follows and crossed:
         mine = replace(mine, brought=0)
-    elif mine.follows and mine.left(here):
+    elif mine.follows and mine.left(at):
         mine = replace(mine, follows=False)
     if led and mine.follows and mine.brought != led.number:
         mine = replace(mine, brought=led.number, to=led.place, stands=None)
         st.session_state[FOLLOWER] = mine
-        if here != led.place:
+        if at != led.place:
             go_to(led.place)
     st.session_state[FOLLOWER] = mine
 
@@ -133,11 +133,11 @@ def _keep_up(crossed: bool) -> None:
 # --- the page and its address ---------------------------------------------------------------
 
 
-def _draw_at(here: Place) -> None:
+def _draw_at(place: Place) -> None:
     context, drawn = get_script_run_ctx(), st.session_state.get(DRAWN)
-    if drawn and drawn[0] != here:
+    if drawn and drawn[0] != place:
         st.session_state[LEFT] = drawn[0]
-    st.session_state[DRAWN] = here, context.page_script_hash if context else ""
+    st.session_state[DRAWN] = place, context.page_script_hash if context else ""
 
 
 def _late() -> bool:
@@ -145,20 +145,21 @@ def _late() -> bool:
     context, drawn = get_script_run_ctx(), st.session_state.get(DRAWN)
     if context is None or not context.fragment_ids_this_run or drawn is None:
         return False  # the whole page is drawn, where its browser asked for it
-    if context.page_script_hash != drawn[1] or _here() == st.session_state.get(LEFT):
+    if context.page_script_hash != drawn[1] or here() == st.session_state.get(LEFT):
         return True
     st.session_state.pop(LEFT, None)
     return False
 
 
-def _here() -> Place:
+def here() -> Place:
+    """The page in the address, with its parameters."""
     return Place.of(page(), {name: st.query_params.get_all(name) for name in st.query_params})
 
 
 def _place() -> Place:
     """Where a presenter is, as those who follow are to see it."""
     shown = st.session_state.get(SHOWN)
-    return shown if isinstance(shown, Place) else _here()
+    return shown if isinstance(shown, Place) else here()
 
 
 # --- the choice -----------------------------------------------------------------------------

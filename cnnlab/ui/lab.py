@@ -29,6 +29,7 @@ from cnnlab.spec import (
     ExperimentSpec,
     GpuOff,
     LabError,
+    Part,
     Problem,
     RacePlan,
     RunCard,
@@ -125,13 +126,29 @@ def start(spec: ExperimentSpec, name: str | None = None) -> str:
 
 
 @presenters_only
+def start_all(named: Sequence[tuple[ExperimentSpec, str]]) -> list[str]:
+    """Check specs and queue all of them or none, under their names; the ids. Raises as `start`."""
+    for spec, _ in named:
+        check(spec)
+    return _submit_all([(spec, name, None) for spec, name in named])
+
+
+@presenters_only
 def start_repeats(spec: ExperimentSpec, repeats: int) -> list[str]:
     """Queue a spec with as many seeds, all of the runs or none; their ids. Raises as `start`."""
     check(spec)
-    name, begun = datasets.run_name(spec), list[str]()
+    name = datasets.run_name(spec)
+    parts = repeats_of(spec, repeats, uuid4().hex[:12], name)
+    return _submit_all([(each, name, part) for each, part in parts])
+
+
+def _submit_all(runs: Sequence[tuple[ExperimentSpec, str, Part | None]]) -> list[str]:
+    # The session is asked once: whatever touches a browser's state may be broken off there by what
+    # it sends next, which would leave some of the runs begun.
+    at, begun = session_name(), list[str]()
     try:
-        for each, part in repeats_of(spec, repeats, uuid4().hex[:12], name):
-            begun.append(lab().submit(each, name=name, session=session_name(), part=part))
+        for spec, name, part in runs:
+            begun.append(lab().submit(spec, name=name, session=at, part=part))
     except LabError:
         for run_id in reversed(begun):  # the waiting ones first: none is to begin meanwhile
             lab().stop(run_id)

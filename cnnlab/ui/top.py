@@ -16,7 +16,7 @@ from cnnlab.runner import Snapshot
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import HERE, LabError
 from cnnlab.sweep import CALIBRATION
-from cnnlab.ui import audience, following, lab, link, live, lobby, rights, tables
+from cnnlab.ui import audience, following, lab, link, live, lobby, orders, rights, tables
 
 TRAIN, EXPLORE, HARDWARE = "pages/train.py", "pages/explore.py", "pages/hardware.py"
 PRESENT = "present"
@@ -36,8 +36,8 @@ THROUGH_APP, PAGE = "through_app", "page"
 FIRST = "Train"
 """The page that the lab opens with: its tab has the lab's own name, or says how a run goes."""
 SESSION_TEXT = "session_text"
-BEGUN, MEANWHILE = "begun", "begun_meanwhile"
-"""In the session of a browser: the run that it began last, and one that began without it."""
+MEANWHILE = "begun_meanwhile"
+"""In the session of a browser: a run that began without it."""
 STYLE, NAME = map(Path(__file__).with_name, ("style.css", "name.svg"))
 SCRIPTS = tuple(map(Path(__file__).with_name, ("focus.js", "glide.js")))
 MARK = Path(__file__).parents[1] / "mark.svg"
@@ -213,7 +213,7 @@ def _begun_meanwhile(before: _Work, now: _Work) -> None:
     """Remember a run that another browser, or another process, began while this page lay idle."""
     begun = now.run or now.elsewhere
     idle = before.run is None and before.elsewhere is None
-    if idle and begun and begun != st.session_state.get(BEGUN):
+    if idle and begun and begun != st.session_state.get(orders.BEGUN):
         st.session_state[MEANWHILE] = begun
 
 

@@ -8,7 +8,10 @@ from typing import Protocol, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-SWEEP = "sweep"
+from cnnlab.room import Place
+
+SWEEP, AGAINST = "sweep", "against"
+"""In the address: the sweep that is looked at, and the one that is laid beside it."""
 
 
 class Titled(Protocol):
@@ -19,6 +22,11 @@ class Titled(Protocol):
 
 
 Known = TypeVar("Known", bound=Titled)
+
+
+def place(*sweep_ids: str) -> Place:
+    """Where a sweep is looked at, or two beside each other."""
+    return Place.of("explore", dict(zip((SWEEP, AGAINST), sweep_ids, strict=False)))
 
 
 def choose(known: Mapping[str, Known], row: DeltaGenerator) -> Known:

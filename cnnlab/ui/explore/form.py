@@ -10,12 +10,14 @@ import streamlit as st
 
 from cnnlab import sweep, words
 from cnnlab.history import RunSummary
+from cnnlab.room import Place
 from cnnlab.spec import HERE, PRESETS, Axis, ExperimentSpec, LabError, Status, SweepPlan
 from cnnlab.sweep import AXES
-from cnnlab.ui import lab, machines, prepared, rights, tables
+from cnnlab.ui import lab, machines, orders, prepared, rights, tables
 from cnnlab.ui.explore import cells as cells_view
 from cnnlab.ui.explore import grid as explore_grid
 from cnnlab.ui.explore import sweeps
+from cnnlab.ui.explore.chosen import place
 
 KEY, OFFER = "sweep.", "sweep.offer"
 FIELDS = (
@@ -93,8 +95,8 @@ class Filled:
     cells: int
 
 
-def show(*, outlined: bool) -> list[str]:
-    """Draw the form; the ids of the sweeps that were started just now, one for each machine.
+def show(*, outlined: bool) -> None:
+    """Draw the form.
 
     Args:
         outlined: with the map that is going to be filled.
@@ -119,9 +121,8 @@ def show(*, outlined: bool) -> list[str]:
             _show_machines()
         _show_devices()
     with start:
-        begun = _show_start(spec, outlined=outlined)
+        _show_start(spec, outlined=outlined)
     st.session_state[TOLD] = True
-    return begun
 
 
 def _begin() -> None:
@@ -267,7 +268,7 @@ def _filled(spec: ExperimentSpec) -> Filled:
     return Filled(spec, axes, tuple(devices), _machines(), plan, cells)
 
 
-def _show_start(spec: ExperimentSpec, *, outlined: bool) -> list[str]:
+def _show_start(spec: ExperimentSpec, *, outlined: bool) -> None:
     try:
         filled, wrong = _filled(spec), ""
     except LabError as error:
@@ -286,15 +287,21 @@ def _show_start(spec: ExperimentSpec, *, outlined: bool) -> list[str]:
             st.caption(f"{cells} in {lasts}; what time is left measures again.", width="content")
     if filled is None:
         st.error(tables.plain(wrong), icon=":material/error:")
-        return []
+        return
     if outlined:
         cells_view.outline(explore_grid.planned(filled.plan))
-    if not pressed or not prepared.shape_known(filled.spec.dataset):
-        return []
+    if pressed and prepared.shape_known(filled.spec.dataset):
+        _start(filled)
+
+
+def _start(filled: Filled) -> None:
+    """Measure on each machine, and look at what two of them come to."""
+
+    def deed() -> Place:
+        asked = filled.spec, filled.axes, filled.devices, filled.plan.budget_seconds
+        return place(*sweeps.begin_on(filled.machines, *asked))
+
     try:
-        return sweeps.begin_on(
-            filled.machines, filled.spec, filled.axes, filled.devices, filled.plan.budget_seconds
-        )
+        orders.begin(deed)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
-    return []

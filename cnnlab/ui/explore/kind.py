@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnlab.ui.explore import trained, view
-from cnnlab.ui.explore.chosen import SWEEP
+from cnnlab.ui.explore.chosen import AGAINST, SWEEP
 
 KIND = "explore.kind"
 KINDS = {"measure": "Speed of many sizes", "train": "Accuracy of many variants"}
@@ -34,5 +34,5 @@ def show() -> None:
 
 def _another() -> None:
     """A sweep of the other kind is none of this one's."""
-    for name in (SWEEP, view.AGAINST):
+    for name in (SWEEP, AGAINST):
         st.query_params.pop(name, None)

@@ -58,12 +58,12 @@ def begin_training(spec: ExperimentSpec, axes: Sequence[str], epochs: int) -> st
     for variant in found:
         check(variant.spec)
     group_id, begun = uuid4().hex[:12], list[str]()
+    at = session_name()  # once: what a browser sends next may break off whatever asks for it
     try:
         for variant, part in zip(
             found, parts(found, group_id, datasets.run_name(spec, "Sweep")), strict=True
         ):
             name = datasets.run_name(variant.spec)
-            at = session_name()
             run = lab().submit(variant.spec, name=name, session=at, part=part, keep=False)
             begun.append(run)
     except LabError:

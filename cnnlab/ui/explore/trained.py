@@ -17,7 +17,7 @@ from cnnlab.sweep.variants import broken_off
 from cnnlab.ui import front, lab, lead, live, rights, tables
 from cnnlab.ui.colours import ground, inked
 from cnnlab.ui.explore import cells, sweeps, training
-from cnnlab.ui.explore.chosen import SWEEP, choose, new_sweep
+from cnnlab.ui.explore.chosen import choose, new_sweep
 from cnnlab.ui.explore.grid import Cells
 from cnnlab.ui.run.state import cards_of
 
@@ -70,10 +70,7 @@ def page(row: DeltaGenerator) -> None:
         st.subheader("What does each choice bring?", anchor=False)
         st.write("Each variant of a recipe is trained and becomes a point: accuracy against time.")
     with new_sweep("A new sweep that trains", folded=bool(sweeps_known)):
-        started = training.show()
-    if started:
-        st.query_params[SWEEP] = started
-        st.rerun()
+        training.show()
     if chosen:
         pace = None if chosen.over else REFRESH_SECONDS
         live.every(pace, _show, chosen.sweep_id, chosen.over)

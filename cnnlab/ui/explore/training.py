@@ -10,8 +10,9 @@ from cnnlab import words
 from cnnlab.spec import ExperimentSpec, LabError, SpecError, change, label
 from cnnlab.sweep import AXES, OFFERED
 from cnnlab.sweep.variants import MOST_TRAINED, variants
-from cnnlab.ui import link, prepared, rights, tables
+from cnnlab.ui import link, orders, prepared, rights, tables
 from cnnlab.ui.explore import sweeps
+from cnnlab.ui.explore.chosen import place
 from cnnlab.ui.explore.form import MOST_CHARS, choose_base
 
 KEY = "trained."
@@ -33,8 +34,8 @@ class _Asked:
     runs: int
 
 
-def show() -> str | None:
-    """Draw the form; the id of the sweep that was started just now."""
+def show() -> None:
+    """Draw the form."""
     spec = choose_base(f"{KEY}base")
     names = _fields(spec)
     axes = [axis for number in range(MOST_FIELDS) if (axis := _axis(number, names))]
@@ -47,7 +48,7 @@ def show() -> str | None:
     )
     if seeds > 1:
         axes.append(f"seed={','.join(str(spec.seed + turn) for turn in range(seeds))}")
-    return _start(spec, axes, epochs)
+    _start(spec, axes, epochs)
 
 
 def _fields(spec: ExperimentSpec) -> dict[str, str]:
@@ -96,7 +97,7 @@ def _asked(spec: ExperimentSpec, axes: list[str], epochs: int) -> _Asked:
     return _Asked(spec, tuple(axes), epochs, len(found))
 
 
-def _start(spec: ExperimentSpec, axes: list[str], epochs: int) -> str | None:
+def _start(spec: ExperimentSpec, axes: list[str], epochs: int) -> None:
     try:
         asked, wrong = _asked(spec, axes, epochs), ""
     except SpecError as error:
@@ -112,15 +113,17 @@ def _start(spec: ExperimentSpec, axes: list[str], epochs: int) -> str | None:
     )
     if asked is None:
         st.error(tables.plain(wrong), icon=":material/error:")
-        return None
+        return
     st.caption(
         f"{words.count(asked.runs)} runs of {asked.epochs} epochs each, one after the other; at "
         f"most {MOST_TRAINED}."
     )
-    if not pressed or not prepared.shape_known(spec.dataset):
-        return None
+    if pressed and prepared.shape_known(spec.dataset):
+        _begin(asked)
+
+
+def _begin(asked: _Asked) -> None:
     try:
-        return sweeps.begin_training(asked.spec, asked.axes, asked.epochs)
+        orders.begin(lambda: place(sweeps.begin_training(asked.spec, asked.axes, asked.epochs)))
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
-    return None

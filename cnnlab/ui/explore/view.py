@@ -15,10 +15,9 @@ from cnnlab.ui import lab, live, rights, tables
 from cnnlab.ui.explore import cells, sweeps
 from cnnlab.ui.explore import form as explore_form
 from cnnlab.ui.explore import grid as explore_grid
-from cnnlab.ui.explore.chosen import SWEEP, choose, new_sweep
+from cnnlab.ui.explore.chosen import AGAINST, SWEEP, choose, new_sweep
 from cnnlab.ui.explore.grid import Sweep
 
-AGAINST = "against"
 REFRESH_SECONDS = 1.0
 SIGNS = {
     SweepStatus.QUEUED: "waits for its turn",
@@ -43,10 +42,7 @@ def show(row: DeltaGenerator) -> None:
         st.subheader("How fast is each size, and when does a GPU pay off?", anchor=False)
         st.write("A sweep measures one network in many sizes: its map appears here, cell by cell.")
     with new_sweep("A new sweep", folded=bool(known)):
-        started = explore_form.show(outlined=not known)
-    if started:
-        st.query_params.from_dict(dict(zip((SWEEP, AGAINST), started, strict=False)))
-        st.rerun()
+        explore_form.show(outlined=not known)
     if chosen:
         going = chosen.kept is not None and not chosen.kept.status.over
         beside = _choose_beside(chosen, known)

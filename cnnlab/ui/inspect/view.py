@@ -14,12 +14,11 @@ from cnnlab.analysis.answers import Answers
 from cnnlab.history import RunSummary
 from cnnlab.learned import Gallery
 from cnnlab.spec import PRESETS, HeldOut, LabError
-from cnnlab.ui import lab, rights, standing, tables
+from cnnlab.ui import lab, orders, rights, standing, tables
 from cnnlab.ui.inspect import answered, disagree, own, walls, way
 from cnnlab.ui.inspect.answered import Answered
 from cnnlab.ui.inspect.asking import Subject, Waiting, answers, pictures
 from cnnlab.ui.inspect.walls import VIEW, WAY, Place
-from cnnlab.ui.top import BEGUN, TRAIN
 
 ANSWERS, OWN = "What it gets wrong", "Your own"
 VIEWS = (ANSWERS, WAY, OWN)
@@ -48,12 +47,9 @@ def empty(runs: Sequence[RunSummary]) -> None:
 
 def _train() -> None:
     try:
-        run_id = lab.start(PRESETS["tiny"].spec)
+        orders.begin(lambda: orders.run(lab.start(PRESETS["tiny"].spec)))
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
-        return
-    st.session_state[BEGUN] = run_id
-    st.switch_page(TRAIN, query_params={"run": run_id})
 
 
 def show(looked_into: Sequence[Subject], epoch: int, part: HeldOut) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cnnlab.lessons import LESSONS, Lesson
+from cnnlab.room import Place
 from cnnlab.spec import LabError, RunCard, Status
-from cnnlab.ui import lab, lead, link, live, rights, tables
+from cnnlab.ui import lab, lead, link, live, orders, rights, tables
 from cnnlab.ui.learn import curves, networks
 from cnnlab.ui.run import view
 
@@ -100,19 +101,20 @@ def _offer(name: str, lesson: Lesson) -> None:
         icon=":material/play_arrow:",
         **rights.limits(),
     )
-    if not pressed:
-        return
-    begun: list[str] = []
+    if pressed:
+        _begin(name, lesson)
+
+
+def _begin(name: str, lesson: Lesson) -> None:
+    named = [(spec, f"{lesson.title}: {title}") for title, spec in lesson.runs.items()]
+
+    def deed() -> Place:
+        return Place.of("learn", {LESSON: name, RUNS: ",".join(lab.start_all(named))})
+
     try:
-        for title, spec in lesson.runs.items():
-            begun.append(lab.start(spec, f"{lesson.title}: {title}"))
+        orders.begin(deed)
     except LabError as error:
-        for run_id in reversed(begun):
-            rights.attempt(lab.stop, run_id)
         st.error(tables.plain(str(error)), icon=":material/error:")
-        return
-    st.query_params.from_dict({LESSON: name, RUNS: ",".join(begun)})
-    st.rerun()
 
 
 def watch(run_id: str) -> None:

@@ -10,6 +10,7 @@ from cnnlab import datasets, race, words
 from cnnlab.models import Layer, parameters
 from cnnlab.published import REFERENCES
 from cnnlab.race import BUDGET_SECONDS, LEG_SECONDS, WAYS, Here
+from cnnlab.room import Place
 from cnnlab.spec import (
     MOST_ROUNDS,
     PRESETS,
@@ -21,7 +22,7 @@ from cnnlab.spec import (
     Status,
     change,
 )
-from cnnlab.ui import lab, lead, link, machines, rights, tables
+from cnnlab.ui import lab, lead, link, machines, orders, rights, tables
 from cnnlab.ui.compare import networks
 from cnnlab.ui.race import bets, own
 from cnnlab.ui.race import lanes as race_lanes
@@ -266,10 +267,11 @@ def _preset() -> ExperimentSpec:
 
 
 def _start(plan: RacePlan, name: str, against: str) -> None:
+    def deed() -> Place:
+        beside = {AGAINST: against} if against else {}
+        return Place.of("race", {RACE: lab.start_race(plan, name)} | beside)
+
     try:
-        race_id = lab.start_race(plan, name)
+        orders.begin(deed)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
-        return
-    st.query_params.from_dict({RACE: race_id} | ({AGAINST: against} if against else {}))
-    st.rerun()

@@ -6,9 +6,8 @@ import streamlit as st
 
 from cnnlab import analysis
 from cnnlab.spec import ExperimentSpec, LabError, RunCard
-from cnnlab.ui import lab, link, rights, tables
+from cnnlab.ui import lab, link, orders, rights, tables
 from cnnlab.ui.run import baseline, taking
-from cnnlab.ui.top import BEGUN, TRAIN
 
 
 def next_steps(card: RunCard) -> None:
@@ -52,9 +51,6 @@ def ways_on(card: RunCard) -> None:
 def _start(spec: ExperimentSpec, name: str) -> None:
     """Queue a run and go where it is shown."""
     try:
-        run_id = lab.start(spec, name)
+        orders.begin(lambda: orders.run(lab.start(spec, name)))
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
-        return
-    st.session_state[BEGUN] = run_id
-    st.switch_page(TRAIN, query_params={"run": run_id})

@@ -8,6 +8,7 @@ from cnnlab import analysis, words
 from cnnlab.spec import HERE, LabError, RunCard, Status
 from cnnlab.ui import live, machines, rights, tables
 from cnnlab.ui.lab import can_resume, history, lab, resume, stop
+from cnnlab.ui.orders import BEGUN
 from cnnlab.ui.run import (
     afterwards,
     anatomy,
@@ -20,7 +21,6 @@ from cnnlab.ui.run import (
 )
 from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.state import RunState, read, runs_ahead
-from cnnlab.ui.top import BEGUN
 
 HURRIED_SECONDS = 0.25
 STOPPED = "run.stopped"

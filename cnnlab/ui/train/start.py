@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cnnlab import datasets
+from cnnlab.room import Place
 from cnnlab.spec import MOST_ROUNDS, ExperimentSpec, LabError, SpecError, label, parse_spec
 from cnnlab.spec.fields import put
-from cnnlab.ui import lab, link, lobby, prepared, rights, tables, top
+from cnnlab.ui import lab, link, lobby, orders, prepared, rights, tables
 
 NAME, FIELD, VALUES, SEEDS = "run_name", "variants.field", "variants.values", "seeds.count"
 MOST_VARIANTS = 12
@@ -50,20 +51,15 @@ def button(disabled: bool) -> bool:
 def _begin(spec: ExperimentSpec, seeds: int = 1) -> None:
     if datasets.info(spec.dataset).image_shape is None and not prepared.ready(spec.dataset):
         return  # why it could not be read is said
+    name = st.session_state[NAME].strip() or None
+
+    def deed() -> Place:
+        return orders.run(lab.start_repeats(spec, seeds)[0] if seeds > 1 else lab.start(spec, name))
+
     try:
-        name = st.session_state[NAME].strip() or None
-        run_id = lab.start_repeats(spec, seeds)[0] if seeds > 1 else lab.start(spec, name)
+        orders.begin(deed)
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
-        return
-    _go_to(run_id)
-
-
-def _go_to(run_id: str) -> None:
-    """Show a run that was begun here."""
-    st.session_state[top.BEGUN] = run_id
-    st.query_params.from_dict({"run": run_id})
-    st.rerun()
 
 
 # --- variants -------------------------------------------------------------------------------
@@ -129,17 +125,14 @@ def _queue(spec: ExperimentSpec, path: str, text: str) -> None:
     if not 0 < len(texts) <= MOST_VARIANTS:
         st.error(f"Give one to {MOST_VARIANTS} values, separated by commas.")
         return
-    begun: list[str] = []
+    given = st.session_state[NAME].strip() or datasets.run_name(spec)
     try:
-        chosen = variants(spec, path, texts)
-        for one in chosen:
-            lab.check(one)  # all of them, before the first is queued
-        for one, value in zip(chosen, texts, strict=True):
-            given = st.session_state[NAME].strip() or datasets.run_name(spec)
-            begun.append(lab.start(one, f"{given} · {label(path)} {value}"[:120]))
+        named = [
+            (one, f"{given} · {label(path)} {value}"[:120])
+            for one, value in zip(variants(spec, path, texts), texts, strict=True)
+        ]
+        orders.begin(lambda: orders.run(lab.start_all(named)[0]))
     except SpecError as error:
         st.error(tables.plain(" ".join(map(link.sentence, error.problems))))
     except LabError as error:
         st.error(tables.plain(str(error)))
-    if begun:
-        _go_to(begun[0])

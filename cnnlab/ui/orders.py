@@ -1,0 +1,92 @@
+"""Buttons that begin something and lead to it, as Start does.
+
+A browser hears late where it was led, on a slow machine by seconds. Until then its visitor may
+press the button again, by a double click say. What comes then is the same order: it begins nothing
+more, and leads to what was begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from cnnlab.room import Place
+from cnnlab.ui import following
+
+ORDER, BEGUN = "order", "begun"
+"""In the session of a browser: what it began last, and if that was a run, its id."""
+RUN = "run"
+
+
+@dataclass
+class _Order:
+    """What was begun last in this browser: where it was pressed, and where that led.
+
+    An object of its own, since whatever touches the session may be broken off there by what the
+    browser sends next: between what is begun and the note of it nothing may come.
+    """
+
+    pressed_at: Place | None = None
+    led_to: Place | None = None
+    shown: bool = False
+    """The page that it led to has been drawn, or begun to be."""
+    returns: int = 0
+    """How often the browser has asked since for the page where it was pressed."""
+
+    def again(self, here: Place) -> bool:
+        """Whether a press there, which the page is drawn for, is that order once more.
+
+        Who has come back to press it has asked for the page before that.
+        """
+        return self.led_to is not None and here == self.pressed_at and self.returns == 1
+
+
+def arrive() -> None:
+    """At the start of a page: know whether its browser has heard where it was led."""
+    order, here = _last(), following.here()
+    if here == order.pressed_at:
+        order.returns += 1
+    elif here == order.led_to and not order.shown:
+        order.shown = True
+    else:
+        order.led_to = None
+
+
+def begin(deed: Callable[[], Place]) -> None:
+    """Do what was pressed, once, and go where that leads.
+
+    Args:
+        deed: what is done, and the place of it.
+
+    Raises:
+        LabError: as the deed.
+    """
+    order, here = _last(), following.here()
+    if order.again(here):
+        order.returns = 0
+    else:
+        order.led_to = deed()
+        order.pressed_at, order.shown, order.returns = here, False, 0
+    assert order.led_to is not None
+    if run_id := dict(order.led_to.query).get(RUN):
+        st.session_state[BEGUN] = run_id
+    _go(order.led_to, here)
+
+
+def run(run_id: str) -> Place:
+    """Where a run is shown."""
+    return Place.of("", {RUN: run_id})
+
+
+def _last() -> _Order:
+    order: _Order = st.session_state.setdefault(ORDER, _Order())
+    return order
+
+
+def _go(to: Place, here: Place) -> None:
+    if to.page != here.page:
+        following.go_to(to)
+    st.query_params.from_dict(to.parameters())
+    st.rerun()
