@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -40,6 +39,7 @@ from bench.measure import (
     save,
 )
 from bench.peers.works import WORKS, Work, draw
+from bench.serving import free_port
 from cnnlab import cluster
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
@@ -70,9 +70,7 @@ def one_node(home: Path) -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray.cluster_utils
 
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     head = {"node_name": NODE, "ray_client_server_port": port, "include_dashboard": False}
     head["env_vars"] = {"PYTHONPATH": str(ROOT), "CNNLAB_HOME": str(home)}
     nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)

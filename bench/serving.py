@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -54,10 +55,9 @@ def serving(
 
     Raises:
         TimeoutError: it did not answer within `START_SECONDS`.
+        ChildProcessError: it ended before it did.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         command(port),
         cwd=ROOT,
@@ -67,16 +67,28 @@ def serving(
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(f"{url}/_stcore/health")
+        _wait(process, f"{url}/_stcore/health")
         yield Server(process.pid, url)
     finally:
         process.terminate()
         process.wait(timeout=END_SECONDS)
 
 
-def _wait(url: str) -> None:
+def free_port() -> int:
+    """A port on which nobody listens, to be used in a while.
+
+    None of those that systems give to whoever asks for any: other programs would take it meanwhile.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as trying, suppress(OSError):
+            trying.bind(("127.0.0.1", port))
+            return port
+    raise OSError("There is no free port here.")
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     end = monotonic() + START_SECONDS
-    while True:
+    while process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=5).close()
         except OSError as error:
@@ -85,3 +97,4 @@ def _wait(url: str) -> None:
             sleep(0.2)
         else:
             return
+    raise ChildProcessError(f"The app ended before it answered, with code {process.returncode}.")

@@ -46,7 +46,9 @@ def test_an_archive_is_understood_kept_and_offered_for_training(page: Page, tmp_
 def with_camera(browser: Browser, server: Server) -> Iterator[Page]:
     """A visitor whose camera shows a made-up picture."""
     arguments = [*ARGUMENTS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=arguments)
+    chromium = browser.browser_type.launch(
+        executable_path=CHROMIUM, args=arguments, timeout=WAIT_MS
+    )
     context = chromium.new_context(base_url=server.url, permissions=["camera"])
     context.set_default_timeout(WAIT_MS)
     yield context.new_page()

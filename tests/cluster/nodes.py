@@ -11,17 +11,12 @@ from typing import Any
 import psutil
 import ray.cluster_utils
 
+from bench.serving import free_port
 from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIETLY: dict[str, Any] = {"include_dashboard": False, "num_cpus": 1}
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # for good: a lab may start processes at any moment
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Nodes:

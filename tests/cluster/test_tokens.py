@@ -14,10 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.serving import free_port
 from cnnlab.cluster import access
 from cnnlab.spec import LabError
 from tests.cluster.examples import SHORT
-from tests.cluster.nodes import ROOT, Nodes, answers, free_port
+from tests.cluster.nodes import ROOT, Nodes, answers
 from tests.cluster.test_machines import run
 from tests.patience import until
 
