@@ -97,7 +97,7 @@ def test_of_very_many_runs_a_few_are_named_and_the_history_has_the_rest(
 
 def test_a_run_of_another_process_is_named_while_that_lives(quiet_lab: QuietLab) -> None:
     top.trained_elsewhere.clear()  # of the test before
-    child = subprocess.Popen(["sleep", "60"])
+    child = subprocess.Popen(["sleep", "600"])
     owner = (child.pid, processes._started(child.pid))
     other = History(owner=owner)
     run_id = other.create(TINY, name="Begun by command", session="today")
