@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cnnlab.room import Place
-from cnnlab.ui import following
+from cnnlab.ui import following, live
 
 ORDER, BEGUN = "order", "begun"
 """In the session of a browser: what it began last, and if that was a run, its id."""
@@ -38,9 +38,11 @@ class _Order:
     def again(self, here: Place) -> bool:
         """Whether a press there, which the page is drawn for, is that order once more.
 
-        Who has come back to press it has asked for the page before that.
+        Who has come back to press it has asked for the page before that. A part of the page that
+        was left is drawn no more, so what is pressed in one was not pressed before.
         """
-        return self.led_to is not None and here == self.pressed_at and self.returns == 1
+        left = self.led_to is not None and here == self.pressed_at
+        return left and self.returns == 1 and not live.sent_by_part()
 
 
 def arrive() -> None:

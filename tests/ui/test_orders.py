@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
+from cnnlab.ui import orders
 from tests.example_runs import add_run
 from tests.quiet_lab import QuietLab, own_history, page
 
@@ -58,15 +59,19 @@ def test_who_comes_back_begins_another(quiet_lab: QuietLab) -> None:
         app.run()
 
 
-def test_a_run_is_run_again_once() -> None:
+def test_who_comes_back_to_a_run_runs_it_again_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its button is in a part of the page, of which a page that is drawn anew tells nothing."""
     history = History()
     run_id = add_run(history)
     history.close()
     app = page("train", run=run_id)
-    sent = pressed(app, f"again-{run_id}")
-    for _ in range(2):
-        send(app, *sent)
-        assert app.query_params["run"] == begun()
+    for count in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(orders.live, "sent_by_part", lambda: True)
+            send(app, *pressed(app, f"again-{run_id}"))
+        assert len(begun()) == count
+        app.query_params["run"] = run_id
+        app.run()
 
 
 def test_several_runs_are_queued_once() -> None:
