@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import atexit
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -29,7 +30,6 @@ from cnnlab.spec import (
     ExperimentSpec,
     GpuOff,
     LabError,
-    Part,
     Problem,
     RacePlan,
     RunCard,
@@ -130,7 +130,8 @@ def start_all(named: Sequence[tuple[ExperimentSpec, str]]) -> list[str]:
     """Check specs and queue all of them or none, under their names; the ids. Raises as `start`."""
     for spec, _ in named:
         check(spec)
-    return _submit_all([(spec, name, None) for spec, name in named])
+    submit = partial(lab().submit, session=session_name())
+    return _all_or_none([partial(submit, spec, name=name) for spec, name in named])
 
 
 @presenters_only
@@ -138,17 +139,19 @@ def start_repeats(spec: ExperimentSpec, repeats: int) -> list[str]:
     """Queue a spec with as many seeds, all of the runs or none; their ids. Raises as `start`."""
     check(spec)
     name = datasets.run_name(spec)
+    submit = partial(lab().submit, name=name, session=session_name())
     parts = repeats_of(spec, repeats, uuid4().hex[:12], name)
-    return _submit_all([(each, name, part) for each, part in parts])
+    return _all_or_none([partial(submit, each, part=part) for each, part in parts])
 
 
-def _submit_all(runs: Sequence[tuple[ExperimentSpec, str, Part | None]]) -> list[str]:
-    # The session is asked once: whatever touches a browser's state may be broken off there by what
-    # it sends next, which would leave some of the runs begun.
-    at, begun = session_name(), list[str]()
+@presenters_only
+def _all_or_none(submits: Sequence[Callable[[], str]]) -> list[str]:
+    # Nothing here touches the session of the browser: where that is touched, what the browser sends
+    # next may break off what is done, and some of the runs would be begun.
+    begun: list[str] = []
     try:
-        for spec, name, part in runs:
-            begun.append(lab().submit(spec, name=name, session=at, part=part))
+        for submit in submits:
+            begun.append(submit())
     except LabError:
         for run_id in reversed(begun):  # the waiting ones first: none is to begin meanwhile
             lab().stop(run_id)

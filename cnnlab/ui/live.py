@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 
 import streamlit as st
 from streamlit import runtime
@@ -36,6 +37,15 @@ def every(seconds: float | None, draw: Callable[..., None], *arguments: object) 
             draw(*given)
 
     st.fragment(once, run_every=seconds)(*arguments)
+
+
+def said(key: str) -> Any:
+    """What a widget says, for who is called when that changed; None where it is there no more.
+
+    A browser that has not heard that a page was left still tells of its widgets. Streamlit (1.67)
+    takes that for a change, and calls who was to hear of one.
+    """
+    return st.session_state.get(key)
 
 
 def sent_by_part() -> bool:

@@ -12,7 +12,7 @@ import streamlit as st
 from cnnlab import datasets
 from cnnlab.room import LONGEST_NAME, Proposal
 from cnnlab.spec import ExperimentSpec
-from cnnlab.ui import address, audience, following, link, rights, tables
+from cnnlab.ui import address, audience, following, link, live, rights, tables
 
 NAME = "room.name"
 """In the session of a browser: the name under which its visitor bet or proposed last."""
@@ -54,8 +54,9 @@ def _call() -> None:
 
 
 def _lead() -> None:
-    wanted = st.session_state[LEADS]
-    rights.attempt(audience.take_lead if wanted else audience.give_up_lead)
+    wanted = live.said(LEADS)
+    if wanted is not None:
+        rights.attempt(audience.take_lead if wanted else audience.give_up_lead)
 
 
 def _proposed(proposal: Proposal) -> None:
@@ -110,6 +111,9 @@ def name_field(key: str) -> None:
 
 
 def _propose(spec: ExperimentSpec) -> None:
-    st.session_state[NAME] = st.session_state[WANTS]
-    if rights.attempt(audience.propose, st.session_state[WANTS], spec):
+    name = live.said(WANTS)
+    if name is None:
+        return
+    st.session_state[NAME] = name
+    if rights.attempt(audience.propose, name, spec):
         st.toast("Your recipe lies before the presenter.", icon=":material/campaign:")

@@ -30,8 +30,6 @@ class _Order:
 
     pressed_at: Place | None = None
     led_to: Place | None = None
-    shown: bool = False
-    """The page that it led to has been drawn, or begun to be."""
     returns: int = 0
     """How often the browser has asked since for the page where it was pressed."""
 
@@ -50,9 +48,7 @@ def arrive() -> None:
     order, here = _last(), following.here()
     if here == order.pressed_at:
         order.returns += 1
-    elif here == order.led_to and not order.shown:
-        order.shown = True
-    else:
+    elif here != order.led_to:
         order.led_to = None
 
 
@@ -70,7 +66,7 @@ def begin(deed: Callable[[], Place]) -> None:
         order.returns = 0
     else:
         order.led_to = deed()
-        order.pressed_at, order.shown, order.returns = here, False, 0
+        order.pressed_at, order.returns = here, 0
     assert order.led_to is not None
     if run_id := dict(order.led_to.query).get(RUN):
         st.session_state[BEGUN] = run_id

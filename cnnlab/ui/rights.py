@@ -15,7 +15,7 @@ import streamlit as st
 
 from cnnlab.sharing import TICKET_SECONDS, Door, Tries, given_passphrase, is_local, new_passphrase
 from cnnlab.spec import LabError
-from cnnlab.ui import cookies, tables
+from cnnlab.ui import cookies, live, tables
 from cnnlab.ui.held import Held
 
 KEY, TRIES, REFUSED, WORD = "rights.key", "rights.tries", "rights.refused", "rights.passphrase"
@@ -167,7 +167,9 @@ def _remember() -> None:
 
 
 def _sign_in() -> None:
-    word = st.session_state[WORD]
+    word = live.said(WORD)
+    if word is None:
+        return
     st.session_state[WORD] = ""  # nothing keeps it
     tries = st.session_state.setdefault(TRIES, Tries())
     try:

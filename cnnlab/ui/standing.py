@@ -11,6 +11,8 @@ from typing import Any
 
 import streamlit as st
 
+from cnnlab.ui import live
+
 
 def key_at(name: str, at: Any) -> str:
     """The key of a widget that stands at `at`, which is to be its default.
@@ -23,8 +25,8 @@ def key_at(name: str, at: Any) -> str:
 
 
 def chosen(name: str) -> Any:
-    """What the reader has chosen by now."""
-    return st.session_state[_key(name)]
+    """What the reader has chosen by now; None where the widget is there no more, see `live.said`."""
+    return live.said(_key(name))
 
 
 def _key(name: str) -> str:

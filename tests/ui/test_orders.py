@@ -45,7 +45,7 @@ def test_start_begins_one_run_however_often_it_is_pressed(times: int) -> None:
     for _ in range(times):
         send(app, *sent)
         (run_id,) = begun()
-        assert app.query_params["run"] == [run_id]
+        assert app.query_params["run"] == run_id
 
 
 def test_who_comes_back_begins_another(quiet_lab: QuietLab) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from cnnlab import words
 from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, Status
-from cnnlab.ui import tables
+from cnnlab.ui import live, tables
 from cnnlab.ui.lab import history, session_name
 
 RUNS, ADD, FIND = "runs", "compare.add", "compare.find"
@@ -94,9 +94,8 @@ def _label(run: RunSummary) -> str:
 
 
 def _added(chosen: Sequence[str]) -> None:
-    picked = st.session_state[ADD]
-    st.session_state[ADD] = None
-    if picked:
+    if picked := live.said(ADD):
+        st.session_state[ADD] = None
         put([*chosen, picked])
 
 

@@ -15,7 +15,7 @@ from cnnlab.report.page import html
 from cnnlab.report.parquet import to_parquet
 from cnnlab.report.tables import steps_csv, to_csv
 from cnnlab.spec import LabError, RunCard
-from cnnlab.ui import keeping, lab, rights, tables
+from cnnlab.ui import keeping, lab, live, rights, tables
 from cnnlab.ui.compare import choice as compare_choice
 from cnnlab.ui.lab import history
 from cnnlab.ui.run import taking
@@ -130,9 +130,9 @@ def _key(number: int) -> str:
 def _read_files(number: int) -> None:
     """Take in what an uploader was given, once: a browser that has not yet heard that its uploader
     is gone sends the files again."""
-    if number != st.session_state.get(ROUND, 0):
+    files = live.said(_key(number))
+    if files is None or number != st.session_state.get(ROUND, 0):
         return
-    files = st.session_state[_key(number)]
     refused: list[str] = []
     packed = [file for file in files if _is_packed(file)]
     cards = [file for file in files if not _is_packed(file)]

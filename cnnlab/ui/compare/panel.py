@@ -147,4 +147,5 @@ def _take_away(run_id: str) -> None:
 
 
 def _rename(card: RunCard, name: str) -> None:
-    rights.attempt(lab.describe, card.run_id, standing.chosen(name), card.note)
+    if (written := standing.chosen(name)) is not None:
+        rights.attempt(lab.describe, card.run_id, written, card.note)

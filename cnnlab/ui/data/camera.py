@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import streamlit as st
 
 from cnnlab import words
 from cnnlab.spec import LabError
-from cnnlab.ui import prepared, rights, standing, tables
+from cnnlab.ui import live, prepared, rights, standing, tables
 from cnnlab.ui.data import gate, view
 
 SHOTS, ROUND, ACTIVE, NEW, TITLE = "shots", "shots.round", "shots.class", "shots.new", "shots.title"
@@ -70,7 +72,7 @@ def _add_form() -> None:
 
 
 def _add() -> None:
-    rights.attempt(_with_class, st.session_state[NEW])
+    rights.attempt(_with_class, live.said(NEW) or "")
 
 
 def _with_class(name: str) -> None:
@@ -78,6 +80,12 @@ def _with_class(name: str) -> None:
     added = gate.class_name(shots, name)
     shots[added] = []
     st.session_state[ACTIVE] = added
+
+
+def _named(shots: list[bytes], place: int) -> str:
+    """Tells a picture from the others of its class, whichever of them are deleted."""
+    shot = shots[place]
+    return f"{hashlib.sha256(shot).hexdigest()[:12]}-{shots[:place].count(shot)}"
 
 
 def _without_class(name: str) -> None:
@@ -112,7 +120,7 @@ def _one_class(name: str, shots: list[bytes]) -> None:
                 st.button(
                     "Delete",
                     type="tertiary",
-                    key=f"shots.delete-{name}-{place}",
+                    key=f"shots.delete-{name}-{_named(shots, place)}",
                     on_click=_without,
                     args=(name, shots[place]),
                 )
@@ -129,7 +137,7 @@ def _taken(number: int) -> None:
 
     A browser that has not yet heard that its camera is gone sends the picture again.
     """
-    photo, taking = st.session_state[_key(number)], _shots().get(st.session_state[ACTIVE])
+    photo, taking = live.said(_key(number)), _shots().get(live.said(ACTIVE) or "")
     if photo is None or taking is None or number != st.session_state.get(ROUND, 0):
         return
     try:

@@ -11,7 +11,7 @@ import streamlit as st
 from cnnlab import datasets
 from cnnlab.datasets import drafts
 from cnnlab.spec import LabError, home
-from cnnlab.ui import prepared, rights, tables
+from cnnlab.ui import live, prepared, rights, tables
 from cnnlab.ui.data import gate, view
 
 DRAFT, OPTIONS, REFUSED, ROUND = "data.draft", "data.options", "data.refused", "data.round"
@@ -148,7 +148,7 @@ def _keep_form(draft: Path) -> None:
 def _keep() -> None:
     if not pending():
         return  # it was pressed twice
-    draft, title = Path(st.session_state[DRAFT]), st.session_state[TITLE]
+    draft, title = Path(st.session_state[DRAFT]), live.said(TITLE) or ""
     try:
         name = gate.keep(draft, title, st.session_state.get(OPTIONS, ""))
     except LabError as error:

@@ -48,7 +48,8 @@ def choose(known: Sequence[DatasetInfo]) -> DatasetInfo:
 
 
 def _chosen() -> None:
-    st.query_params["dataset"] = standing.chosen(CHOSEN)
+    if chosen := standing.chosen(CHOSEN):
+        st.query_params["dataset"] = chosen
 
 
 def choose_next(name: str) -> None:

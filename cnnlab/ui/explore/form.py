@@ -13,7 +13,7 @@ from cnnlab.history import RunSummary
 from cnnlab.room import Place
 from cnnlab.spec import HERE, PRESETS, Axis, ExperimentSpec, LabError, Status, SweepPlan
 from cnnlab.sweep import AXES
-from cnnlab.ui import lab, machines, orders, prepared, rights, tables
+from cnnlab.ui import lab, live, machines, orders, prepared, rights, tables
 from cnnlab.ui.explore import cells as cells_view
 from cnnlab.ui.explore import grid as explore_grid
 from cnnlab.ui.explore import sweeps
@@ -146,7 +146,7 @@ def _begin() -> None:
 
 
 def _take_offer() -> None:
-    offer = OFFERS.get(st.session_state[OFFER] or "")
+    offer = OFFERS.get(live.said(OFFER) or "")
     if offer is None:
         return
     st.session_state[TOLD] = False

@@ -16,7 +16,7 @@ import streamlit as st
 from cnnlab import charts, words
 from cnnlab.history import LOW_IS_BETTER, RunSummary, Tally
 from cnnlab.spec import LabError, Status
-from cnnlab.ui import call, keeping, lab, lead, rights, standing, tables
+from cnnlab.ui import call, keeping, lab, lead, live, rights, standing, tables
 from cnnlab.ui.colours import palette
 from cnnlab.ui.history import groups
 from cnnlab.ui.history.choice import ORDERS, Choice, Scope
@@ -72,9 +72,10 @@ def board_asked() -> bool:
 
 
 def _part_chosen() -> None:
-    if standing.chosen(PART) == "board":
+    chosen = standing.chosen(PART)
+    if chosen == "board":
         st.query_params.from_dict({BOARD: "1"})
-    else:
+    elif chosen:
         st.query_params.pop(BOARD, None)
 
 
@@ -185,7 +186,9 @@ def _ticked(key: str, runs: Sequence[Sequence[str]]) -> None:
 
     By the keyboard a cell stays chosen while rows are ticked: what changed last is what was meant.
     """
-    selection = st.session_state[key].selection
+    if (said := live.said(key)) is None:
+        return
+    selection = said.selection
     ticks, clicked = list(selection.rows), [row for row, _ in selection.cells]
     ticking = ticks and ticks != st.session_state.get(TICKS)
     st.session_state[TICKS] = ticks
@@ -264,8 +267,9 @@ def _edit(run_id: str) -> None:
 
 
 def _save(run_id: str) -> None:
-    name, note = (st.session_state[f"{part}-{run_id}"] for part in ("name", "note"))
-    rights.attempt(lab.describe, run_id, name, note)
+    name, note = (live.said(f"{part}-{run_id}") for part in ("name", "note"))
+    if None not in (name, note):
+        rights.attempt(lab.describe, run_id, name, note)
 
 
 def _move(run_ids: Sequence[str]) -> None:
@@ -289,7 +293,7 @@ def _move(run_ids: Sequence[str]) -> None:
 
 
 def _move_now(run_ids: Sequence[str]) -> None:
-    target = st.session_state["history.target"]
+    target = live.said("history.target")
     if target is None:
         st.toast("Choose a session first.", icon=":material/info:")
         return

@@ -72,9 +72,10 @@ def _option(run: RunSummary, often: Counter[str]) -> str:
 
 
 def _chips_changed() -> None:
-    if ids := standing.chosen(CHIPS):
+    ids = standing.chosen(CHIPS)
+    if ids:
         st.query_params[RUNS] = ",".join(ids)
-    else:
+    elif ids is not None:
         st.query_params.pop(RUNS, None)
 
 
@@ -124,7 +125,8 @@ def epoch(looked_into: Sequence[Subject]) -> int:
 
 
 def _moved() -> None:
-    st.query_params[EPOCH] = str(standing.chosen(SLIDER))
+    if chosen := standing.chosen(SLIDER):
+        st.query_params[EPOCH] = str(chosen)
 
 
 def part(looked_into: Sequence[Subject]) -> HeldOut:
@@ -149,4 +151,5 @@ def part(looked_into: Sequence[Subject]) -> HeldOut:
 
 
 def _part_chosen() -> None:
-    st.query_params[PART] = standing.chosen(PART_CHOICE)
+    if chosen := standing.chosen(PART_CHOICE):
+        st.query_params[PART] = chosen

@@ -181,7 +181,7 @@ def _choose(subject: Subject, gallery: np.ndarray) -> Place:
         index=options.index(chosen),
         key=standing.key_at(NUMBER, chosen),
         format_func=_place_said,
-        on_change=lambda: st.session_state.update({key: standing.chosen(NUMBER)}),
+        on_change=lambda: st.session_state.update({key: standing.chosen(NUMBER) or chosen}),
     )
     return chosen
 

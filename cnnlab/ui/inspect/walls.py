@@ -11,6 +11,7 @@ import streamlit as st
 from cnnlab import charts, words
 from cnnlab.analysis.answers import Answers
 from cnnlab.spec import HeldOut
+from cnnlab.ui import live
 from cnnlab.ui.colours import inked
 from cnnlab.ui.inspect import sheets
 from cnnlab.ui.inspect.asking import Subject, pictures
@@ -102,7 +103,8 @@ def _as_buttons(dataset: str, answers: Answers, chosen: np.ndarray, key: str) ->
 
 def _picked(dataset: str, key: str, part: HeldOut, shown: list[int]) -> None:
     """Open what was clicked; a browser may send anything, and only what is shown counts."""
-    points = st.session_state[key]["selection"].get(charts.PICTURE, [])
+    told = live.said(key)
+    points = told["selection"].get(charts.PICTURE, []) if told else []
     numbers = [point.get("picture") for point in points]
     if numbers and numbers[0] in shown:
         open_way(dataset, (part, int(numbers[0])))

@@ -9,7 +9,7 @@ import streamlit as st
 from cnnlab.lessons import LESSONS, Lesson
 from cnnlab.room import Place
 from cnnlab.spec import LabError, RunCard, Status
-from cnnlab.ui import lab, lead, link, live, orders, rights, tables
+from cnnlab.ui import lab, lead, link, live, orders, rights, standing, tables
 from cnnlab.ui.learn import curves, networks
 from cnnlab.ui.run import view
 
@@ -22,19 +22,17 @@ def choose() -> str:
     names = list(LESSONS)
     asked = st.query_params.get(LESSON)
     at = asked if asked in names else names[0]
-    said = st.session_state.get(CHOSEN, at)
-    if said != at:  # a browser may say what it said before it heard of another one
-        st.session_state[CHOSEN] = at
     # The titles stay what they are: a radio button with another one would be a new widget.
-    return st.radio(
+    st.radio(
         "Lesson",
         names,
-        index=names.index(at) if said == at else 0,
+        index=names.index(at),
         format_func=lambda name: f"{names.index(name) + 1}. {LESSONS[name].title}",
-        key=CHOSEN,
+        key=standing.key_at(CHOSEN, at),
         on_change=_turn_to,
         label_visibility="collapsed",
     )
+    return at
 
 
 def answered() -> None:
@@ -44,7 +42,8 @@ def answered() -> None:
 
 
 def _turn_to() -> None:
-    st.query_params.from_dict({LESSON: st.session_state[CHOSEN]})
+    if chosen := standing.chosen(CHOSEN):
+        st.query_params.from_dict({LESSON: chosen})
 
 
 def show(name: str) -> str | None:

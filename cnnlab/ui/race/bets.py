@@ -98,8 +98,11 @@ def _bet(book: Book) -> None:
 
 
 def _place() -> None:
-    st.session_state[lobby.NAME] = st.session_state[WHO]
-    rights.attempt(audience.place_bet, st.session_state[WHO], st.session_state[TIMES])
+    name = live.said(WHO)
+    if name is None:
+        return
+    st.session_state[lobby.NAME] = name
+    rights.attempt(audience.place_bet, name, live.said(TIMES))
 
 
 def _open_spread() -> None:

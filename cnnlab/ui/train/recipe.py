@@ -16,7 +16,7 @@ import streamlit as st
 from cnnlab.history import History
 from cnnlab.models import Layer
 from cnnlab.spec import PRESETS, ExperimentSpec, LabError, Problem, SpecError, parse_spec
-from cnnlab.ui import following, link
+from cnnlab.ui import following, link, live
 from cnnlab.ui.link import Field, Raw
 
 RECIPE, LINKS, NOTE = "recipe", "links", "link_note"
@@ -197,8 +197,7 @@ def current(check: Callable[[ExperimentSpec], list[Layer]]) -> Recipe:
 
 
 def choose_preset() -> None:
-    chosen = st.session_state[PILLS]
-    if chosen:
+    if chosen := live.said(PILLS):
         take(PRESETS[chosen].spec)
 
 
@@ -218,9 +217,10 @@ def edit(run_id: str, history: History) -> None:
 
 
 def choose_family() -> None:
-    raw, chosen = _read(), st.session_state[f"{KEY}model.family"]
-    raw["model"] = link.FRESH[chosen].model_dump(mode="json")
-    fill(raw)
+    if chosen := live.said(f"{KEY}model.family"):
+        raw = _read()
+        raw["model"] = link.FRESH[chosen].model_dump(mode="json")
+        fill(raw)
 
 
 def _edit_blocks(edit: Callable[[list[Raw]], object]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from cnnlab import datasets
 from cnnlab.sharing import PASSPHRASE
@@ -158,6 +159,16 @@ def taken(app: AppTest, kind: int, numbers: range) -> None:
         assert not app.exception
 
 
+def delete(app: AppTest) -> Button:
+    """Of the newest picture of a hand."""
+    return next(one for one in app.button if (one.key or "").startswith("shots.delete-hand-"))
+
+
+def remove(app: AppTest) -> Button:
+    """Of all hands."""
+    return app.button(key="shots.remove-hand")
+
+
 def test_pictures_go_to_their_class_and_make_a_data_set() -> None:
     app = with_camera()
     taken(app, 0, range(3))
@@ -187,7 +198,7 @@ def test_a_picture_that_a_browser_sends_again_is_taken_once() -> None:
 def test_a_picture_and_a_class_can_be_deleted() -> None:
     app = with_camera()
     taken(app, 0, range(2))
-    app.button(key="shots.delete-hand-0").click().run()
+    delete(app).click().run()
     assert "**hand** · 1" in words(app)
     app.button(key="shots.remove-hand").click().run()
     assert "**hand**" not in words(app)

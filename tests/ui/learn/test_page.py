@@ -65,7 +65,7 @@ def test_the_address_says_which_lesson_it_is_whatever_a_browser_had_chosen_befor
     app.query_params["lesson"] = "filter"
     app.run()
     assert LESSONS["filter"].question in said(app)
-    assert app.radio(key="lesson").value == "filter"
+    assert app.radio[0].value == "filter"
 
 
 def test_a_lesson_shows_what_it_trains_before_it_does(quiet_lab):
