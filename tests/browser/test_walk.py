@@ -76,6 +76,16 @@ def test_a_run_draws_its_curves_finishes_and_is_in_the_history(page: Page) -> No
     expect(page.locator('[data-testid="stDataFrame"]').first).to_be_visible()
 
 
+def test_start_that_is_pressed_twice_begins_one_run(page: Page) -> None:
+    opened(page, LONG)
+    page.get_by_role("button", name="Start training").dblclick()
+    page.wait_for_url(re.compile(r"run="))
+    charts(page)
+    settled(page)
+    expect(page.get_by_role("heading", name="Waiting")).to_have_count(0)
+    stop(page)
+
+
 def test_a_stopped_run_that_is_resumed_is_seen_to_go_on(page: Page) -> None:
     start(page, LONG)
     expect(page.get_by_text(re.compile("^Epoch ([2-9]|[0-9]{2,}) of 4000")).first).to_be_visible()

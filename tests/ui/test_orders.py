@@ -80,13 +80,3 @@ def test_several_runs_are_queued_once() -> None:
     for _ in range(2):
         send(app, *sent)
         assert len(begun()) == 3
-
-
-def test_a_race_begins_once(quiet_lab: QuietLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    quiet_lab.find_cpu_alone()
-    app = page("race", preset="tiny")
-    sent = pressed(app, "race-start")
-    for _ in range(2):
-        send(app, *sent)
-        assert len(quiet_lab.raced) == 1
-        assert "race" in app.query_params

@@ -204,7 +204,9 @@ def test_a_lab_on_the_network_without_a_passphrase_makes_one_and_prints_it(
 def test_every_deed_of_the_gate_is_refused_to_a_visitor(quiet_lab, shared):
     deeds = {
         "start": (PRESETS["tiny"].spec,),
+        "start_all": ([(PRESETS["tiny"].spec, "a")],),
         "start_repeats": (PRESETS["tiny"].spec, 2),
+        "_all_or_none": ([],),
         "start_race": (None, "a"),
         "stop_race": ("a",),
         "climb": ([PRESETS["tiny"].spec],),

@@ -206,13 +206,10 @@ def test_a_picture_and_a_class_can_be_deleted() -> None:
 
 
 def test_a_picture_or_class_whose_button_is_pressed_again_too_soon_takes_no_other_along() -> None:
-    for key, left in (
-        ("shots.delete-hand-0", "**hand** · 1"),
-        ("shots.remove-hand", "**mug** · 0"),
-    ):
+    for press, left in ((delete, "**hand** · 1"), (remove, "**mug** · 0")):
         app = with_camera()
         taken(app, 0, range(2))
-        app.button(key=key).click()
+        press(app).click()
         sent = app._tree.get_widget_states()  # with the button pressed
         for _ in range(2):
             app._run(sent)
