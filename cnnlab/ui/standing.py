@@ -25,7 +25,7 @@ def key_at(name: str, at: Any) -> str:
 
 
 def chosen(name: str) -> Any:
-    """What the reader has chosen by now; None where the widget is there no more, see `live.said`."""
+    """What the reader has chosen by now; None where its page was left, see `live.said`."""
     return live.said(_key(name))
 
 

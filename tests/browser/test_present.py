@@ -131,7 +131,7 @@ def test_on_a_phone_no_word_of_a_screen_is_cut(phone: Page) -> None:
         phone.goto(f"/present?screen={screen}")
         expect(phone.locator(".st-key-stage-chart :is(svg.marks, img)").first).to_be_visible()
         settled(phone)
-        if found := phone.evaluate(CUT):
+        if found := left_over(phone, CUT):
             cut[screen] = found
     assert cut == {}
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -76,7 +76,7 @@ def _view() -> str:
         default=at,
         required=True,
         key=standing.key_at(SWITCH, at),
-        on_change=lambda: st.session_state.update({VIEW: standing.chosen(SWITCH)}),
+        on_change=lambda: st.session_state.update({VIEW: standing.chosen(SWITCH) or at}),
         label_visibility="collapsed",
     )
     return at
