@@ -84,7 +84,8 @@ def spec_of(chart: alt.TopLevelMixin) -> Spec:
     letters = {"name": LETTERS, "expr": by_window(14, 20)}
     spec["params"] = [*spec.get("params", ()), letters]
     text = {name: {"expr": LETTERS} for name in ("labelFontSize", "titleFontSize")}
-    spec["config"] = {"axis": text, "legend": text | LEGEND}
+    style = {HALO: {"opacity": 0}, STRONG_INK: {"color": ACCENT["light"]}}
+    spec["config"] = {"axis": text, "legend": text | LEGEND, "style": style}
     # Left to itself, Streamlit changes the renderer as rows grow, and with it the whole view.
     spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}
     return spec
@@ -98,6 +99,11 @@ WORDS = "words"
 """The style of words among the marks of a chart, which are to be read in either theme."""
 VEIL = "veil"
 """The style of what hides a part of a chart: it is drawn as the ground behind it."""
+HALO = "halo"
+"""The style of what keeps lines away from a word among them; only a theme makes it seen."""
+STRONG_INK = "strong"
+"""The style of the marks of a chart that is about no one run."""
+ACCENT: dict[str, str] = {"light": "#0072B2", "dark": "#56B4E9"}
 GROUND: dict[str, str] = {"light": "#FFFFFF", "dark": "#12171D"}
 """What lies behind everything, in each theme."""
 
@@ -108,8 +114,14 @@ def inked(spec: Spec, theme: str) -> Spec:
     words = {"labelColor": label, "titleColor": title}
     config = spec.get("config", {})
     parts = {part: config.get(part, {}) | words for part in ("axis", "legend", "header")}
-    style = {"style": {WORDS: {"color": label}, VEIL: {"color": GROUND[theme]}}}
-    return spec | {"config": config | parts | style}
+    ground = GROUND[theme]
+    style = {
+        WORDS: {"color": label},
+        VEIL: {"color": ground},
+        HALO: {"fill": ground, "stroke": ground, "strokeWidth": 5},
+        STRONG_INK: {"color": ACCENT[theme]},
+    }
+    return spec | {"config": config | parts | {"style": style}}
 
 
 def packed(frame: pd.DataFrame) -> pa.Table:
@@ -214,6 +226,6 @@ def validation_points(base: alt.Chart) -> alt.Chart:
     return base.mark_point(filled=True, size=70).encode(opacity=opacity)
 
 
-def layered(height: int, *charts: alt.Chart) -> alt.LayerChart:
+def layered(height: int, *charts: alt.Chart | alt.LayerChart) -> alt.LayerChart:
     """Charts over each other, all from the frame that is sent along; height in pixels."""
     return alt.LayerChart(layer=list(charts), data=SOURCE, height=height)

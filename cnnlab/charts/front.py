@@ -48,7 +48,7 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
     )
     names = (
         base.mark_text(
-            dy=-18,
+            dy=alt.expr(f"-16-0.6*{LETTERS}"),  # above the largest point
             align=alt.expr(INWARDS),
             fontSize=alt.expr(LETTERS),
             style=WORDS,

@@ -10,6 +10,7 @@ from cnnlab.analysis import Axis, Metric
 from cnnlab.charts.colours import REFERENCE
 from cnnlab.charts.dress import (
     BEFORE,
+    HALO,
     LARGE_NUMBERS,
     LETTERS,
     LOW,
@@ -54,7 +55,7 @@ def curve(
         x_tooltip(axis),
         tooltip("value", short, format_),
     ]
-    names = _names_at_ends(base).encode(color=paint)
+    names = _names_at_ends(base, paint, halo=until is None)
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
@@ -115,26 +116,32 @@ _UP, _DOWN, _ROW = (f"{share}*{LETTERS}" for share in (0.8, 0.95, 1.2))
 """From the end of a line to its name, and from one name to the next, by the size of letters."""
 
 
-def _names_at_ends(base: alt.Chart) -> alt.Chart:
+def _names_at_ends(base: alt.Chart, paint: Any, *, halo: bool) -> alt.Chart | alt.LayerChart:
     """The name of each line at its last point, in the order in which the lines end: the uppermost
     above its end, the lowest below, and none upon another, however near to each other they end.
+
+    Args:
+        halo: whether a ground lies behind each, where names lie upon the lines.
     """
+    mark = {
+        "align": alt.expr(f"{_FITS_BEYOND}?'left':'right'"),
+        "dx": alt.expr(f"({_FITS_BEYOND}?0.65:-0.45)*{LETTERS}"),
+        "dy": alt.expr(_beside_its_end()),
+        "fontSize": alt.expr(LETTERS),
+        "fontWeight": 600,
+    }
+    text = base.encode(text="split:N")
+    names = text.mark_text(**mark).encode(color=paint)
+    ground = text.mark_text(style=HALO, **mark)
     return (
-        base.transform_filter("isValid(datum.value)")
+        (alt.LayerChart(layer=[ground, names]) if halo else names)
+        .transform_filter("isValid(datum.value)")
         .transform_joinaggregate(last="max(x)", groupby=["split"])
         .transform_filter("datum.x===datum.last")
         .transform_window(sort=[alt.SortField("value", order="descending")], place="row_number()")
         .transform_joinaggregate(
             names="count()", top="max(value)", middle="median(value)", bottom="min(value)"
         )
-        .mark_text(
-            align=alt.expr(f"{_FITS_BEYOND}?'left':'right'"),
-            dx=alt.expr(f"({_FITS_BEYOND}?0.65:-0.45)*{LETTERS}"),
-            dy=alt.expr(_beside_its_end()),
-            fontSize=alt.expr(LETTERS),
-            fontWeight=600,
-        )
-        .encode(text="split:N")
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import altair as alt
 
-from cnnlab.charts.colours import CPU, REFERENCE
-from cnnlab.charts.dress import layered, once, roomy, tooltip
+from cnnlab.charts.colours import REFERENCE
+from cnnlab.charts.dress import STRONG_INK, layered, once, roomy, tooltip
 
 ROW_HEIGHT, AXIS_HEIGHT = 56, 40
 WHOLE = "all pairs"
@@ -41,12 +41,12 @@ def pairs(first: str, lanes: int, level: float) -> alt.LayerChart:
         .encode(**ends)
     )
     whole = base.transform_filter(alt.datum.part == WHOLE)
-    spread = whole.mark_rule(strokeWidth=10, opacity=0.35, color=CPU).encode(**ends)
-    middle = whole.mark_tick(thickness=3, size=28, color=CPU)
+    spread = whole.mark_rule(strokeWidth=10, opacity=0.35, style=STRONG_INK).encode(**ends)
+    middle = whole.mark_tick(thickness=3, size=28, style=STRONG_INK)
     shapes = alt.Scale(domain=["pair", "disturbed pair"], range=["circle", "cross"])
     points = (
         base.transform_filter(alt.datum.part != WHOLE)
-        .mark_point(size=90, strokeWidth=2, color=CPU)
+        .mark_point(size=90, strokeWidth=2, style=STRONG_INK)
         .encode(shape=alt.Shape("part:N", title=None, scale=shapes))
     )
     return layered(ROW_HEIGHT * lanes + AXIS_HEIGHT, band, spread, middle, points)

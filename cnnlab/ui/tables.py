@@ -375,7 +375,16 @@ def _with_a_subject(short: list[str], whole: list[str]) -> list[str]:
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip()}…"
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip(' ·')}…"
+
+
+def apart(names: Mapping[str, str]) -> dict[str, str]:
+    """What is offered by name, under its id; the end of that stands beside a name of several."""
+    often, ends = Counter(names.values()), _ends(list(names))
+    return {
+        key: name if often[name] == 1 else f"{name} · {end}"
+        for (key, name), end in zip(names.items(), ends, strict=True)
+    }
 
 
 def _ends(ids: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.room import Place
+from cnnlab.ui import tables
 
 SWEEP, AGAINST = "sweep", "against"
 """In the address: the sweep that is looked at, and the one that is laid beside it."""
@@ -37,14 +38,15 @@ def choose(known: Mapping[str, Known], row: DeltaGenerator) -> Known:
     """
     linked, names = st.query_params.get(SWEEP, ""), list(known)
     place = names.index(linked) if linked in names else 0
+    labels = tables.apart({key: one.title for key, one in known.items()})
     # Not bound by a key alone: a sweep that was just started is chosen by its address.
     found = row.selectbox(
         "Sweep",
         names,
         index=place,
-        format_func=lambda key: f"{known[key].title} ({key})",
+        format_func=labels.__getitem__,
         label_visibility="collapsed",
-        width=380,
+        width=520,
     )
     st.query_params[SWEEP] = found
     return known[found]

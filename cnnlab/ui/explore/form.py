@@ -169,7 +169,7 @@ def choose_base(key: str) -> ExperimentSpec:
     """Let the reader choose everything that does not vary: a preset, or the recipe of a run."""
     runs = {run.run_id: run for run in _runs()}
     labels = {name: preset.title for name, preset in PRESETS.items()}
-    labels |= {run_id: f"Run: {run.name} ({run_id})" for run_id, run in runs.items()}
+    labels |= tables.apart({run_id: f"Run: {run.name}" for run_id, run in runs.items()})
     chosen = st.selectbox(
         "Everything else as in",
         list(labels),

@@ -61,14 +61,15 @@ def _choose_beside(shown: Sweep, known: dict[str, Sweep]) -> Sweep | None:
     if not fitting:
         return None
     linked = st.query_params.get(AGAINST, "")
+    labels = tables.apart({key: known[key].title for key in fitting}) | {"": "No other sweep"}
     options = ["", *fitting]
     chosen = st.selectbox(
         "Beside it",
         options,
         index=options.index(linked) if linked in options else 0,
-        format_func=lambda key: f"{known[key].title} ({key})" if key else "No other sweep",
+        format_func=labels.__getitem__,
         help="Another sweep over the same axes, made here or brought in from another machine.",
-        width=380,
+        width=520,
     )
     if not chosen:
         st.query_params.pop(AGAINST, None)

@@ -4,7 +4,6 @@ URL keeps it all.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
@@ -44,13 +43,13 @@ def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
     offered = {run.run_id: run for run in (*newest, *chosen)}
     if not offered:
         return []
-    often = Counter(run.name for run in offered.values())
+    labels = tables.apart({run_id: _called(run) for run_id, run in offered.items()})
     ids = [run.run_id for run in chosen]
     st.multiselect(
         "One run, or two beside each other",
         options=list(offered),
         default=ids,
-        format_func=lambda run_id: _option(offered[run_id], often),
+        format_func=labels.__getitem__,
         key=standing.key_at(CHIPS, ids),
         on_change=_chips_changed,
         max_selections=MOST,
@@ -65,10 +64,9 @@ def _by_itself(newest: Sequence[RunSummary]) -> list[RunSummary]:
     return [found] if (found := next(finished, None)) else list(newest[:1])
 
 
-def _option(run: RunSummary, often: Counter[str]) -> str:
-    """Its name, with its id only where others have the same."""
-    live = "" if run.status.over else f" · {run.status}"
-    return f"{run.name}{live}" + (f" · {run.run_id}" if often[run.name] > 1 else "")
+def _called(run: RunSummary) -> str:
+    """Its name, and that it is not over where it is not."""
+    return run.name if run.status.over else f"{run.name} · {run.status}"
 
 
 def _chips_changed() -> None:

@@ -194,13 +194,14 @@ def _budget(entered: Sequence[Lane], here: Here) -> float:
 
 def _choose_opponent() -> str:
     """A published run, or one of the history."""
+    recorded = {
+        run.run_id: f"Recorded: {run.name}, {run.device.name}"
+        for run in lab.history().summaries(statuses=[Status.FINISHED], limit=MOST_LOOKED_AT)
+        if run.device and run.epochs_done
+    }
     options = {
         **{key: f"Published: {item.title}" for key, item in REFERENCES.items()},
-        **{
-            run.run_id: f"Recorded: {run.name}, {run.device.name} ({run.run_id})"
-            for run in lab.history().summaries(statuses=[Status.FINISHED], limit=MOST_LOOKED_AT)
-            if run.device and run.epochs_done
-        },
+        **tables.apart(recorded),
     }
     names = list(options)[: len(REFERENCES) + MOST_RECORDED]
     asked = st.query_params.get(AGAINST)

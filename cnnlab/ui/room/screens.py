@@ -242,23 +242,29 @@ def comparison() -> Screen:
     if len(cards) < 2:
         verdict = "Two finished runs appear here, the one against the other."
         return Screen("Nothing to compare yet", verdict, Place("compare"), call=_train)
-    first, second = cards
+    named = zip(cards, tables.labels(cards), strict=True)
+    first, second = _faster_last([card.model_copy(update={"name": name}) for card, name in named])
     found = analysis.between(first, second)
     ratio, gain = found.speed.ratio, found.accuracy.difference
-    names = tables.labels(cards)
     figures = (
         ("Times as fast", words.UNKNOWN if ratio is None else f"{words.number(ratio)}x"),
         ("Accuracy", words.UNKNOWN if gain is None else f"{100 * gain:+.1f} points"),
         ("Training", words.duration(second.timing.fit_seconds)),
     )
     return Screen(
-        title=f"{names[1]} against {names[0]}",
+        title=f"{second.name} against {first.name}",
         verdict=analysis.sentence(first, second, found),
         place=Place.of("compare", {RUNS: f"{first.run_id},{second.run_id}"}),
         figures=figures,
-        chart=lambda: drawn.accuracy(list(zip(map(read, cards), names, strict=True))),
+        chart=lambda: drawn.accuracy([(read(card), card.name) for card in (first, second)]),
         layers=_layers(second),
     )
+
+
+def _faster_last(pair: Sequence[RunCard]) -> Sequence[RunCard]:
+    """Two runs so that the figure is how many times as fast, as the sentence beside it says."""
+    ratio = analysis.between(*pair).speed.ratio
+    return pair[::-1] if ratio is not None and ratio < 1 else pair
 
 
 def _compared() -> list[RunCard]:

@@ -225,6 +225,9 @@ def test_two_runs_are_held_against_each_other(history: History) -> None:
     third = add_run(history, name="Three", step_ms=6.0)
     app = page("present", screen="comparison", runs=f"{first},{third}")
     assert "Three against One" in written(app)
+    app = page("present", screen="comparison", runs=f"{second},{third}")
+    assert "Two against Three" in written(app)  # the faster one is said to be faster
+    assert "<dd>2x</dd>" in written(app)
     app = page("present", screen="comparison", runs=f"{second},nowhere")
     assert "Nothing to compare yet" in written(app)
 
