@@ -123,7 +123,7 @@ def _names_at_ends(base: alt.Chart, paint: Any, *, halo: bool) -> alt.Chart | al
     Args:
         halo: whether a ground lies behind each, where names lie upon the lines.
     """
-    mark = {
+    mark: dict[str, Any] = {
         "align": alt.expr(f"{_FITS_BEYOND}?'left':'right'"),
         "dx": alt.expr(f"({_FITS_BEYOND}?0.65:-0.45)*{LETTERS}"),
         "dy": alt.expr(_beside_its_end()),

@@ -243,7 +243,7 @@ def comparison() -> Screen:
         verdict = "Two finished runs appear here, the one against the other."
         return Screen("Nothing to compare yet", verdict, Place("compare"), call=_train)
     named = zip(cards, tables.labels(cards), strict=True)
-    first, second = _faster_last([card.model_copy(update={"name": name}) for card, name in named])
+    first, second = _faster_last(*(card.model_copy(update={"name": name}) for card, name in named))
     found = analysis.between(first, second)
     ratio, gain = found.speed.ratio, found.accuracy.difference
     figures = (
@@ -261,10 +261,10 @@ def comparison() -> Screen:
     )
 
 
-def _faster_last(pair: Sequence[RunCard]) -> Sequence[RunCard]:
+def _faster_last(one: RunCard, other: RunCard) -> tuple[RunCard, RunCard]:
     """Two runs so that the figure is how many times as fast, as the sentence beside it says."""
-    ratio = analysis.between(*pair).speed.ratio
-    return pair[::-1] if ratio is not None and ratio < 1 else pair
+    ratio = analysis.between(one, other).speed.ratio
+    return (other, one) if ratio is not None and ratio < 1 else (one, other)
 
 
 def _compared() -> list[RunCard]:
