@@ -223,14 +223,11 @@ def _to_come(plan: RacePlan) -> str:
     first, *others = (lane.title for lane in plan.lanes)
     if not others:
         return ""
-    what = f"how many times as fast {' and '.join(others)} {_is(others)} as {first}"
+    sides = f"{' and '.join(others)} against {first}"
     if plan.rounds:
-        return f"When each was trained, it says {what}."
-    return f"Each pair of runs tells {what}; it ends when that is known to {words.percent(WIDTH)}."
-
-
-def _is(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+        return f"When each was trained, it says how many times as fast: {sides}."
+    known = f"until that is known to {words.percent(WIDTH)}"
+    return f"Each pair of runs tells how many times as fast: {sides}, {known}."
 
 
 # --- two runs -------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_before_the_first_pair_the_lanes_stand_there_and_what_they_will_tell(
     assert said.count('class="lane ') == 2
     assert "<dt>So far</dt><dd>2 s</dd>" in said
     assert "<dt>At most</dt><dd>1 min 30 s</dd>" in said
-    assert "how many times as fast fast engine is as stock engine" in said
+    assert "how many times as fast: fast engine against stock engine, until" in said
     assert words.UNKNOWN not in re.findall("<dd>(.*?)</dd>", said)
 
 
@@ -150,7 +150,7 @@ def test_a_race_of_whole_trainings_says_how_many_before_the_first_pair(lab: Quie
     lab.raced.append(RaceSnapshot("r", "Race", plan, True, (), 1, {}, 2.0))
     said = written(page("present", screen="race"))
     assert "<dt>Trainings of each</dt><dd>2</dd>" in said
-    assert "When each was trained, it says how many times as fast B and C are as A." in said
+    assert "When each was trained, it says how many times as fast: B and C against A." in said
 
 
 def test_a_race_that_waits_shows_who_will_run(lab: QuietLab) -> None:
