@@ -167,20 +167,18 @@ class CpuSimple:
         """The gradients of the input, if it is wanted, and of the weights, from the output's."""
         steps, states, by_state = kept
         kernel, back = self.weights[0], by_state.t()
-        found = torch.empty_like(states[1:])  # of what tanh is taken of, by 4
-        above = dy.transpose(0, 1).unbind() if self.whole else None
-        dstate = above[-1] if above else dy
-        one = dy.new_ones(())
-        for first in range((len(steps) - 1) // BLOCK * BLOCK, -1, -BLOCK):
-            part = found[first : first + BLOCK]
-            after = states[first + 1 : first + 1 + BLOCK]
-            aten.sigmoid_backward.grad_input(one, after, grad_input=part)
-            for t, here in reversed(list(enumerate(part.unbind(), first))):
-                here.mul_(dstate)
-                if t:
-                    dstate = (
-                        torch.addmm(above[t - 1], here, back) if above else torch.mm(here, back)
-                    )
+        # Of what tanh is taken of, by 4.
+        found = dy.transpose(0, 1).contiguous() if self.whole else torch.empty_like(states[1:])
+        dstate = found[-1] if self.whole else dy
+        last_first = found.unbind()[::-1]
+        for t, (here, state) in enumerate(zip(last_first, states.unbind()[:0:-1], strict=True)):
+            aten.sigmoid_backward.grad_input(dstate, state, grad_input=here)
+            if t + 1 < len(last_first):
+                dstate = last_first[t + 1]
+                if self.whole:
+                    dstate.addmm_(here, back)
+                else:
+                    torch.mm(here, back, out=dstate)
         rows = found.flatten(0, 1)
         dbias = rows.sum(0).mul_(4.0)
         drecurrent = product(states[:-1].flatten(0, 1).t(), rows).mul_(8.0).sub_(dbias)
