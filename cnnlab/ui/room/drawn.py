@@ -17,10 +17,12 @@ from cnnlab.ui.colours import inked, palette
 from cnnlab.ui.race import bets
 from cnnlab.ui.race import lanes as race_lanes
 from cnnlab.ui.race.entrants import Race
-from cnnlab.ui.room.letters import enlarged
+from cnnlab.ui.room.letters import EDGE, enlarged
 from cnnlab.ui.run.charts import table
 from cnnlab.ui.run.state import RunState, shared
 
+BESIDE = 24
+"""Pixels beside the network: the words under the outermost blocks are wider than those."""
 Named = Sequence[tuple[RunState, str]]
 
 
@@ -80,6 +82,7 @@ def code(url: str) -> None:
 def blocks(layers: Sequence[Layer]) -> None:
     """The network."""
     spec = enlarged(network.chart(layers, f"({charts.LETTERS} + 2)"))
+    spec |= {"padding": EDGE | {"left": BESIDE, "right": BESIDE}}
     data = charts.packed(network.frame(layers))
     alt = network.alt_text(layers)
     st.vega_lite_chart(data, spec, height="stretch", key="stage-blocks", alt=alt)
