@@ -55,7 +55,8 @@ def curve(
         x_tooltip(axis),
         tooltip("value", short, format_),
     ]
-    names = _names_at_ends(base, paint, halo=until is None)
+    rises = metric == "accuracy"
+    names = _names_at_ends(base, paint) if until is None else _going_along(base, paint, rises)
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
     points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
@@ -116,33 +117,51 @@ _UP, _DOWN, _ROW = (f"{share}*{LETTERS}" for share in (0.8, 0.95, 1.2))
 """From the end of a line to its name, and from one name to the next, by the size of letters."""
 
 
-def _names_at_ends(base: alt.Chart, paint: Any, *, halo: bool) -> alt.Chart | alt.LayerChart:
-    """The name of each line at its last point, in the order in which the lines end: the uppermost
-    above its end, the lowest below, and none upon another, however near to each other they end.
+def _last(base: alt.Chart) -> alt.Chart:
+    """The last point of each line that has a value."""
+    return (
+        base.transform_filter("isValid(datum.value)")
+        .transform_joinaggregate(last="max(x)", groupby=["split"])
+        .transform_filter("datum.x===datum.last")
+        .encode(text="split:N")
+    )
 
-    Args:
-        halo: whether a ground lies behind each, where names lie upon the lines.
-    """
-    mark: dict[str, Any] = {
+
+def _name(dy: str) -> dict[str, Any]:
+    """A name beyond the end of its line where there is room, else before it."""
+    return {
         "align": alt.expr(f"{_FITS_BEYOND}?'left':'right'"),
         "dx": alt.expr(f"({_FITS_BEYOND}?0.65:-0.45)*{LETTERS}"),
-        "dy": alt.expr(_beside_its_end()),
+        "dy": alt.expr(dy),
         "fontSize": alt.expr(LETTERS),
         "fontWeight": 600,
     }
-    text = base.encode(text="split:N")
-    names = text.mark_text(**mark).encode(color=paint)
-    ground = text.mark_text(style=HALO, **mark)
-    return (
-        (alt.LayerChart(layer=[ground, names]) if halo else names)
-        .transform_filter("isValid(datum.value)")
-        .transform_joinaggregate(last="max(x)", groupby=["split"])
-        .transform_filter("datum.x===datum.last")
+
+
+def _going_along(base: alt.Chart, paint: Any, rises: bool) -> alt.Chart:
+    """The name of each line of a run on its way, on the side where its line runs as a rule: rows
+    that come one by one do not place anew what was there already.
+    """
+    training, validation, ghost = (-0.8, 0.95, 2.15) if rises else (0.95, -0.8, -2)
+    sides = f"{{training:{training},validation:{validation}}}[datum.split]||{ghost}"
+    return _last(base).mark_text(**_name(f"({sides})*{LETTERS}")).encode(color=paint)
+
+
+def _names_at_ends(base: alt.Chart, paint: Any) -> alt.LayerChart:
+    """The name of each line at its last point, in the order in which the lines end: the uppermost
+    above its end, the lowest below, and none upon another, however near to each other they end.
+    Each has a ground of its own, for it may lie upon a line.
+    """
+    placed = (
+        _last(base)
         .transform_window(sort=[alt.SortField("value", order="descending")], place="row_number()")
         .transform_joinaggregate(
             names="count()", top="max(value)", middle="median(value)", bottom="min(value)"
         )
     )
+    name = _name(_beside_its_end())
+    ground = placed.mark_text(style=HALO, **name)
+    return alt.LayerChart(layer=[ground, placed.mark_text(**name).encode(color=paint)])
 
 
 def _beside_its_end() -> str:

@@ -168,7 +168,7 @@ def test_a_spec_is_valid_vega_lite_without_data(name):
 def test_a_spec_is_built_once_and_small(name):
     build, _ = CHARTS[name]
     assert build() is build()
-    assert len(json.dumps(build())) < 5700
+    assert len(json.dumps(build())) < 6300
 
 
 @every_chart

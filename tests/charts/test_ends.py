@@ -23,7 +23,7 @@ def placed(ends: dict[str, float], last: float = 4.0) -> dict[str, tuple[float, 
     rows = [(last, end, name) for name, end in ends.items()]
     begun = [(0.0, 0.0, name) for name in ends]
     frame = pd.DataFrame(begun + rows, columns=["x", "value", "split"])
-    spec = charts.curve_spec("accuracy", "epoch", "#2121FF", HEIGHT, 4.0)
+    spec = charts.curve_spec("accuracy", "epoch", "#2121FF", HEIGHT)
     sized = [part for part in spec["params"] if part["name"] != LETTERS]
     spec = spec | {"params": [*sized, {"name": LETTERS, "value": LETTER}], "width": WIDTH}
     svg = vl_convert.vegalite_to_svg(spec | {"datasets": {"source": frame.to_dict("records")}})
