@@ -217,7 +217,9 @@ class _Table:
         if column.bad is not None:
             row, cell = column.bad
             where = f"{self.path.name}, row {row}, column {name}"
-            raise LabError(f"{where}: {cell[:60]!r} is no number.")
+            large = numbers.too_large(cell)
+            what = f"too large a number: at most {numbers.LARGEST:.1e}" if large else "no number"
+            raise LabError(f"{where}: {cell[:60]!r} is {what}.")
         sign = self.options.decimal or column.signs.decimal(
             self.survey.usual, self.header.separator
         )

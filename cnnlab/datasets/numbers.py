@@ -59,6 +59,8 @@ _GROUPS: dict[str, re.Pattern[str]] = {
 }
 _SPACED = re.compile(r"\d{1,3}(?:(?P<by>['’\s])\d{3})(?:(?P=by)\d{3})*(?P<rest>(?:[.,]\d*)?)")
 OTHER: dict[Sign, Sign] = {".": ",", ",": "."}
+LARGEST = float(np.finfo(np.float32).max)
+"""Networks reckon in float32: what is larger would be infinite to them, and its column nothing."""
 
 
 @dataclass
@@ -149,9 +151,15 @@ def gaps_of(cells: pd.Series) -> np.ndarray:
 
 
 def plain(cells: pd.Series) -> np.ndarray:
-    """The cells that are numbers as a computer writes them, float64; NaN for all others."""
+    """The cells that are numbers as a computer writes them, float64; NaN for all others, and for
+    those that are too large."""
     numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)
+
+
+def too_large(cell: str) -> bool:
+    """Whether a cell is a number beyond those that networks reckon with."""
+    return any(abs(_value(cell, sign)) > LARGEST for sign in OTHER)
 
 
 def survey(cells: pd.Series, gaps: np.ndarray, signs: Signs) -> np.ndarray:
@@ -165,7 +173,7 @@ def survey(cells: pd.Series, gaps: np.ndarray, signs: Signs) -> np.ndarray:
     if not (signs.point and not signs.comma):
         _see_until(signs, cells[dotted].unique())
     other = cells[~good & ~gaps]
-    said = {cell: _see(cell, signs) for cell in other.unique()}
+    said = {cell: _see(cell, signs) and not too_large(cell) for cell in other.unique()}
     good[np.flatnonzero(~good & ~gaps)] = [said[cell] for cell in other]
     return good
 

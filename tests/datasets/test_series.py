@@ -178,6 +178,8 @@ def changed(place: int, column: int, cell: str) -> list[list[str]]:
     [
         (changed(15, 1, "abc"), "", "row 17, column price: 'abc' is no number"),
         (changed(15, 1, "inf"), "", "row 17, column price: 'inf' is no number"),
+        (changed(15, 1, "1e200"), "", "'1e200' is too large a number: at most 3.4e.38"),
+        (changed(15, 1, "-1e999"), "", "'-1e999' is too large a number: at most 3.4e.38"),
         (changed(15, 0, ""), "", "row 17, column date: there is no value"),
         (changed(15, 0, "soon"), "", "row 17, column date: 'soon' is no time"),
         (changed(15, 0, "2023-01-01"), "", "row 17, .* earlier than the row above it: sort"),
