@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
@@ -25,22 +25,21 @@ DRAWN = {
 PROJECTOR = 1920
 
 
-def sizes(part: Any) -> Iterator[Any]:
-    """Every size of letters in a spec."""
+def said(part: Any, names: Collection[str]) -> Iterator[Any]:
+    """What a spec says under these names, wherever in it."""
     if isinstance(part, dict):
-        for name, value in part.items():
-            if name in SIZES:
-                yield value
-            yield from sizes(value)
+        yield from (value for name, value in part.items() if name in names)
+        for value in part.values():
+            yield from said(value, names)
     elif isinstance(part, list):
         for one in part:
-            yield from sizes(one)
+            yield from said(one, names)
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_word_of_a_chart_is_sized_by_the_window(name: str) -> None:
     spec = enlarged(DRAWN[name])
-    assert all(found == {"expr": charts.LETTERS} for found in sizes(spec))
+    assert all(found == {"expr": charts.LETTERS} for found in said(spec, SIZES))
     assert {"axis", "legend", "text"} <= set(spec["config"])
     own = [part for part in spec["params"] if part["name"] == charts.LETTERS]
     assert own == [{"name": charts.LETTERS, "expr": LETTERS}]
@@ -52,19 +51,11 @@ def test_a_projectors_words_are_large_and_a_phones_leave_room() -> None:
     assert SMALLEST <= 16
 
 
-def limits(part: Any) -> Iterator[Any]:
-    if isinstance(part, dict):
-        yield from (value for name, value in part.items() if name == "labelLimit")
-        for value in part.values():
-            yield from limits(value)
-    elif isinstance(part, list):
-        for one in part:
-            yield from limits(one)
-
-
 @pytest.mark.parametrize("name", DRAWN)
 def test_no_name_beside_a_chart_takes_most_of_a_phone(name: str) -> None:
-    assert all(charts.WINDOW in found["expr"] for found in limits(enlarged(DRAWN[name])))
+    assert all(
+        charts.WINDOW in found["expr"] for found in said(enlarged(DRAWN[name]), ["labelLimit"])
+    )
 
 
 def test_lines_and_points_are_twice_as_large() -> None:
