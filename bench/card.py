@@ -1,11 +1,11 @@
 """`python -m bench.card --minutes N --out DIR`: what the project wants to know of a card, at once.
 
-Most valuable first, each part with a share of the time and its result on the disk as soon as it is
-there; a part that fails is noted, one that runs over its share is interrupted, which leaves what it
-has done, and the next one begins. After each kind of part all runs so far are one bundle,
-`cards.json`, which `python -m cnnlab runs import` reads. With `--device cpu` the same is done
-without a card, in shorter form: the CPU's two engines race each other, and the article's run is cut
-short.
+Most valuable first, each part with its result on the disk as soon as it is there; a part that fails
+is noted, one that takes longer than it may is interrupted, which leaves what it has done, and the
+next one begins; for what comes too late no time is left. In the end all runs are one bundle,
+`cards.json`, which `python -m cnnlab runs import` reads; the history they lie in is in `home`. With
+`--device cpu` the same is done without a card, in shorter form: the CPU's two engines race each
+other, and the article's run is cut short.
 """
 
 from __future__ import annotations
@@ -24,11 +24,9 @@ from pathlib import Path
 import click
 
 from cnnlab.spec import Status
-from cnnlab.sweep import least_seconds
 
 ROOT = Path(__file__).parents[1]
 LAB = (sys.executable, "-m", "cnnlab")
-PRESETS = ("dense", "tiny", "lstm", "gru", "article", "deeper")
 BATCHES = "batch_size=32,128,512"
 SWEEPS = {
     "dense": "units=64,512,2048",
@@ -38,101 +36,100 @@ SWEEPS = {
 }
 DRAWN = ("--dataset", "shapes", "--limit", "8000")
 SEQUENCES = ("lstm", "gru")
-YARDSTICKS = "dense,tiny,lstm,article,gru,deeper,simple,article-bfloat16,article-bfloat16-128"
-"""What is most in question comes first: all of them take longer than there is time."""
+YARDSTICKS = ("dense,tiny", "lstm,article,gru,deeper,simple,article-bfloat16,article-bfloat16-128")
+"""What is most in question, and the rest."""
+TEST_PROCESSES = 6
+RACE_BUDGET_SECONDS = 15
+SECONDS_PER_CELL = 3.5
+"""Of a sweep: with the start of the process that it is measured in."""
 GRACE_SECONDS = 5.0
 """What a part has to end in order, once its time is over."""
-BUNDLE_SECONDS = 5.0
-"""Kept for the last bundle."""
+BUNDLE_SECONDS = 20.0
+"""Kept for the bundle: two commands that import torch."""
 ARCHIVE = ROOT.parent / "shared" / "data" / "cifar10-images.tar.xz"
 """The pictures of the article's whole run; left out where they are not."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One command, the share of all time that it may take, and the file its stdout goes to."""
+    """One command, how long it may take, and the name of the file its stdout goes to."""
 
     name: str
-    weight: float
+    seconds: float
     command: tuple[str, ...]
 
-    @property
-    def keeps_runs(self) -> bool:
-        """Whether it leaves runs in the history."""
-        return bool({"race", "sweep", "train"} & set(self.command))
 
-    @property
-    def kind(self) -> str:
-        """What it is one of several of."""
-        return self.name.partition("-")[0]
-
-    def share(self, left: float, weights: float) -> float:
-        """Seconds that it may take of those that are left.
-
-        Args:
-            weights: its own and those of all parts after it.
-        """
-        own = left * self.weight / weights
-        # Half is for starting; who keeps to a budget of its own is not cut off just before its end.
-        return min(left, 2 * own) if "--budget" in self.command else own
-
-
-def parts(device: str, seconds: float) -> list[Part]:
-    """What is measured, in order.
-
-    Args:
-        seconds: what is to be spent in all, for the commands that are given a budget.
-    """
-    yardsticks = (sys.executable, "-m", "bench.peers", "--figures-only", "--only", YARDSTICKS)
+def parts(device: str) -> list[Part]:
+    """What is measured, in order."""
+    first, rest = (
+        (sys.executable, "-m", "bench.peers", "--figures-only", "--only", works)
+        for works in YARDSTICKS
+    )
+    drawn, photographed = _article(device)
     return [
-        Part("machine", 0.03, (*LAB, "devices", "--json")),
-        Part("tests", 0.19, _tests(device)),
-        Part("yardsticks", 0.16, yardsticks),
-        *(_race(preset, device, seconds) for preset in PRESETS),
-        *(_crossover(preset, device, seconds) for preset in SWEEPS),
-        *_article(device),
+        Part("machine", 30, (*LAB, "devices", "--json")),
+        Part("tests", 110, _tests(device)),
+        Part("yardsticks", 150, first),
+        _race("dense", device),
+        _race("article", device),
+        _crossover("dense", device),
+        *([photographed] if ARCHIVE.exists() else []),
+        _race("lstm", device),
+        _crossover("lstm", device),
+        _race("tiny", device),
+        _crossover("tiny", device),
+        _race("gru", device),
+        _crossover("gru", device),
+        _race("deeper", device),
+        drawn,
+        Part("yardsticks-rest", 600, rest),
     ]
 
 
-def _race(preset: str, device: str, seconds: float) -> Part:
+def _race(preset: str, device: str) -> Part:
     """The CPU against the card; without one, the two engines."""
-    weight, way = 0.22 / len(PRESETS), "engines" if device == "cpu" else "devices"
+    way = "engines" if device == "cpu" else "devices"
     data = () if preset in SEQUENCES else DRAWN
-    budget = f"{max(1.0, weight * seconds / 2):.0f}"
-    race = ("race", "--preset", preset, *data, "--way", way, "--budget", budget, "--json")
-    return Part(f"race-{preset}", weight, (*LAB, *race))
+    budget = ("--budget", str(RACE_BUDGET_SECONDS))
+    race = ("race", "--preset", preset, *data, "--way", way, *budget, "--json")
+    # Three pairs there always are, each in processes of its own.
+    return Part(f"race-{preset}", 6 * RACE_BUDGET_SECONDS, (*LAB, *race))
 
 
-def _crossover(preset: str, device: str, seconds: float) -> Part:
+def _crossover(preset: str, device: str) -> Part:
     """Nine cells on the CPU, and on the card, within a budget that is enough for them."""
-    weight, devices = 0.22 / len(SWEEPS), "cpu" if device == "cpu" else f"cpu,{device}"
+    devices = "cpu" if device == "cpu" else f"cpu,{device}"
     axes = ("--axis", BATCHES, "--axis", SWEEPS[preset])
     cells = math.prod(axis.count(",") + 1 for axis in (BATCHES, SWEEPS[preset], devices))
-    budget = math.ceil(max(least_seconds(cells), weight * seconds / 2))
+    budget = math.ceil(SECONDS_PER_CELL * cells)
     options = ("--devices", devices, "--budget", str(budget), "--json")
-    return Part(f"crossover-{preset}", weight, (*LAB, "sweep", "--preset", preset, *axes, *options))
+    sweep = ("sweep", "--preset", preset, *axes, *options)
+    return Part(f"crossover-{preset}", 1.5 * budget, (*LAB, *sweep))
 
 
 def _tests(device: str) -> tuple[str, ...]:
-    """Those of a card; a file of tests that wants what is not installed does not keep the others
-    from being run.
-    """
-    pytest = (sys.executable, "-m", "pytest", "-q", "--continue-on-collection-errors", "-m")
+    """Those of a card, of the files that have any: what others want need not be installed."""
+    pytest = (sys.executable, "-m", "pytest", "-q")
     if device == "cpu":
-        return (*pytest, "not browser and not soak", "tests/engines/test_parts.py")
-    return (*pytest, "gpu", "tests")
+        return (*pytest, "-m", "not browser and not soak", "tests/engines/test_parts.py")
+    files = [each for each in sorted((ROOT / "tests").rglob("test_*.py")) if _on_card(each)]
+    return (*pytest, "-n", str(TEST_PROCESSES), "-m", "gpu", *map(str, files))
 
 
-def _article(device: str) -> list[Part]:
-    """The article's run whole: its accuracy over its 20 epochs tells when 41 % were reached. Of a
-    CPU, which takes hours for that, a few steps.
+def _on_card(file: Path) -> bool:
+    return "mark.gpu" in file.read_text(encoding="utf-8")
+
+
+def _article(device: str) -> tuple[Part, Part]:
+    """The article's run whole, on drawn pictures and on the photographs: its accuracy over its 20
+    epochs tells when 41 % were reached. Of a CPU, which takes hours for that, a few steps.
     """
     length = ("--epochs", "20") if device != "cpu" else ("--epochs", "1", "--limit", "640")
     train = (*LAB, "train", "--preset", "article", "--device", device, *length, "--json")
-    found = [Part("article-drawn", 0.07, (*train, "--dataset", "shapes"))]
-    if ARCHIVE.exists():
-        found.append(Part("article-cifar10", 0.1, (*train, "--dataset", str(ARCHIVE))))
-    return found
+    return (
+        Part("article-drawn", 90, (*train, "--dataset", "shapes")),
+        Part("article-cifar10", 120, (*train, "--dataset", str(ARCHIVE))),
+    )
 
 
 def run_part(part: Part, out: Path, seconds: float) -> dict[str, object]:
@@ -209,15 +206,13 @@ def measure(chosen: Sequence[Part], out: Path, ends: float) -> None:
         ends: when there is no time left, on the clock of `time.perf_counter`.
     """
     notes: list[dict[str, object]] = []
-    for number, part in enumerate(chosen):
-        share = part.share(ends - time.perf_counter(), sum(each.weight for each in chosen[number:]))
+    for part in chosen:
+        seconds = min(part.seconds, ends - time.perf_counter())
         skipped = {"part": part.name, "ended": "no time was left", "seconds": 0.0}
-        notes.append(run_part(part, out, share) if share > 0 else skipped)
+        notes.append(run_part(part, out, seconds) if seconds > 0 else skipped)
         (out / "parts.json").write_text(json.dumps(notes, indent=2) + "\n")
         click.echo(f"{part.name}: {notes[-1]['ended']}", err=True)
-        last_of_kind = part.kind not in {each.kind for each in chosen[number + 1 :]}
-        if part.keeps_runs and last_of_kind:  # it takes seconds, so not after each
-            click.echo(f"cards.json: {bundle(out)}", err=True)
+    click.echo(f"cards.json: {bundle(out)}", err=True)
 
 
 @click.command()
@@ -229,7 +224,7 @@ def command(minutes: float, out: Path, device: str) -> None:
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     ends = time.perf_counter() + 60 * minutes - GRACE_SECONDS - BUNDLE_SECONDS
-    measure(parts(device, 60 * minutes), out, ends)
+    measure(parts(device), out, ends)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class StepLosses(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if batch:
-            self.losses.append(self.model.get_metrics_result()["loss"])
+            self.losses.append(float(self.model.get_metrics_result()["loss"]))
             self.model.reset_metrics()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +24,7 @@ import click
 from bench.measure import RESULTS, NoFigure, best_device, machine, place, rounds, save, summary
 from bench.page import PAGE, refreshed
 from bench.peers import table
-from bench.peers.contenders import CONTENDERS, Running, Unable, running
+from bench.peers.contenders import CONTENDERS, Running, Unable, started
 from bench.peers.works import WORKS, Work, draw
 from cnnlab import words
 
@@ -68,7 +68,8 @@ def _start(
     absent: dict[str, str],
     names: Sequence[str],
 ) -> dict[str, Running]:
-    """Start every contender that can, one after the other: each finds its best setting alone.
+    """Start every contender that can. On a CPU one after the other, since each finds the number of
+    threads that suits it; on a card all at once, for none has such a setting.
 
     Args:
         stack: ends them.
@@ -78,14 +79,25 @@ def _start(
         Unable: the lab itself cannot.
     """
     arms: dict[str, Running] = {}
-    for name in names:
-        print(f"  starting {CONTENDERS[name].title} …", file=sys.stderr, flush=True)
+
+    def attempt(name: str, step: Callable[[], object]) -> None:
         try:
-            arms[name] = stack.enter_context(running(CONTENDERS[name], work, file, device))
+            step()
         except Unable as error:
             if name == "fast":
                 raise
+            arms.pop(name, None)
             absent[name] = str(error)
+
+    def begin(name: str) -> None:
+        print(f"  starting {CONTENDERS[name].title} …", file=sys.stderr, flush=True)
+        arms[name] = stack.enter_context(started(CONTENDERS[name], work, file, device))
+
+    for together in [[name] for name in names] if device == "cpu" else [list(names)]:
+        for name in together:
+            attempt(name, partial(begin, name))
+        for name in [each for each in together if each in arms]:
+            attempt(name, arms[name].warm)
     return arms
 
 

@@ -173,18 +173,29 @@ def home_beside(file: Path) -> Path:
 
 
 @contextmanager
-def running(contender: Contender, work: Work, file: Path, device: str) -> Iterator[Running]:
-    """A contender at a work, warm.
+def started(contender: Contender, work: Work, file: Path, device: str) -> Iterator[Running]:
+    """A contender at a work, to be warmed.
 
     Raises:
-        Unable: it has no part in it, it failed, or it took too long.
+        Unable: it has no part in it.
     """
     if reason := contender.refusal(work, device):
         raise Unable(reason)
     with tempfile.TemporaryFile() as log:
         found = Running(contender, work, file, device, log)
         try:
-            found.warm()
             yield found
         finally:
             found.close()
+
+
+@contextmanager
+def running(contender: Contender, work: Work, file: Path, device: str) -> Iterator[Running]:
+    """A contender at a work, warm.
+
+    Raises:
+        Unable: it has no part in it, it failed, or it took too long.
+    """
+    with started(contender, work, file, device) as found:
+        found.warm()
+        yield found

@@ -50,10 +50,11 @@ class Replayed:
             works_on: all that a step changes and the next one reads.
         """
         self.index = index.clone()
+        self._step = step  # a replay reads the pictures that it was recorded on: they are to stay
         keeper = _Keeper(works_on, index.device)
 
         def work() -> None:
-            step(self.index)
+            self._step(self.index)
 
         def warm_up() -> None:
             for _ in range(WARM_UP):

@@ -56,20 +56,15 @@ def check_bundle(out, home):
         return [history.summaries(sweep_id=each) for each in history.sweeps_brought_in()]
 
 
-def test_each_part_leaves_its_result_and_none_outlasts_its_share(monkeypatch, tmp_path):
+def test_each_part_leaves_its_result_and_none_outlasts_its_time(monkeypatch, tmp_path):
     """One that is done, one that fails, and one that would take for ever."""
     found = [
-        card.Part("quick", 0.1, (sys.executable, "-c", "print(42)")),
-        card.Part("refused", 0.1, (sys.executable, "-c", "exit('none of that')")),
-        card.Part("endless", 0.1, (sys.executable, "-c", ENDLESS)),
+        card.Part("quick", 60, (sys.executable, "-c", "print(42)")),
+        card.Part("refused", 60, (sys.executable, "-c", "exit('none of that')")),
+        card.Part("endless", 4, (sys.executable, "-c", ENDLESS)),
     ]
-    run, out = card.run_part, tmp_path / "card"
-
-    def briefly(part, out, seconds):
-        return run(part, out, 4.0 if part.name == "endless" else seconds)
-
-    monkeypatch.setattr(card, "parts", lambda device, seconds: found)
-    monkeypatch.setattr(card, "run_part", briefly)
+    out = tmp_path / "card"
+    monkeypatch.setattr(card, "parts", lambda device: found)
     monkeypatch.setattr(card, "GRACE_SECONDS", 1.0)
     ended = measure(out)
     assert ended == {"quick": "done", "refused": "exit code 1", "endless": "stopped after its 4 s"}
@@ -85,8 +80,8 @@ def test_each_part_leaves_its_result_and_none_outlasts_its_share(monkeypatch, tm
 def test_what_is_measured_of_a_machine_is_one_bundle_for_another_lab(monkeypatch, tmp_path):
     parts, out = card.parts, tmp_path / "card"
 
-    def few(device, seconds):
-        return [part for part in parts(device, seconds) if part.name in SMOKE]
+    def few(device):
+        return [part for part in parts(device) if part.name in SMOKE]
 
     monkeypatch.setattr(card, "parts", few)
     assert measure(out) == dict.fromkeys(SMOKE, "done")
@@ -95,39 +90,28 @@ def test_what_is_measured_of_a_machine_is_one_bundle_for_another_lab(monkeypatch
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(2000)
 def test_the_whole_of_it_runs_on_a_cpu(tmp_path):
     out = tmp_path / "card"
-    ended = measure(out, "8")
+    ended = measure(out, "25")
     print("\n", ended)
-    assert set(ended) == {part.name for part in card.parts("cpu", 480)}
+    assert set(ended) == {part.name for part in card.parts("cpu")}
     assert ended["machine"] == ended["tests"] == ended["race-dense"] == "done"
     assert all(said == "done" or said.startswith("stopped after") for said in ended.values())
     assert len(check_bundle(out, tmp_path / "elsewhere")) == len(card.SWEEPS)
 
 
-def test_what_a_part_leaves_of_its_share_is_there_for_those_that_come():
-    part = card.Part("race-dense", 0.1, ("race",))
-    assert part.share(60.0, 0.6) == 10.0
-    budgeted = card.Part("race-dense", 0.1, ("race", "--budget", "5"))
-    assert budgeted.share(60.0, 0.6) == 20.0
-    assert budgeted.share(8.0, 0.1) == 8.0
-    assert part.kind == "race"
-
-
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
-def test_every_preset_is_raced_within_the_time(device):
-    found = card.parts(device, 480)
+def test_every_preset_is_raced(device):
+    found = card.parts(device)
     assert {part.name for part in found} >= {f"race-{preset}" for preset in PRESETS}
-    assert sum(part.weight for part in found) <= 1.0
     assert [part.name for part in found[:2]] == ["machine", "tests"]
 
 
-@pytest.mark.parametrize("minutes", [2, 8, 30])
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
-def test_no_sweep_is_refused_for_its_budget(device, minutes):
-    for part in card.parts(device, 60 * minutes):
-        if part.kind != "crossover":
+def test_no_sweep_is_refused_for_its_budget(device):
+    for part in card.parts(device):
+        if not part.name.startswith("crossover-"):
             continue
         axes = [
             parse_axis(part.command[n + 1]) for n, w in enumerate(part.command) if w == "--axis"

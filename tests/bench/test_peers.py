@@ -157,14 +157,26 @@ def started(monkeypatch):
     """Contenders that only answer, and the names of those that were started."""
     names = []
 
+    class Answering:
+        def __init__(self, name):
+            self.name = name
+
+        def warm(self):
+            names.append(f"{self.name} is warm")
+            if self.name == "torch":
+                raise Unable("it failed")
+
+        def __call__(self):
+            return 1.0
+
     @contextmanager
-    def running(contender, *_):
+    def started(contender, *_):
         names.append(next(name for name, each in CONTENDERS.items() if each is contender))
         if names[-1] == "jax":
             raise Unable("it is not installed")
-        yield lambda: 1.0
+        yield Answering(names[-1])
 
-    monkeypatch.setattr(command, "running", running)
+    monkeypatch.setattr(command, "started", started)
     monkeypatch.setattr(command, "machine", lambda: MACHINE)
     return names
 
@@ -183,15 +195,23 @@ def test_beside_a_busy_core_a_work_ends_before_all_are_started(tmp_path, monkeyp
     assert found["refused"].startswith(
         "3 of 3 rounds were disturbed and left out, because up to 90%"
     )
-    assert started == ["fast", "stock"]
+    assert started == ["fast", "fast is warm", "stock", "stock is warm"]
 
 
 def test_where_the_core_becomes_busy_later_every_round_is_counted(tmp_path, monkeypatch, started):
     watched(monkeypatch, 0.3, 0.0, *[0.4] * 7)
     found = command.measured(SHORT, tmp_path, "cpu")
     assert found["refused"].startswith("7 of 7 rounds were disturbed")
-    assert started == list(CONTENDERS)
-    assert found["absent"] == {"jax": "it is not installed"}
+    assert [each for each in started if " " not in each] == list(CONTENDERS)
+    assert found["absent"] == {"torch": "it failed", "jax": "it is not installed"}
+
+
+def test_on_a_card_contenders_warm_up_together(tmp_path, monkeypatch, started):
+    watched(monkeypatch, *[0.0] * 8)
+    found = command.measured(SHORT, tmp_path, "cuda:0")
+    assert started[:4] == ["fast", "stock", "fast is warm", "stock is warm"]
+    assert started.index("torch is warm") > started.index("jax")
+    assert set(found["rounds"]) == set(CONTENDERS) - {"torch", "jax"}
 
 
 def test_disturbed_rounds_are_counted_beside_those_that_give_the_figures(
