@@ -46,20 +46,20 @@ def curve(
             last then.
     """
     _, short, format_ = QUANTITIES[metric]
-    base = _upon_axes(metric, axis, until)
+    axes = _upon_axes(metric, axis, until)  # once, for what else is drawn has the same
     grey = alt.when(alt.datum.split == BEFORE).then(alt.value(REFERENCE))
     paint = grey.otherwise(alt.value(colour))
-    lines = _lines(base).encode(color=paint).add_params(zoom())
+    lines = _lines(axes).encode(color=paint).add_params(zoom())
     told = [
         alt.Tooltip("split:N", title="Pictures"),
         x_tooltip(axis),
         tooltip("value", short, format_),
     ]
-    rises = metric == "accuracy"
-    names = _names_at_ends(base, paint) if until is None else _going_along(base, paint, rises)
+    names = _names_at_ends(paint, still=until is None)
     # Those of the other lines are not seen; a pointer near them finds their values all the same.
     seen = alt.condition("datum.split === 'validation'", alt.value(1), alt.value(0))
-    points = base.mark_point(filled=True, size=70, color=colour).encode(opacity=seen, tooltip=told)
+    points = alt.Chart().mark_point(filled=True, size=70, color=colour)
+    points = points.encode(x="x:Q", y="value:Q", opacity=seen, tooltip=told)
     if until is None or metric != "accuracy":
         return layered(height, lines, names, points)
     hidden = veil(axis, _span(until))
@@ -78,7 +78,8 @@ def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     )
     held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
     # Padded for the names at the lines' ends.
-    room = alt.Scale(nice=False, padding=24, zero=share or grows, **held)
+    padding = alt.expr(f"1.8*{LETTERS}")
+    room = alt.Scale(nice=False, padding=padding, zero=share or grows, **held)
     x = x_axis("x", axis, scale=_span(until))
     return alt.Chart().encode(x=x, y=alt.Y("value:Q", title=title, axis=ticks, scale=room))
 
@@ -113,74 +114,47 @@ def _lines(base: alt.Chart) -> alt.Chart:
 
 _FITS_BEYOND = f"scale('x',datum.x)<width-8.5*{LETTERS}"
 """Whether there is room for a line's name beyond its end, where it hides no point."""
-_UP, _DOWN, _ROW = (f"{share}*{LETTERS}" for share in (0.8, 0.95, 1.2))
-"""From the end of a line to its name, and from one name to the next, by the size of letters."""
+_ROW, _NEAR = (f"{share}*{LETTERS}" for share in (1.15, 0.8))
+"""From one name to the next, and from the end of a line to a name that has room above it."""
+_UPPER = "scale('y',datum.top)-scale('y',datum.value)"
+"""Where the uppermost line ends, seen from the end of another."""
+_BESIDE_ITS_END = f"datum.place<2?-{_ROW}:datum.place<datum.names?max(-{_NEAR},{_UPPER}):{_ROW}"
+"""How far below the end of its line a name stands: the uppermost a row above, the lowest a row
+below. What lies between has a row on either side wherever the lines end, and rises above its line
+as far as the uppermost leaves room."""
 
 
-def _last(base: alt.Chart) -> alt.Chart:
-    """The last point of each line that has a value."""
-    return (
-        base.transform_filter("isValid(datum.value)")
+def _names_at_ends(paint: Any, *, still: bool) -> alt.Chart | alt.LayerChart:
+    """The name of each line at its last point, in the order in which the lines end, none upon
+    another however near to each other they end; where there is room, beyond the end.
+
+    Args:
+        still: each has a ground of its own too, for it may lie upon a line. A chart that is sent
+            again and again does without.
+    """
+    ends = (
+        alt.Chart()
+        .encode(x="x:Q", y="value:Q", text="split:N")
+        .transform_filter("isValid(datum.value)")
         .transform_joinaggregate(last="max(x)", groupby=["split"])
         .transform_filter("datum.x===datum.last")
-        .encode(text="split:N")
+        .transform_window(
+            frame=[None, None],
+            sort=[alt.SortField("value", order="descending")],
+            place="row_number()",
+            names="count()",
+            top="max(value)",
+        )
     )
-
-
-def _name(dy: str) -> dict[str, Any]:
-    """A name beyond the end of its line where there is room, else before it."""
-    return {
+    name: dict[str, Any] = {
         "align": alt.expr(f"{_FITS_BEYOND}?'left':'right'"),
         "dx": alt.expr(f"({_FITS_BEYOND}?0.65:-0.45)*{LETTERS}"),
-        "dy": alt.expr(dy),
+        "dy": alt.expr(_BESIDE_ITS_END),
         "fontSize": alt.expr(LETTERS),
         "fontWeight": 600,
     }
-
-
-def _going_along(base: alt.Chart, paint: Any, rises: bool) -> alt.Chart:
-    """The name of each line of a run on its way, on the side where its line runs as a rule: rows
-    that come one by one do not place anew what was there already.
-    """
-    training, validation, ghost = (-0.8, 0.95, 2.15) if rises else (0.95, -0.8, -2)
-    sides = f"{{training:{training},validation:{validation}}}[datum.split]||{ghost}"
-    return _last(base).mark_text(**_name(f"({sides})*{LETTERS}")).encode(color=paint)
-
-
-def _names_at_ends(base: alt.Chart, paint: Any) -> alt.LayerChart:
-    """The name of each line at its last point, in the order in which the lines end: the uppermost
-    above its end, the lowest below, and none upon another, however near to each other they end.
-    Each has a ground of its own, for it may lie upon a line.
-    """
-    placed = (
-        _last(base)
-        .transform_window(sort=[alt.SortField("value", order="descending")], place="row_number()")
-        .transform_joinaggregate(
-            names="count()", top="max(value)", middle="median(value)", bottom="min(value)"
-        )
-    )
-    name = _name(_beside_its_end())
-    ground = placed.mark_text(style=HALO, **name)
-    return alt.LayerChart(layer=[ground, placed.mark_text(**name).encode(color=paint)])
-
-
-def _beside_its_end() -> str:
-    """How far below the end of its line a name stands, for an expression.
-
-    Where three lines end within a row of each other two names stand on one side: above in the lower
-    half of a chart, where the axis lies beneath, and below in the upper.
-    """
-    pixels = "(scale('y',0)-scale('y',1))*"
-    upwards = "scale('y',datum.middle)*2>height"
-    gap = "max(datum.top-datum.middle,datum.middle-datum.bottom)"
-    near = f"datum.names>2&&{pixels}{gap}<{_ROW}"
-    stacked = (
-        f"{upwards}?{pixels}(datum.value-datum.top)-{_UP}-(2-datum.place)*{_ROW}"
-        f":{pixels}(datum.value-datum.bottom)+{_DOWN}+(datum.place-2)*{_ROW}"
-    )
-    above = f"datum.place==1||datum.place<datum.names&&{pixels}(datum.value-datum.bottom)<{_ROW}"
-    alone = f"{above}?-{_UP}:{_DOWN}"
-    return f"{near}&&({upwards}?datum.place<3:datum.place>1)?({stacked}):({alone})"
+    names = ends.mark_text(**name).encode(color=paint)
+    return alt.LayerChart(layer=[ends.mark_text(style=HALO, **name), names]) if still else names
 
 
 def step_times(colour: str) -> alt.LayerChart:

@@ -15,32 +15,54 @@ from cnnlab.charts.dress import LETTERS, SPLITS
 WIDTH, HEIGHT, LETTER = 700, 420, 14  # pixels
 NAMES = (*SPLITS, charts.BEFORE)
 ROW = 1.1 * LETTER
+ROOM = 24  # pixels above the highest point and below the lowest
 ENDS = (0.02, 0.06, 0.5, 0.53, 1.0)
 
 
-def placed(ends: dict[str, float], last: float = 4.0) -> dict[str, tuple[float, float]]:
-    """Where each name stands in the drawing, whose lines end at these shares; pixels."""
+def placed(
+    ends: dict[str, float], last: float = 4.0, until: float | None = None
+) -> dict[str, tuple[float, float]]:
+    """Where each name stands in the drawing, whose lines end at these shares; pixels.
+
+    Args:
+        until: where the axis of a run on its way ends.
+    """
     rows = [(last, end, name) for name, end in ends.items()]
     begun = [(0.0, 0.0, name) for name in ends]
     frame = pd.DataFrame(begun + rows, columns=["x", "value", "split"])
-    spec = charts.curve_spec("accuracy", "epoch", "#2121FF", HEIGHT)
-    sized = [part for part in spec["params"] if part["name"] != LETTERS]
+    spec = charts.curve_spec("accuracy", "epoch", "#2121FF", HEIGHT, until)
+    no_page = {LETTERS, "uncovered"}
+    sized = [part for part in spec["params"] if part["name"] not in no_page]
+    if until:
+        sized.append({"name": "uncovered", "value": charts.FAR})
     spec = spec | {"params": [*sized, {"name": LETTERS, "value": LETTER}], "width": WIDTH}
     svg = vl_convert.vegalite_to_svg(spec | {"datasets": {"source": frame.to_dict("records")}})
     found = re.findall(r'<text[^>]*translate\(([^,]+),([^)]+)\)"[^>]*>([^<]*)</text>', svg)
     return {name: (float(x), float(y)) for x, y, name in found if name in NAMES}
 
 
+@pytest.mark.parametrize("until", [None, 4.0, 10.0])
 @pytest.mark.parametrize("training", ENDS)
-def test_no_name_lies_upon_another_wherever_the_lines_end(training: float) -> None:
+def test_no_name_lies_upon_another_wherever_the_lines_end(
+    training: float, until: float | None
+) -> None:
+    """Finished, in its last epoch, and with room for names beyond the ends."""
     for validation, before in product(ENDS, ENDS):
         ends = dict(zip(NAMES, (training, validation, before), strict=True))
-        found = placed(ends)
+        found = placed(ends, until=until)
         assert set(found) == set(NAMES)
         heights = sorted(y for _, y in found.values())
         assert min(b - a for a, b in combinations(heights, 2)) >= ROW, ends
         assert heights[0] > 0, ends
         assert heights[-1] < HEIGHT, ends
+
+
+@pytest.mark.parametrize("pixels", range(8, 40, 4))
+def test_of_a_run_on_its_way_two_names_stand_apart_whichever_line_leads(pixels: int) -> None:
+    lower = 0.6 - pixels / (HEIGHT - 2 * ROOM)
+    for ends in ({"training": 0.6, "validation": lower}, {"training": lower, "validation": 0.6}):
+        (_, one), (_, other) = placed(ends, until=10.0).values()
+        assert abs(one - other) >= ROW + pixels / 2, ends
 
 
 def test_names_stand_in_the_order_in_which_their_lines_end() -> None:
