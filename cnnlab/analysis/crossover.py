@@ -220,6 +220,8 @@ def leading(grid: Grid, first: str, second: str | None = None) -> tuple[str, str
             return words.count(len(one)), f"cells measured on {first}"
         return _time(min(steady)), f"per {grid.thing} at best, on {first}"
     other = grid.at(second)
+    if not one.keys() & other.keys():  # no ratio yet: what one of them came to
+        return leading(grid, first if one else second)
     told = [
         _ratio(one[place], other[place])
         for place in one

@@ -304,10 +304,16 @@ def learnt_by_heart(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     refs = {ref.key: ref for ref in REFERENCES.values()}
     options = [*sorted(measured, key=lambda run_id: -_gap(measured[run_id][0])), *refs]
     st.subheader("Learnt, or learnt by heart?", anchor=False)
+    if not measured:
+        what = "Choose a run that has finished an epoch" if cards else "Train or choose a run"
+        st.write(
+            f"{what}: its accuracy in training is drawn here against that in validation. "
+            f"{tables.plain(_example())}"
+        )
+        return
     chosen = st.selectbox(
         "Run",
         options=options,
-        index=0 if measured else options.index("article-gpu-50"),
         format_func=lambda key: published_name(refs[key]) if key in refs else measured[key][1],
         key="compare.gap",
         label_visibility="collapsed",
@@ -316,11 +322,20 @@ def learnt_by_heart(cards: Sequence[RunCard], names: Sequence[str]) -> None:
     if chosen in refs:
         ref = refs[chosen]
         rows = [(p.epoch, p.accuracy, p.val_accuracy) for p in ref.points]
-        _gap_chart(rows, charts.REFERENCE, "As published; what lies between was not.")
+        between = "; what lies between was not" if len(rows) > 1 else ", of this epoch alone"
+        _gap_chart(rows, charts.REFERENCE, f"As published{between}.")
     else:
         card = measured[chosen][0]
         rows = [(row.epoch, row.accuracy, row.val_accuracy) for row in card.epochs]
         _gap_chart(rows, palette().of_run(card), analysis.past_its_best(card))
+
+
+def _example() -> str:
+    """The article's own."""
+    ref = REFERENCES["article-gpu-50"]
+    last = ref.points[-1]
+    said = analysis.by_heart(last.accuracy, last.val_accuracy)
+    return f"The article's run after {ref.epochs} epochs: {said}."
 
 
 def _gap(card: RunCard) -> float:
@@ -332,6 +347,8 @@ def _gap_chart(rows: Sequence[tuple[int, float, float]], colour: str, more: str)
     said = analysis.by_heart(*rows[-1][1:])
     text = f"After epoch {rows[-1][0]}: {said}."
     st.markdown(f"**{tables.plain(text)}** {tables.plain(more)}")
+    if len(rows) < 2:
+        return  # of one epoch the sentence says all
     frame = pd.DataFrame(rows, columns=["epoch", "accuracy", "val_accuracy"])
     st.vega_lite_chart(
         charts.packed(frame),

@@ -19,16 +19,23 @@ LAYER = "explore.layer"
 LAYERS = {"time": "Time", "accuracy": "Accuracy"}
 
 
-def picture(cells: Cells) -> None:
-    """The sentence, the maps of one layer, and the cells as a table."""
+def picture(cells: Cells, before: str) -> None:
+    """The sentence, the maps of one layer, and the cells as a table.
+
+    Args:
+        before: what is said as long as no cell has a figure.
+    """
     grid = cells.grid
+    if not any(point.us_per_image for point in grid.points):
+        st.subheader(tables.plain(before), anchor=False)
+        if any(point.error for point in grid.points):
+            _table(grid)
+        return  # axes without cells say less than the sentence
     devices = grid.devices
     pair = _pair(devices)
     if not _of_calibration(grid):
         lead.figure(*analysis.leading(grid, *(pair or devices[:1])))
     st.subheader(tables.plain(_headline(grid, pair or devices[:1])), anchor=False)
-    if not any(point.us_per_image or point.error for point in grid.points):
-        return  # nothing to draw or to list: axes without cells say less than the sentence
     if _layer() == "accuracy":
         accuracies(explore_grid.with_accuracy(cells))
         st.caption("A cell without a figure was never trained: click it to train its recipe.")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab import words
 from cnnlab.analysis import Grid
 from cnnlab.history import SweepRecord
 from cnnlab.runner.sweep_job import SweepSnapshot
@@ -87,6 +88,7 @@ def _readable(other: Sweep) -> Grid | None:
 
 def _sweep(shown: Sweep, beside: Sweep | None) -> None:
     """One sweep: how it stands, then what it came to, beside another one perhaps."""
+    now = None
     if shown.kept:
         now = lab.history().sweeps.get(shown.sweep_id)
         if now.status != shown.kept.status:
@@ -100,10 +102,29 @@ def _sweep(shown: Sweep, beside: Sweep | None) -> None:
     except LabError as error:
         st.error(tables.plain(str(error)), icon=":material/error:")
         return
-    cells.picture(found)
+    cells.picture(found, _before_the_first(found.grid, now))
 
 
 # --- how it stands --------------------------------------------------------------------------
+
+
+def _before_the_first(grid: Grid, record: SweepRecord | None) -> str:
+    """Why no cell has a figure yet, and what brings one."""
+    cells = len(grid.points)
+    every = "its one cell" if cells == 1 else f"its {words.count(cells)} cells"
+    if record is None:
+        return "None of its cells was measured where it was made."
+    if sum(bool(point.error) for point in grid.points) == cells:
+        return "No cell could be measured; the table says why."
+    if not record.status.over:
+        return f"A figure appears here as soon as one of {every} is measured."
+    if record.status is SweepStatus.FINISHED:
+        budget = words.duration(record.plan.budget_seconds)
+        return (
+            f"{budget} were too short to measure one of {every}: "
+            "start a new sweep with more time, or with smaller networks."
+        )
+    return f"It ended before it had measured one of {every}: “Go on” measures them."
 
 
 def _state(record: SweepRecord) -> None:

@@ -57,7 +57,13 @@ def entries(shown: Race) -> list[Entry]:
 def stand(entered: Sequence[Lane]) -> None:
     """The lanes of a race that has not begun."""
     found = [
-        Entry(Runner(lane.title, "waits", None), _asked(lane.spec), WAITING, "pictures")
+        Entry(
+            Runner(lane.title, "waits", None),
+            _asked(lane.spec),
+            WAITING,
+            "pictures",
+            without_clock="ready",
+        )
         for lane in entered
     ]
     stage.show(found, 1.0, Moment(0.0))
@@ -89,7 +95,16 @@ def _entry(lane: Runs, colours: dict[str, str]) -> Entry:
     device = f"{card.device.name if card.device else _asked(card.spec)}{there}"
     things = words.things(card.dataset.kind if card.dataset else None)
     colour = colours[card.run_id]
-    return Entry(_runner(lane), device, colour, things, tuple(_facts(lane)))
+    return Entry(
+        _runner(lane), device, colour, things, tuple(_facts(lane)), without_clock=_begins(lane)
+    )
+
+
+def _begins(lane: Runs) -> str:
+    """What a lane does that has not come anywhere, in a word."""
+    if _under_way(lane):
+        return "starts"
+    return str(lane.cards[-1].status) if lane.cards[-1].status.over else "waits"
 
 
 def _asked(spec: ExperimentSpec) -> str:

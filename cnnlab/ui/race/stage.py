@@ -24,6 +24,8 @@ class Entry:
     """What it counts: pictures or sequences."""
     facts: tuple[str, ...] = ()
     """What stands beneath, a few words each."""
+    without_clock: str = "waits"
+    """A word in the place of the clock of who has not come anywhere."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,15 @@ def _lane(entry: Entry, length: float, moment: Moment) -> str:
     return (
         f'<li class="lane lane-{runner.part}" style="{style}">'
         f'<div class="lane-who"><b>{escape(runner.title)}</b><span>{escape(entry.device)}</span>'
-        f'</div><div class="lane-clock">{_clock(runner, seconds)}</div>'
+        f"</div>{_clock(entry, seconds)}"
         f'<div class="lane-track"><i></i></div><div class="lane-facts">{facts}</div></li>'
     )
 
 
-def _clock(runner: Runner, seconds: float) -> str:
-    return words.duration(runner.clock(seconds)) if runner.trail else words.UNKNOWN
+def _clock(entry: Entry, seconds: float) -> str:
+    runner = entry.runner
+    shown = words.duration(runner.clock(seconds)) if runner.trail else entry.without_clock
+    return f'<div class="lane-clock">{escape(shown)}</div>'
 
 
 def gap_of(entries: Sequence[Entry], seconds: float) -> tuple[str, str] | None:

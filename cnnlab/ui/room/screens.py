@@ -63,6 +63,8 @@ def run() -> Screen:
     state = read(card)
     if state.card.status.over:
         return _over(state)
+    if state.card.status is Status.QUEUED:
+        return _waiting(state)
     done = len(state.card.epochs)
     accuracy = state.card.epochs[-1].val_accuracy if done else None
     figures = (
@@ -70,9 +72,14 @@ def run() -> Screen:
         (rate_title(state), words.number(rate_of(state))),
         ("Epoch", f"{min(done + 1, state.card.spec.epochs)} of {state.card.spec.epochs}"),
     )
-    waits = state.card.status is Status.QUEUED
-    verdict = "It waits for its turn." if waits else run_view.progress(state)[1]
-    return _of_run(state, figures, verdict)
+    return _of_run(state, figures, run_view.progress(state)[1])
+
+
+def _waiting(state: RunState) -> Screen:
+    """A run that has not begun: what it is going to be."""
+    spec = state.card.spec
+    figures = (("Epochs", words.count(spec.epochs)), ("Batch size", words.count(spec.batch_size)))
+    return _of_run(state, figures, "It waits for its turn, and its curve appears here then.")
 
 
 def result() -> Screen:
@@ -97,12 +104,13 @@ def _over(state: RunState) -> Screen:
 
 def _of_run(state: RunState, figures: tuple[tuple[str, str], ...], verdict: str) -> Screen:
     card = state.card
+    drawable = card.status is Status.RUNNING or card.epochs or len(state.series)
     return Screen(
         title=f"{card.name} · {card.status}",
         verdict=verdict,
         place=Place.of("", {"run": card.run_id}),
         figures=figures,
-        chart=lambda: drawn.accuracy([(state, card.name)]),
+        chart=(lambda: drawn.accuracy([(state, card.name)])) if drawable else None,
         layers=_layers(card),
         live=not card.status.over,
     )
@@ -171,16 +179,21 @@ def race() -> Screen:
 
 
 def _of_race(shown: Race, ratio: float | None) -> tuple[tuple[str, str], ...]:
-    """Two lanes and their ratio; before there is one, how long that may take."""
+    """Two lanes and their ratio; before there is one, how long that may take, and without one in
+    the end, how each lane ended."""
     if ratio is None and shown.underway:
         return _until_the_first_pair(shown.underway)
-    times = words.UNKNOWN if ratio is None else f"{words.number(ratio)}x"
-    steps = ((lane.title, _step(lane)) for lane in shown.lanes[:2])
+    steps = tuple((lane.title, _step(lane)) for lane in shown.lanes[:2])
+    if ratio is None:
+        return steps
+    times = f"{words.number(ratio)}x"
     return (*steps, ("Times as fast" + ("" if shown.over else ", so far"), times))
 
 
 def _until_the_first_pair(now: RaceSnapshot) -> tuple[tuple[str, str], ...]:
     plan, so_far = now.plan, ("So far", words.duration(round(now.seconds)))
+    if not now.begun:
+        so_far = ("Lanes", words.count(len(plan.lanes)))
     if plan.rounds:
         epochs = max(lane.spec.epochs for lane in plan.lanes)
         return (
@@ -201,10 +214,10 @@ def race_to_show() -> str | None:
 
 
 def _step(lane: Runs) -> str:
-    """How long a step of a lane takes."""
+    """How long a step of a lane takes; where it came to none, how its last run stands."""
     us = lane.us_per_image
     if us is None:
-        return words.UNKNOWN
+        return str(lane.cards[-1].status) if lane.cards else "waits"
     return f"{words.duration(lane.cards[0].full_step * us / 1e6)} a step"
 
 
@@ -212,8 +225,10 @@ def _stands(shown: Race) -> str:
     if shown.over:
         return judge(shown.cards, shown.opponent).heading
     now = shown.underway
-    if now is None or not now.begun:
+    if now is None:
         return "The race waits for what runs before it."
+    if not now.begun:
+        return f"The race waits for what runs before it. {_to_come(now.plan)}".strip()
     said = f"Round {now.rounds}, {words.duration(round(now.seconds))} so far."
     return said if now.gains else f"{said} {_to_come(now.plan)}".strip()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 
+from cnnlab import words
 from cnnlab.room import Place
 from cnnlab.ui import following, live, rights
 from cnnlab.ui.lab import lab
@@ -47,9 +48,9 @@ def _body(name: str, pace: float | None) -> None:
     following.show(screen.place)
     st.session_state[PLACE] = screen.place
     st.html(f"<h2>{escape(screen.title)}</h2>")
-    if screen.figures:
-        _figures(screen)
-        _pictures(screen)
+    if figures := [pair for pair in screen.figures if screen.live or pair[1] != words.UNKNOWN]:
+        _figures(figures)
+    _pictures(screen)
     st.html(f'<p class="verdict">{escape(_for_a_room(screen.verdict))}</p>')
     if screen.call:
         screen.call()
@@ -65,24 +66,24 @@ def _for_a_room(verdict: str) -> str:
     return first
 
 
-def _figures(screen: Screen) -> None:
+def _figures(figures: Sequence[tuple[str, str]]) -> None:
     """As large as the longest of them allows, all of one size."""
     rows = "".join(
-        f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
-        for label, value in screen.figures
+        f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in figures
     )
-    signs = max(len(value) for _, value in screen.figures)
+    signs = max(len(value) for _, value in figures)
     st.html(f'<dl class="figures" style="--signs:{signs}">{rows}</dl>')
 
 
 def _pictures(screen: Screen) -> None:
-    """The chart, and the network beside it where it is known."""
-    left, *right = st.columns([3, 2]) if screen.layers else [st.container()]
+    """The chart and the network, beside each other where there are both."""
+    both = screen.chart and screen.layers
+    left, right = st.columns([3, 2]) if both else [st.container()] * 2
     if screen.chart:
         with left.container(key="stage-chart"):
             screen.chart()
-    for place in right:
-        with place.container(key="stage-network"):
+    if screen.layers:
+        with right.container(key="stage-network"):
             drawn.blocks(screen.layers)
 
 

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import learned
+from cnnlab.charts import alt_text
 from cnnlab.history import History
 from cnnlab.report.cards import to_json
 from cnnlab.report.story import verdicts
@@ -81,9 +82,24 @@ def test_one_run_has_no_newest_to_be_compared_with(history: History) -> None:
     assert not [x for x in page("compare").button if x.label.startswith("Compare the newest")]
 
 
-def test_the_articles_long_run_shows_what_learning_by_heart_looks_like() -> None:
+def test_without_a_curve_learning_by_heart_is_told_and_nothing_drawn(history: History) -> None:
     text = heard(page("compare"), "markdown")
+    assert "Train or choose a run: its accuracy in training is drawn here" in text
     assert "training 81.7 %, validation 41.5 %: it has learnt its pictures by heart" in text
+    app = compare(add_run(history, epochs=0, status=Status.FAILED))
+    assert "Choose a run that has finished an epoch" in said(app, "markdown")
+    assert alt_text("gap") not in charts(app)
+
+
+def test_of_one_epoch_alone_a_sentence_says_all(history: History) -> None:
+    app = compare(add_run(history, epochs=1))
+    gap = app.selectbox(key="compare.gap")
+    for key in (gap.value, "article-gpu-50"):
+        gap.set_value(key).run()
+        assert "validation" in heard(app, "markdown")
+        assert alt_text("gap") not in charts(app)
+    gap.set_value("article-gpu-20").run()
+    assert alt_text("gap") in charts(app)
 
 
 def test_chosen_runs_are_in_the_address_and_a_link_chooses_them(history: History) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab import datasets, sweep
 from cnnlab.history import History
 from cnnlab.runner.sweep_job import SweepSnapshot
-from cnnlab.spec import PRESETS, Axis, RunEnded, Status, SweepStatus, change
+from cnnlab.spec import PRESETS, Axis, DeviceFacts, RunEnded, Status, SweepStatus, change
 from cnnlab.ui.explore import form as explore_form
 from tests.example_runs import add_run
 from tests.example_sweeps import AXES, CPU, GPU, add_sweep
@@ -196,13 +196,35 @@ def test_a_sweep_that_broke_off_goes_on(history, quiet_lab, status: SweepStatus)
     assert "Waits for its training process" in app.get("progress")[0].proto.text
 
 
-def test_a_sweep_of_which_nothing_is_measured_draws_no_axes(history) -> None:
-    add_sweep(history, status=SweepStatus.PAUSED, done=0)
+@pytest.mark.parametrize("devices", [(CPU,), (CPU, GPU)])
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (SweepStatus.QUEUED, "A figure appears here as soon as one of its"),
+        (SweepStatus.RUNNING, "A figure appears here as soon as one of its"),
+        (SweepStatus.PAUSED, "“Go on” measures them"),
+        (SweepStatus.STOPPED, "“Go on” measures them"),
+        (SweepStatus.INTERRUPTED, "“Go on” measures them"),
+        (SweepStatus.FINISHED, "1 min were too short to measure one of its"),
+    ],
+)
+def test_a_sweep_of_which_nothing_is_measured_says_what_comes_or_what_to_do(
+    history, status: SweepStatus, says: str, devices: tuple[DeviceFacts, ...]
+) -> None:
+    add_sweep(history, status=status, done=0, devices=devices)
     app = page("explore")
-    assert "No cell has been measured on both" in app.subheader[0].value
+    assert says in app.subheader[0].value
+    assert f"{9 * len(devices)} cells" in app.subheader[0].value
+    assert not leads(app)
     assert not drawings(app)
     assert not app.dataframe
-    assert button(app, "Go on")
+    assert ("Go on" in labels(app)) == ("Go on" in says)
+
+
+def test_before_two_devices_have_a_cell_in_common_the_one_that_was_measured_leads(history) -> None:
+    add_sweep(history, status=SweepStatus.PAUSED, done=1)
+    (of,) = leads(page("explore"))
+    assert of == "per image at best, on Example CPU"
 
 
 # --- many -----------------------------------------------------------------------------------

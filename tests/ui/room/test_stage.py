@@ -158,7 +158,37 @@ def test_a_race_that_waits_shows_who_will_run(lab: QuietLab) -> None:
     lab.raced.append(RaceSnapshot("r", "Race", plan, False, (), 0, {}, 0.0))
     said = written(page("present", screen="race"))
     assert said.count("lane-waits") == 2
-    assert "The race waits for what runs before it." in said
+    assert "The race waits for what runs before it. Each pair of runs tells how many" in said
+    assert re.findall('lane-clock">(.*?)<', said) == ["waits", "waits"]
+    assert "<dt>Lanes</dt><dd>2</dd>" in said
+
+
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.INTERRUPTED, Status.FAILED])
+def test_a_race_that_broke_off_says_how_each_lane_ended(history: History, status: Status) -> None:
+    for lane, title in enumerate("AB"):
+        part = Part(kind="race", group_id="r", group="Race", lane=lane, lane_title=title)
+        add_run(history, epochs=0, status=status, part=part)
+    said = written(page("present", screen="race"))
+    assert words.UNKNOWN not in re.findall("<dd>(.*?)</dd>", said)
+    assert f"<dt>A</dt><dd>{status}</dd>" in said
+    assert re.findall('lane-clock">(.*?)<', said) == [str(status)] * 2
+    assert "Nobody came through" in said
+
+
+def test_a_run_that_waits_says_what_it_will_be_and_draws_no_empty_axes(history: History) -> None:
+    history.create(TINY, name="Next", session="today")
+    app = page("present", screen="run")
+    assert f"<dt>Epochs</dt><dd>{TINY.epochs}</dd>" in written(app)
+    assert words.UNKNOWN not in written(app)
+    assert charts(app) == 0
+
+
+def test_a_run_that_came_to_nothing_has_no_figures_and_no_empty_axes(history: History) -> None:
+    add_run(history, epochs=0, status=Status.STOPPED)
+    app = page("present", screen="result")
+    assert words.UNKNOWN not in re.findall("<dd>(.*?)</dd>", written(app))
+    assert "before its first epoch" in written(app)
+    assert len(app.get("vega_lite_chart")) == 1  # its network
 
 
 @pytest.mark.parametrize("screen", ["run", "result", "comparison"])
