@@ -26,6 +26,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
+
 from bench import quiet
 from bench.epochs import EpochSeconds, by_the_wall, held
 from bench.measure import (
@@ -40,6 +42,7 @@ from bench.measure import (
 )
 from bench.peers.works import WORKS, Work, draw
 from bench.serving import free_port
+from bench.unreaped import Unreaped
 from cnnlab import cluster
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
@@ -103,6 +106,7 @@ class Place:
     lab: Lab
     history: History
     folder: Path
+    watch: quiet.Watch
 
     def work(self, name: str) -> tuple[Work, ExperimentSpec]:
         """What is trained, and its spec; the pictures are drawn once."""
@@ -148,7 +152,14 @@ def opened() -> Iterator[Place]:
         stack.enter_context(one_node(folder / "node"))
         history = stack.enter_context(closing(History()))
         lab = stack.enter_context(closing(Lab(history, ENVIRONMENTS, cluster.start)))
-        yield Place(lab, history, folder)
+        ended = stack.enter_context(closing(Unreaped(raylets())))
+        yield Place(lab, history, folder, partial(quiet.watch, ended.ended_seconds))
+
+
+def raylets() -> list[psutil.Process]:
+    """The processes that start those of a node, and do not wait for them."""
+    started = psutil.Process().children(recursive=True)
+    return [process for process in started if process.name() == "raylet"]
 
 
 # --- epochs ---------------------------------------------------------------------------------
@@ -162,7 +173,7 @@ def epochs(place: Place, name: str) -> dict[str, Any]:
         "a": lambda: EpochSeconds.of(place.through_lab(spec, NODE)),
         "b": lambda: EpochSeconds.of(place.by_command(spec)),
     }
-    found = rounds(arms, PAIRS)
+    found = rounds(arms, PAIRS, place.watch)
     wall, verdict = result_of(by_the_wall(found)), result_of(found)
     notes = [
         longer(f"{work.title}, by the wall", wall["ratios"]),
@@ -201,8 +212,8 @@ def starts(place: Place) -> dict[str, Any]:
         return seconds
 
     arms = {"a": partial(start_on, NODE), "b": partial(start_on, HERE)}
-    rounds(arms, 1)  # the data travel once
-    found = rounds(arms, PAIRS)
+    rounds(arms, 1, place.watch)  # the data travel once
+    found = rounds(arms, PAIRS, place.watch)
     later = [each["a"] - each["b"] for each in found.kept]
     low, high = median_interval(later)
     note = (

@@ -93,10 +93,19 @@ def share_taken(before: Reading, after: Reading, cores: int) -> float:
     return (min(waited, others) + besides) / passed
 
 
-def watch() -> Callable[[], float]:
-    """Watch this process and all that it starts, on all cores."""
-    before, cores = read(), os.cpu_count() or 1
-    return lambda: share_taken(before, read(), cores)
+def watch(more: Callable[[], float] = lambda: 0.0) -> Callable[[], float]:
+    """Watch this process and all that it starts, on all cores.
+
+    Args:
+        more: processor time of ours that the system does not tell (`bench.unreaped`).
+    """
+
+    def reading() -> Reading:
+        now = read()
+        return now._replace(own=now.own + more())
+
+    before, cores = reading(), os.cpu_count() or 1
+    return lambda: share_taken(before, reading(), cores)
 
 
 def rest(

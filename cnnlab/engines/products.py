@@ -19,6 +19,8 @@ def product(
         # torch.compile wants to know what a call of its own library does, so it gets it as ours.
         by_onednn = _for_compiling if torch.compiler.is_compiling() else _by_onednn
         return by_onednn(a, b, bias, relu)
+    if bias is not None and relu and a.device.type == "cuda":  # in one call of the card
+        return torch._addmm_activation(bias, a, b)
     out = torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
     return torch.relu_(out) if relu else out
 

@@ -6,10 +6,12 @@ Keras keeps the state, so that a checkpoint of either engine is a checkpoint of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import torch
 
 from cnnlab.spec import ExperimentSpec
@@ -70,22 +72,22 @@ class Update:
 
 class CountedUpdate(Update):
     """The same with the steps counted in a tensor, so that each replay of a recorded step, or of a
-    compiled one, has the rate of its own step. (Of one element: torch.compile takes a float64
-    tensor without dimensions for a number of Python's, and loses what is added to it.)
+    compiled one, has the rate of its own step.
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer, parameters: Tensors) -> None:
         super().__init__(optimizer, parameters)
-        exact = _exact(self.parameters[0].device)
-        self.count = torch.full((1,), self.taken, dtype=exact, device=self.parameters[0].device)
+        device = self.parameters[0].device
+        self.count = torch.full((1,), self.taken, dtype=torch.int64, device=device)
         self.counts = [self.count]
+        self._rates = _rates(optimizer, device)
 
     def move(self, gradients: list[torch.Tensor]) -> None:
-        self.count.add_(1.0)
-        self._rule(gradients, _rate_at(self.count, self._rate, self.optimizer, self._adaptive))
+        self.count.add_(1)
+        self._rule(gradients, self._rates(self.count))
 
     def tell_keras(self) -> None:
-        self.optimizer.iterations.assign(self.count[0].to(torch.int64))
+        self.optimizer.iterations.assign(self.count[0])
 
 
 class HalfUpdate:
@@ -102,14 +104,13 @@ class HalfUpdate:
         self.scale = optimizer.dynamic_scale.value.detach()
         self.growth = torch.full((), 0, dtype=torch.int32, device=device)
         self.growth.copy_(optimizer.step_counter.value)
-        self.count = torch.full((1,), 0.0, dtype=_exact(device), device=device)
+        self.count = torch.full((1,), 0, dtype=torch.int64, device=device)
         self.count.copy_(inner.iterations.value)
         self.counts = [self.count, self.growth]
         self._skipped = torch.zeros((), dtype=torch.float32, device=device)
         self._rule = _rule_of(inner, self.parameters, self._skipped)
-        self._rate = float(inner.learning_rate.numpy())
+        self._rates = _rates(inner, device)
         self._inner = inner
-        self._adaptive = isinstance(inner, keras.optimizers.Adam)
 
     def scaled(self, gradient: torch.Tensor) -> torch.Tensor:
         """What the backward pass begins from: scaled, or small gradients would be nought."""
@@ -121,32 +122,37 @@ class HalfUpdate:
         self._skipped.zero_()
         inverse = self.scale.reciprocal()
         torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._skipped, inverse)
-        self.count.add_(1.0 - self._skipped)
+        self.count.add_((1.0 - self._skipped).to(torch.int64))
         # Before the first step that is taken it is of no account: nothing moves.
-        self._rule(gradients, _rate_at(self.count, self._rate, self._inner, self._adaptive))
+        self._rule(gradients, self._rates(self.count))
         every = self.optimizer.dynamic_growth_steps
         torch._amp_update_scale_(self.scale, self.growth, self._skipped, 2.0, 0.5, every)
 
     def tell_keras(self) -> None:
         """Bring Keras's counts up to date."""
-        self._inner.iterations.assign(self.count[0].to(torch.int64))
+        self._inner.iterations.assign(self.count[0])
         self.optimizer.step_counter.assign(self.growth)
 
 
-def _exact(device: torch.device) -> torch.dtype:
-    """Digits enough for 1 - beta**t of small t, where the device has them."""
-    return torch.float32 if device.type == "mps" else torch.float64
+def _rates(
+    optimizer: keras.optimizers.Optimizer, device: torch.device
+) -> Callable[[torch.Tensor], torch.Tensor | float]:
+    """The learning rate of a step, by its number on the device, as the kernels take it.
 
-
-def _rate_at(
-    count: torch.Tensor, rate: float, optimizer: keras.optimizers.Optimizer, adaptive: bool
-) -> torch.Tensor | float:
-    """What `Update.rate` gives, of steps that a tensor counts, and as the kernels take it."""
-    if not adaptive:
-        return rate
-    second = 1.0 - torch.pow(optimizer.beta_2, count)
-    first = 1.0 - torch.pow(optimizer.beta_1, count)
-    return second.sqrt_().mul_(rate).div_(first).to(torch.float32)[0]
+    Where it is corrected it is looked up: to compute it takes nine calls of the device, of the
+    thirty that all else in a step of a small network takes.
+    """
+    rate = float(optimizer.learning_rate.numpy())
+    if not isinstance(optimizer, keras.optimizers.Adam):
+        return lambda count: rate
+    first, second = optimizer.beta_1, optimizer.beta_2
+    # From here on both corrections are 1 in float32, which has 24 bits.
+    last = max(math.ceil(-25 / math.log2(beta)) for beta in (first, second))
+    step = np.arange(1, last + 1)
+    corrected = rate * np.sqrt(1.0 - second**step) / (1.0 - first**step)
+    # Before the first step there is none.
+    found = torch.from_numpy(np.concatenate(([0.0], corrected)).astype(np.float32)).to(device)
+    return lambda count: found.index_select(0, count.clamp(max=last))[0]
 
 
 # --- the rules ------------------------------------------------------------------------------

@@ -79,6 +79,8 @@ def ieee() -> Iterator[None]:
     use_tf32("default")
 
 
+ALIKE = 1e-5
+"""How far arrays may be apart, of their length: what one engine does by other kernels."""
 ON_BOTH = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=pytest.mark.gpu)])
 
 
@@ -228,11 +230,12 @@ def test_an_epoch_is_in_the_order_of_keras_and_no_picture_is_asked_for_alone(mon
     assert torch.equal(batches.order(), expected)
 
 
-def check_alike(layer: keras.Layer, shape: tuple[int, ...], device: str, atol: float) -> None:
+def check_alike(layer: keras.Layer, shape: tuple[int, ...], device: str) -> None:
     """Outputs and gradients of a layer's own call and of the engine's, for five inputs.
 
     From weights that are not the first ones: biases are not nought. Small ones: where tanh comes
-    close to 1, its slope of 1 - tanh² magnifies what kernels round differently.
+    close to 1, its slope of 1 - tanh² magnifies what kernels round differently. A gradient is held
+    against its own length: its smallest numbers are what is left of large ones.
     """
     layer.build((None, *shape))
     random = np.random.default_rng(0)
@@ -244,7 +247,8 @@ def check_alike(layer: keras.Layer, shape: tuple[int, ...], device: str, atol: f
         out = call(x)
         results.append([out, *torch.autograd.grad((out**2).sum(), parameters)])
     for keras_own, ours in zip(*results, strict=True):
-        torch.testing.assert_close(ours, keras_own, rtol=1e-4, atol=atol)
+        assert ours.shape == keras_own.shape
+        assert bool((ours - keras_own).norm() <= ALIKE * keras_own.norm())
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -254,7 +258,7 @@ def check_alike(layer: keras.Layer, shape: tuple[int, ...], device: str, atol: f
 def test_one_call_of_torch_does_what_a_recurrent_layer_does(device, cell, whole) -> None:
     with keras.device(device):
         layer = getattr(keras.layers, cell)(7, return_sequences=whole)
-        check_alike(layer, (11, 3), device, atol=1e-5)
+        check_alike(layer, (11, 3), device)
 
 
 @ON_BOTH
@@ -266,7 +270,7 @@ def test_one_call_of_torch_does_what_a_convolution_does(device, activation, padd
     with keras.device(device):
         settings = {"padding": padding, "activation": activation, "data_format": "channels_first"}
         layer = keras.layers.Conv2D(4, kernel, **settings)
-        check_alike(layer, (3, 9, 8), device, atol=1e-4)
+        check_alike(layer, (3, 9, 8), device)
 
 
 def test_other_layers_go_through_autograd() -> None:

@@ -71,15 +71,18 @@ def test_an_accelerator_without_memory_is_said_so_whichever_library_found_it(
 
 @pytest.mark.gpu
 def test_a_network_too_large_for_the_card_is_said_so_and_the_next_run_works() -> None:
-    """The card is all but filled first: what then is too large is still small for the host."""
+    """This process gets little of the card: what then is too large is still small for the host."""
     small = change(SHORT, device="cuda:0")
     fit(small)  # cuBLAS and the kernels are loaded: it is the network that finds no room
     torch.cuda.empty_cache()
-    free, _ = torch.cuda.mem_get_info(0)
-    held = torch.empty(free - 500_000_000, dtype=torch.uint8, device="cuda:0")
-    with pytest.raises(RuntimeError) as caught:  # weights, gradients and Adam's state: 1.5 GB
-        fit(change(small, model={"family": "dense", "dense": [8192, 8192]}))
-    del held
+    _, whole = torch.cuda.mem_get_info(0)
+    room = torch.cuda.memory_reserved(0) + 500_000_000
+    torch.cuda.set_per_process_memory_fraction(room / whole, 0)
+    try:
+        with pytest.raises(RuntimeError) as caught:  # weights, gradients, Adam's state: 1.5 GB
+            fit(change(small, model={"family": "dense", "dense": [8192, 8192]}))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, 0)
     torch.cuda.empty_cache()
     assert explain(caught.value).startswith("The accelerator ran out of memory")
     assert fit(small)[-1].status == Status.FINISHED
