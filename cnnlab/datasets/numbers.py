@@ -193,14 +193,15 @@ def _see(cell: str, signs: Signs) -> bool:
 
 
 def values(cells: pd.Series, decimal: Sign) -> np.ndarray:
-    """The numbers in cells, float64; NaN where there is none."""
+    """The numbers in cells, float64; NaN where there is none, or one that is too large."""
     numbers = plain(cells) if decimal == "." else np.full(len(cells), np.nan)
     open_ = np.flatnonzero(np.isnan(numbers) & cells.notna().to_numpy())
     if not len(open_):
         return numbers
     rest = cells.iloc[open_]
     known = {cell: _value(cell, decimal) for cell in rest.unique()}
-    numbers[open_] = [known[cell] for cell in rest]
+    read = np.array([known[cell] for cell in rest])
+    numbers[open_] = np.where(np.abs(read) <= LARGEST, read, np.nan)
     return numbers
 
 

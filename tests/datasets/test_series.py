@@ -180,6 +180,11 @@ def changed(place: int, column: int, cell: str) -> list[list[str]]:
         (changed(15, 1, "inf"), "", "row 17, column price: 'inf' is no number"),
         (changed(15, 1, "1e200"), "", "'1e200' is too large a number: at most 3.4e.38"),
         (changed(15, 1, "-1e999"), "", "'-1e999' is too large a number: at most 3.4e.38"),
+        (
+            [["1e400" if n in (3, 4) else str(n), *row[1:]] for n, row in enumerate(table())],
+            "",
+            "row 5, column date: '1e400' is no number",
+        ),
         (changed(15, 0, ""), "", "row 17, column date: there is no value"),
         (changed(15, 0, "soon"), "", "row 17, column date: 'soon' is no time"),
         (changed(15, 0, "2023-01-01"), "", "row 17, .* earlier than the row above it: sort"),
