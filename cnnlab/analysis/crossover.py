@@ -45,6 +45,8 @@ class Point:
     batch_size: int = 1
     run_ids: tuple[str, ...] = ()
     error: str | None = None
+    missing: bool = False
+    """It was not measured, and will not be."""
     accuracy: float | None = None
     """Of the runs that trained its recipe, after their last epochs, the mean; null: none did."""
 
@@ -93,12 +95,17 @@ def times_frame(grid: Grid, device: str) -> pd.DataFrame:
         if point.device == device:
             us = point.us_per_image
             level = (math.log(us) - low) / (high - low) if us and high > low else 0.0
-            text = _time(us) if us else ("×" if point.error else "…")
+            text = _time(us) if us else _untimed(point)
             rows.append(
                 _row(grid, point, text, point.noisy)
                 | {"level": level if us else None, "dark": bool(us) and level < 0.55}
             )
     return pd.DataFrame(rows)
+
+
+def _untimed(point: Point) -> str:
+    """Why a cell has no time, in as little as fits into it."""
+    return "×" if point.error else "not measured" if point.missing else "…"
 
 
 def accuracy_frame(grid: Grid, device: str) -> pd.DataFrame:
@@ -260,8 +267,9 @@ def summary(grid: Grid, first: str, second: str | None = None) -> str:
 def _against(grid: Grid, first: str, second: str, ratios: Mapping[tuple[Value, ...], float]) -> str:
     """Where the second device is the faster one, by how many times it is so in each place."""
     wins = [place for place, ratio in ratios.items() if ratio > 1]
-    every = len(ratios) == len(grid.at(first).keys() & grid.at(second).keys())
-    cell = "cell" if every else "cell that tells them apart"
+    both = len(grid.at(first).keys() & grid.at(second).keys())
+    whole = both == len({point.place for point in grid.points})
+    cell = "cell that tells them apart" if len(ratios) < both else _every(whole)
     low, high = words.number(min(ratios.values())), words.number(max(ratios.values()))
     if len(wins) == len(ratios):
         much = f"{low} to {high} times as fast as {first}"
@@ -279,6 +287,11 @@ def _against(grid: Grid, first: str, second: str, ratios: Mapping[tuple[Value, .
             f"{extremes}."
         )
     return f"{second} wins {_joined(borders)}; {extremes}."
+
+
+def _every(whole: bool) -> str:
+    """What every cell of a comparison is, where the whole grid was measured, or some of it."""
+    return "cell" if whole else "cell that was measured on both"
 
 
 def _joined(borders: Sequence[str]) -> str:

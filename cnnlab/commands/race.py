@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from cnnlab import cluster, datasets, words
+from cnnlab import cluster, datasets, recorded, words
 from cnnlab.commands.driving import open_lab
 from cnnlab.commands.options import FIELDS_HELP, make_spec, spec_options
 from cnnlab.commands.shared import (
@@ -29,6 +29,7 @@ from cnnlab.race import (
     Here,
     Opponent,
     Result,
+    described,
     judge,
     kind,
     lanes,
@@ -42,6 +43,7 @@ from cnnlab.runner import Lab, RaceSnapshot
 from cnnlab.spec import (
     HERE,
     MOST_ROUNDS,
+    PRESETS,
     ExperimentSpec,
     LabError,
     Lane,
@@ -83,8 +85,10 @@ HELLO_SECONDS = 120.0
 )
 @click.option(
     "--against",
-    help=f"Recorded opponent instead of a second lane: a run's id, or {', '.join(REFERENCES)}.",
+    help="Recorded opponent instead of a second lane: a run's id, or "
+    f"{', '.join([*REFERENCES, *recorded.OPPONENTS])}.",
 )
+@click.option("--opponents", is_flag=True, help="List who --against knows, and race nobody.")
 @click.option("--session", default="race", show_default=True, help="Session the runs go to.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result on stdout.")
 def race(
@@ -93,12 +97,15 @@ def race(
     repeats: int | None,
     budget: float,
     against: str | None,
+    opponents: bool,
     session: str,
     as_json: bool,
     **options: Any,
 ) -> int:
     """Race any two to four specs, on this machine or on several at once, or one against a
     recorded run."""
+    if opponents:
+        return _list_opponents(as_json=as_json)
     spec = make_spec(**options)
     if sum(map(bool, (way, own, against))) > 1:
         raise LabError("--way, --lane and --against each say who races; give one of them.")
@@ -124,6 +131,29 @@ def race(
         click.echo(f"{result.verdict} {result.where}".strip())
         click.echo(f"Runs: {', '.join(card.run_id for card in cards)}")
     return _exit_code(cards, stop.is_set())
+
+
+def _list_opponents(*, as_json: bool) -> int:
+    """Who may be raced against without having been recorded in this history."""
+    found = {
+        key: opponent_named(key, recorded.opponent) for key in (*REFERENCES, *recorded.OPPONENTS)
+    }
+    if as_json:
+        emit_json({key: _opponent(one) for key, one in found.items()})
+        return 0
+    for key, one in found.items():
+        click.echo(f"{key}: {described(one)}{_recipe(one)}.")
+    return 0
+
+
+def _recipe(opponent: Opponent) -> str:
+    """On what it was trained, so that the same can be raced."""
+    if isinstance(opponent, Reference):
+        return ""
+    spec = opponent.spec
+    preset = next(name for name, one in PRESETS.items() if one.spec.model == spec.model)
+    limit = f" --limit {spec.train_limit}" if spec.train_limit else ""
+    return f"; it trained --preset {preset} --dataset {spec.dataset}{limit}"
 
 
 def _here(lab: Lab, stop: threading.Event, machine: str, way: str | None) -> Here:
@@ -252,4 +282,5 @@ def _opponent(opponent: Opponent) -> dict[str, Any]:
         return {"origin": "published, not measured here", **opponent.model_dump(mode="json")}
     facts = opponent.model_dump(mode="json", include={"run_id", "name", "created_at", "device"})
     seconds = {"fit_seconds": opponent.timing.fit_seconds, "epochs": len(opponent.epochs)}
-    return {"origin": "recorded, not in this race", "kind": kind(opponent), **facts, **seconds}
+    apart = "not measured here" if recorded.ships(opponent) else "not in this race"
+    return {"origin": f"recorded, {apart}", "kind": kind(opponent), **facts, **seconds}

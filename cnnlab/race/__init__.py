@@ -1,7 +1,7 @@
 """A race: lanes of specs that take turns on one machine, and what can be said of them.
 
 Where a lane cannot be driven here, an opponent that was recorded stands beside: a run of the
-history, or a published one.
+history, one that came with the lab, or a published one.
 """
 
 from cnnlab.race.frames import pairs_frame

@@ -1,9 +1,11 @@
-"""Who stands beside a race without driving in it: a run of the history, or a published one."""
+"""Who stands beside a race without driving in it: a run of the history, or one that was recorded or
+published elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from cnnlab import recorded
 from cnnlab.analysis import DeviceKind, device_kind
 from cnnlab.analysis.bearing import asked_facts
 from cnnlab.published import REFERENCES, Reference
@@ -23,7 +25,7 @@ def device_of(card: RunCard) -> str:
 
 
 def opponent_named(name: str, card: Callable[[str], RunCard]) -> Opponent:
-    """The opponent that a key of the published runs, or a run's id, names.
+    """The opponent that a key of the published or recorded runs, or a run's id, names.
 
     Args:
         card: reads a run of the history.
@@ -33,6 +35,8 @@ def opponent_named(name: str, card: Callable[[str], RunCard]) -> Opponent:
     """
     if name in REFERENCES:
         return REFERENCES[name]
+    if name in recorded.OPPONENTS:
+        return recorded.opponent(name)
     found = card(name)
     if found.status is not Status.FINISHED:
         raise LabError(f"The run {found.run_id} is {found.status}; race against a finished one.")
@@ -43,8 +47,10 @@ def described(opponent: Opponent) -> str:
     """Who it is and where its figures come from."""
     if isinstance(opponent, Reference):
         return f"{opponent.title}, {opponent.device}, published, not measured here"
-    where = opponent.device.name if opponent.device else opponent.spec.device
     day = opponent.created_at[:10]
+    if recorded.ships(opponent):
+        return f"“{opponent.name}”, recorded on {day}, not measured here"
+    where = opponent.device.name if opponent.device else opponent.spec.device
     return f"“{opponent.name}” on {where}, recorded on {day}, not in this race"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from cnnlab.__main__ import main
 from cnnlab.history import History
+from cnnlab.published import REFERENCES
+from cnnlab.recorded import OPPONENTS
 from cnnlab.spec import Status
 from tests.example_runs import CARD, add_run
 from tests.patience import PATIENCE_SECONDS
@@ -54,6 +56,48 @@ def test_a_race_runs_against_a_recorded_run() -> None:
     assert result["opponent"]["run_id"] == recorded
     assert result["opponent"]["origin"] == "recorded, not in this race"
     assert len(result["runs"]) == 1
+
+
+def test_a_race_runs_against_what_came_with_the_lab() -> None:
+    done = raced(
+        "--preset",
+        "dense",
+        "--dataset",
+        "shapes",
+        "--epochs",
+        "1",
+        "--repeats",
+        "1",
+        "--against",
+        "h200-dense-gpu",
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["opponent"]["origin"] == "recorded, not measured here"
+    assert result["opponent"]["device"]["name"] == "NVIDIA H200"
+    assert "recorded on 2026-11-27, not measured here" in result["verdict"]
+
+
+def test_who_can_be_raced_against_is_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {*REFERENCES, *OPPONENTS}
+    for arguments in ((), ("--json",)):
+        monkeypatch.setattr(sys, "argv", ["cnnlab", "race", "--opponents", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        said = capsys.readouterr().out
+        found = json.loads(said) if arguments else dict(x.split(": ", 1) for x in said.splitlines())
+        assert found.keys() == keys
+        if not arguments:
+            recipe = "--preset article --dataset shapes --limit 8000"
+            assert recipe in found["h200-article-gpu"]
+    monkeypatch.setattr(sys, "argv", ["cnnlab", "race", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    helped = "".join(capsys.readouterr().out.split())
+    assert not [key for key in keys if key not in helped]
 
 
 @pytest.mark.parametrize(

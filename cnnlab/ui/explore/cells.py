@@ -49,9 +49,21 @@ def picture(cells: Cells, before: str) -> None:
             _times(cells, device)
     noisy = any(point.noisy for point in grid.points)
     mark = " ~ marks a cell whose figure is noisy: not found again within 5 %." if noisy else ""
-    st.caption(f"Click a cell to open its runs, or to train its recipe.{mark}")
+    opens = "open its runs, or to " if any(point.run_ids for point in grid.points) else ""
+    st.caption(f"Click a cell to {opens}train its recipe.{mark}{_missing(grid)}")
     with st.expander("As a table", icon=":material/table_rows:"):
         _table(grid)
+
+
+def _missing(grid: Grid) -> str:
+    """How much of a grid will never be known."""
+    missing = sum(point.missing for point in grid.points)
+    if not missing:
+        return ""
+    return (
+        f" {missing} of {len(grid.points)} cells were not measured: the time for it was over. "
+        "Where one of two devices was not, there is no ratio."
+    )
 
 
 def outline(grid: Grid) -> None:
@@ -190,8 +202,9 @@ def _open(cells: Cells, point: analysis.Point) -> None:
     """The runs of a cell, and a way to train its recipe."""
     place = tables.plain(analysis.place_text(cells.grid, point.place))
     on = f" on {tables.plain(point.device)}" if point.device else ""
-    if not point.run_ids:
-        st.caption(f"{place}: {tables.plain(point.error or 'not measured yet')}")
+    if not point.run_ids and not point.us_per_image:
+        why = point.error or ("not measured" if point.missing else "not measured yet")
+        st.caption(f"{place}: {tables.plain(why)}")
     for run_id in point.run_ids:
         st.page_link(
             "pages/train.py",
@@ -219,7 +232,7 @@ def _table(grid: Grid) -> None:
             "Parameters": point.parameters,
             "Noisy": "yes" if point.noisy else "",
             "Run": f"/train?run={point.run_ids[0]}" if point.run_ids else None,
-            "Why not": point.error or "",
+            "Why not": point.error or ("not measured" if point.missing else ""),
         }
         for point in grid.points
     ]

@@ -1,4 +1,5 @@
-"""Sweeps as grids: those of this lab, and those whose cells were brought in as run cards."""
+"""Sweeps as grids: of this lab, of cells that were brought in as run cards, and recorded ones that
+came with the lab."""
 
 from __future__ import annotations
 
@@ -8,15 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 
-from cnnlab import datasets, sweep
+from cnnlab import datasets, recorded, sweep
 from cnnlab.analysis import Grid, Point, Side, device_kind
 from cnnlab.history import RunSummary, SweepRecord
-from cnnlab.spec import HERE, ExperimentSpec, Status, SweepPlan, Value
+from cnnlab.recorded import RecordedSweep
+from cnnlab.spec import HERE, ExperimentSpec, RunCard, Status, SweepPlan, Value
 from cnnlab.sweep import AXES, Cell, CellResult
 from cnnlab.ui import lab
 
 MOST_RUNS = 1000
 """The newest so many finished runs are looked through for ones that trained a cell's recipe."""
+
+Measured = RunSummary | RunCard
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,15 @@ class Sweep:
     kept: SweepRecord | None
     """Null where its cells were brought in: then nothing can be measured any more."""
     origin: str | None
-    """Where its cells were brought in from; null: they were measured here."""
+    """Where its cells were brought in from, or when they were recorded; null: measured here."""
+    recorded: RecordedSweep | None = None
+    """What came with the lab of it."""
+
+    @property
+    def plan(self) -> SweepPlan | None:
+        """What was to be measured; null where only the cells that were are known."""
+        whole = self.kept or self.recorded
+        return whole.plan if whole else None
 
     @property
     def machine(self) -> str | None:
@@ -42,7 +54,7 @@ class Sweep:
 
 
 def known() -> dict[str, Sweep]:
-    """All sweeps by id, those of this lab first, newest first."""
+    """All sweeps by id: those of this lab, newest first, those brought in, those recorded."""
     records = lab.history().sweeps.all()
     found = {item.sweep_id: Sweep(item.sweep_id, item.name, item, None) for item in records}
     for sweep_id in lab.history().sweeps_brought_in():
@@ -50,6 +62,9 @@ def known() -> dict[str, Sweep]:
             (cell,) = lab.history().summaries(sweep_id=sweep_id, here=False, limit=1)
             assert cell.sweep
             found[sweep_id] = Sweep(sweep_id, cell.sweep.sweep, None, cell.origin)
+    for sweep_id, one in recorded.sweeps().items():
+        if sweep_id not in found:
+            found[sweep_id] = Sweep(sweep_id, one.name, None, one.day, one)
     return found
 
 
@@ -68,15 +83,26 @@ def cells_of(shown: Sweep) -> Cells:
     Raises:
         LabError: the plan was made by a lab that knew other axes.
     """
-    runs = lab.history().summaries(sweep_id=shown.sweep_id)
-    if shown.kept:
-        plan = shown.kept.plan
+    runs: Sequence[Measured] = (
+        shown.recorded.cards if shown.recorded else lab.history().summaries(sweep_id=shown.sweep_id)
+    )
+    if plan := shown.plan:
         cells = sweep.cells(plan)
         axes = {axis.name: axis.values for axis in plan.axes}
     else:
         cells = _cells_of(runs)
         axes = _axes_of(cells)
-    return _gathered(cells, axes, runs)
+    found = _gathered(cells, axes, runs)
+    return _as_recorded(found) if shown.recorded else found
+
+
+def _as_recorded(found: Cells) -> Cells:
+    """Cells of which no more will be measured, and whose runs are in no history to be opened."""
+    points = tuple(
+        replace(point, run_ids=(), missing=not (point.us_per_image or point.error))
+        for point in found.grid.points
+    )
+    return replace(found, grid=replace(found.grid, points=points))
 
 
 def planned(plan: SweepPlan) -> Grid:
@@ -86,7 +112,7 @@ def planned(plan: SweepPlan) -> Grid:
 
 
 def _gathered(
-    cells: Sequence[Cell], axes: Mapping[str, tuple[Value, ...]], runs: Sequence[RunSummary]
+    cells: Sequence[Cell], axes: Mapping[str, tuple[Value, ...]], runs: Sequence[Measured]
 ) -> Cells:
     """What some cells came to by the runs that measured them."""
     sides = tuple(Side(_title(name), values) for name, values in axes.items())
@@ -160,7 +186,7 @@ def alike(own: Grid, other: Grid) -> bool:
     )
 
 
-def _cells_of(runs: Sequence[RunSummary]) -> list[Cell]:
+def _cells_of(runs: Sequence[Measured]) -> list[Cell]:
     """The cells that some runs were measured in; there is no plan to ask."""
     cells = {
         run.sweep.cell: Cell(run.sweep.cell, run.sweep.values, run.spec.device, run.spec)
@@ -182,7 +208,7 @@ def _title(axis: str) -> str:
     return AXES[axis].title if axis in AXES else axis.replace("_", " ").capitalize()
 
 
-def _device_names(cells: Sequence[Cell], runs: Sequence[RunSummary]) -> dict[str, str]:
+def _device_names(cells: Sequence[Cell], runs: Sequence[Measured]) -> dict[str, str]:
     """What each device is called; two of one name are told apart by what was asked for."""
     asked = dict.fromkeys(cell.device for cell in cells)
     found = {run.spec.device: run.device.name for run in runs if run.device}

@@ -38,16 +38,14 @@ def show(row: DeltaGenerator) -> None:
         st.warning(
             f"There is no sweep {tables.plain(linked[:40])} here.", icon=":material/link_off:"
         )
-    chosen = choose(known, row) if known else None
-    if not known:
-        st.subheader("How fast is each size, and when does a GPU pay off?", anchor=False)
-        st.write("A sweep measures one network in many sizes: its map appears here, cell by cell.")
-    with new_sweep("A new sweep", folded=bool(known)):
-        explore_form.show(outlined=not known)
-    if chosen:
-        going = chosen.kept is not None and not chosen.kept.status.over
-        beside = _choose_beside(chosen, known)
-        live.every(REFRESH_SECONDS if going else None, _sweep, chosen, beside)
+    chosen = choose(known, row)
+    none_own = all(one.recorded for one in known.values())
+    own = " of your own: its map appears here, cell by cell" if none_own else ""
+    with new_sweep(f"A new sweep{own}", folded=True):
+        explore_form.show(outlined=none_own)
+    going = chosen.kept is not None and not chosen.kept.status.over
+    beside = _choose_beside(chosen, known)
+    live.every(REFRESH_SECONDS if going else None, _sweep, chosen, beside)
 
 
 def _choose_beside(shown: Sweep, known: dict[str, Sweep]) -> Sweep | None:
@@ -89,6 +87,11 @@ def _readable(other: Sweep) -> Grid | None:
 def _sweep(shown: Sweep, beside: Sweep | None) -> None:
     """One sweep: how it stands, then what it came to, beside another one perhaps."""
     now = None
+    if shown.recorded:
+        st.caption(
+            f"{tables.plain(shown.title)}. It came with the lab and was not measured here; your "
+            "own sweep over the same axes can be laid beside it."
+        )
     if shown.kept:
         now = lab.history().sweeps.get(shown.sweep_id)
         if now.status != shown.kept.status:

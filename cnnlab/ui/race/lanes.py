@@ -234,9 +234,13 @@ def recorded(opponent: Opponent) -> None:
     device = opponent.device.name if opponent.device else opponent.spec.device
     st.subheader(tables.plain(device), anchor=False)
     st.caption(tables.plain(f"{race.described(opponent)}."))
+    step_ms = opponent.timing.step_ms_median
     with st.container(horizontal=True):
-        st.metric("An epoch", words.duration(_epoch_seconds([opponent])))
-        st.metric("Whole training", words.duration(opponent.timing.fit_seconds))
+        st.metric("A step", words.duration(step_ms and step_ms / 1e3))
+        if opponent.epochs:
+            st.metric("An epoch", words.duration(_epoch_seconds([opponent])))
+        if whole := _whole([opponent]):
+            st.metric("Whole training", words.duration(_fit_seconds(whole)))
         if opponent.epochs:
             last = opponent.epochs[-1]
             st.metric(f"Val. accuracy, epoch {last.epoch}", words.percent(last.val_accuracy))

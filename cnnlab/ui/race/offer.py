@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab import datasets, race, words
+from cnnlab import datasets, race, recorded, words
 from cnnlab.models import Layer, parameters
 from cnnlab.published import REFERENCES
 from cnnlab.race import BUDGET_SECONDS, LEG_SECONDS, WAYS, Here
@@ -18,6 +18,7 @@ from cnnlab.spec import (
     LabError,
     Lane,
     RacePlan,
+    RunCard,
     SpecError,
     Status,
     change,
@@ -49,7 +50,7 @@ def offer() -> None:
         st.info("Looking for devices, which takes some seconds.", icon=":material/hourglass_empty:")
     way = _choose_way(here or Here((), 1))
     spec, layers = _recipe()
-    against = _choose_opponent() if way == RECORDED else ""
+    against = _choose_opponent(spec) if way == RECORDED else ""
     entered = _lanes(way, spec, here or Here((), 1), against) if layers else ()
     if len(entered) == 2:
         _show_networks(*entered)
@@ -60,12 +61,12 @@ def offer() -> None:
         ready = _question(entered, against, startable=here is not None and plan is not None)
     if entered:
         with track:
-            _show_lanes(entered, against)
+            _show_lanes(entered, spec, against)
     if ready and plan:
         _start(plan, datasets.run_name(spec, "Race"), against)
     bets.take(entered)
     if here and not here.accelerators and way != RECORDED:
-        _beside()
+        _beside(spec)
 
 
 def _here() -> Here | None:
@@ -126,11 +127,26 @@ def _question(entered: Sequence[Lane], against: str, *, startable: bool) -> bool
     )
 
 
-def _show_lanes(entered: Sequence[Lane], against: str) -> None:
+def _show_lanes(entered: Sequence[Lane], spec: ExperimentSpec, against: str) -> None:
     race_lanes.stand(entered)
     if against:
+        opponent = race.opponent_named(against, card_of)
         with st.container(border=True):
-            race_lanes.recorded(race.opponent_named(against, card_of))
+            race_lanes.recorded(opponent)
+            if isinstance(opponent, RunCard):
+                _same_recipe(spec, opponent.spec, against)
+
+
+def _same_recipe(spec: ExperimentSpec, theirs: ExperimentSpec, against: str) -> None:
+    """A way to race what the opponent trained, where another recipe is chosen."""
+    anywhere = change(theirs, device=spec.device, gpu_off=spec.gpu_off, machine=spec.machine)
+    if anywhere != spec:
+        st.page_link(
+            "pages/race.py",
+            label="Race the recipe that it trained",
+            icon=":material/content_copy:",
+            query_params=link.encode(anywhere) | {AGAINST: against},
+        )
 
 
 def _show_networks(one: Lane, other: Lane) -> None:
@@ -192,18 +208,20 @@ def _budget(entered: Sequence[Lane], here: Here) -> float:
     return float(seconds)
 
 
-def _choose_opponent() -> str:
-    """A published run, or one of the history."""
-    recorded = {
+def _choose_opponent(spec: ExperimentSpec) -> str:
+    """A run that came with the lab, those of the same network first, a published one, or one of the
+    history."""
+    kept = {
         run.run_id: f"Recorded: {run.name}, {run.device.name}"
         for run in lab.history().summaries(statuses=[Status.FINISHED], limit=MOST_LOOKED_AT)
         if run.device and run.epochs_done
     }
-    options = {
-        **{key: f"Published: {item.title}" for key, item in REFERENCES.items()},
-        **tables.apart(recorded),
-    }
-    names = list(options)[: len(REFERENCES) + MOST_RECORDED]
+    published = {key: f"Published: {item.title}" for key, item in REFERENCES.items()}
+    alike = {key: f"Recorded: {recorded.OPPONENTS[key]}" for key in _of_its_network(spec)}
+    other = {key: f"Recorded: {title}" for key, title in recorded.OPPONENTS.items()}
+    shipped = alike | published | other
+    options = shipped | tables.apart(kept)
+    names = list(options)[: len(shipped) + MOST_RECORDED]
     asked = st.query_params.get(AGAINST)
     return st.selectbox(
         "Opponent",
@@ -215,14 +233,21 @@ def _choose_opponent() -> str:
     )
 
 
-def _beside() -> None:
+def _of_its_network(spec: ExperimentSpec) -> list[str]:
+    """The keys of the runs that came with the lab and trained the network of a spec."""
+    return [key for key in recorded.OPPONENTS if recorded.opponent(key).spec.model == spec.model]
+
+
+def _beside(spec: ExperimentSpec) -> None:
     """What was recorded elsewhere, for whom no accelerator is here."""
     st.markdown("##### On record: what a GPU came to")
-    st.caption("No accelerator is here. These are the published runs of the article's recipe.")
-    keys = ("article-cpu-20", "article-gpu-20")
-    for column, key in zip(st.columns(len(keys)), keys, strict=True):
-        with column, st.container(border=True, height="stretch"):
-            race_lanes.recorded(REFERENCES[key])
+    alike = _of_its_network(spec)
+    runs = "runs of this network elsewhere, and the" if alike else "the"
+    st.caption(f"No accelerator is here. These are {runs} published runs of the article's recipe.")
+    places = st.grid(2, min_column_width=320)
+    for key in (*alike, "article-cpu-20", "article-gpu-20"):
+        with places.cell(), st.container(border=True, height="stretch"):
+            race_lanes.recorded(race.opponent_named(key, card_of))
 
 
 def _recipe() -> tuple[ExperimentSpec, list[Layer]]:

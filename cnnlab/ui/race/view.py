@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab import charts, learned, race, words
+from cnnlab import charts, learned, race, recorded, words
 from cnnlab.race import Result
 from cnnlab.runner import RaceSnapshot
 from cnnlab.spec import LabError, RunCard
@@ -146,7 +146,8 @@ def _pairs(shown: Race) -> None:
 
 
 def _links(shown: Race) -> None:
-    firsts = race_curves.first_runs(shown)
+    found = race_curves.first_runs(shown)
+    firsts = {name: one for name, one in found.items() if not recorded.ships(one.card)}
     if any(card.part and card.part.cut_seconds for card in shown.cards):
         st.caption(
             "Short legs keep nothing of what they learn, so that nothing disturbs their times; a "

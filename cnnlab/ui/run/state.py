@@ -73,7 +73,12 @@ def runs_ahead(run_id: str) -> int | None:
 
 
 def kept_series(card: RunCard) -> Series:
-    """The steps of a run that is over, which no longer change, unless it is resumed."""
+    """The steps of a run that is over, which no longer change, unless it is resumed.
+
+    One that came with the lab is in no history: its card holds them.
+    """
+    if card.steps.step:
+        return Series.of(card.steps)
     return _kept_series(card.run_id, len(card.timing.resumed_after))
 
 

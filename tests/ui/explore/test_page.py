@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab import datasets, sweep
 from cnnlab.history import History
+from cnnlab.recorded import sweeps
 from cnnlab.runner.sweep_job import SweepSnapshot
 from cnnlab.spec import PRESETS, Axis, DeviceFacts, RunEnded, Status, SweepStatus, change
 from cnnlab.ui.explore import form as explore_form
@@ -41,10 +42,10 @@ def drawings(app: AppTest) -> list[str]:
 
 def test_an_empty_page_says_what_appears_here_and_offers_to_start(quiet_lab) -> None:
     app = page("explore")
-    assert "its map appears here, cell by cell" in said(app, "markdown")
+    assert "its map appears here, cell by cell" in app.expander[0].label
     assert not button(app, "Start the sweep").disabled
     assert "9 cells in 1 min" in said(app, "caption")
-    assert drawings(app) == ["The 9 cells that this sweep is going to measure, still empty."]
+    assert "The 9 cells that this sweep is going to measure, still empty." in drawings(app)
 
 
 def test_a_machine_without_a_card_begins_with_what_it_can_answer(quiet_lab: QuietLab) -> None:
@@ -96,6 +97,25 @@ def test_axes_that_make_no_sweep_are_refused_before_it_is_started(quiet_lab, val
     field.set_value(values).run()
     assert says in said(app, "error")
     assert button(app, "Start the sweep").disabled
+
+
+def test_without_sweeps_of_ones_own_a_recorded_one_is_explored(quiet_lab) -> None:
+    app = page("explore")
+    assert "Dense, NVIDIA H200 beside 16-core Xeon, 27 Nov 2026" in said(app, "caption")
+    assert "was not measured here" in said(app, "caption")
+    assert "7 of 18 cells were not measured" in said(app, "caption")
+    assert "NVIDIA H200 is the faster one in every cell that was measured on both" in said(
+        app, "subheader"
+    )
+    ratio, cpu, gpu = drawings(app)[-3:]
+    assert "how many times as fast NVIDIA H200 is as Intel(R) Xeon(R) Processor" in ratio
+    assert ("Processor" in cpu, "NVIDIA H200" in gpu) == (True, True)
+    rows = app.dataframe[0].value
+    assert set(rows["Batch size"]) == {32, 128, 512}
+    assert list(rows["µs per image"].isna()) == list(rows["Why not"] == "not measured")
+    assert (rows["Why not"] == "not measured").sum() == 7
+    assert rows["Run"].isna().all()  # they are in no history that could show them
+    assert not {"Pause", "Stop", "Go on"} & {*labels(app)}
 
 
 # --- one ------------------------------------------------------------------------------------
@@ -236,12 +256,22 @@ def test_the_address_holds_the_sweep_and_the_one_beside_it(history) -> None:
     second = add_sweep(history, name="Second", devices=[CPU], time=lambda cell: 40.0)
     app = page("explore", sweep=first, against=second)
     choice = next(item for item in app.selectbox if item.label == "Beside it")
-    assert len(choice.options) == 2  # no other, and the one with the same axes
+    assert choice.options[:2] == ["No other sweep", "Second"]
+    (recorded,) = choice.options[2:]  # of the same axes too
+    assert recorded.startswith("Recorded: Dense")
     assert len(drawings(app)) == 3
     assert f"Example CPU ({second})" in said(app, "subheader")
     choice.select_index(0).run()
     assert "against" not in app.query_params
     assert len(drawings(app)) == 1
+
+
+def test_a_recorded_sweep_is_laid_beside_ones_own(history) -> None:
+    mine = add_sweep(history, name="Mine", devices=[CPU])
+    (recorded,) = sweeps()
+    app = page("explore", sweep=mine, against=recorded)
+    assert "NVIDIA H200 (27 Nov 2026)" in " ".join(drawings(app))
+    assert page("explore").query_params["sweep"] in (mine, [mine])  # one's own comes first
 
 
 def test_a_sweep_that_is_gone_is_said_so_and_another_one_shown(history) -> None:

@@ -83,6 +83,41 @@ def test_without_an_accelerator_what_is_on_record_stands_beside() -> None:
     assert "No accelerator is here" in said(app, "caption")
 
 
+def test_what_came_with_the_lab_is_offered_beside_the_recipe_of_its_network() -> None:
+    app = page("race", preset="article")
+    assert "“Article on Shapes, NVIDIA H200”, recorded on 2026-11-27" in said(app, "caption")
+    app = page("race", preset="dense", against="h200-dense-gpu")
+    (choice,) = (item for item in app.selectbox if item.label == "Opponent")
+    first, second, third, *_ = choice.options
+    assert first == "Recorded: Dense on Shapes, NVIDIA H200, 27 Nov 2026"
+    assert second == "Recorded: Dense on Shapes, 16-core Xeon, 27 Nov 2026"
+    assert third.startswith("Published")
+    assert "Whole training" not in figures(app)  # its run was cut short
+    assert figures(app)["A step"] == "0.203 ms"
+    assert "Race the recipe that it trained" in [link.proto.label for link in app.get("page_link")]
+
+
+def test_one_lane_races_against_what_came_with_the_lab(
+    history: History, quiet_lab: QuietLab
+) -> None:
+    recipe = {"preset": "article", "dataset": "shapes", "train_limit": "8000"}
+    app = page("race", against="h200-article-gpu", **recipe)
+    assert drivers(app) == ["CPU"]
+    assert "Race the recipe" not in " ".join(one.proto.label for one in app.get("page_link"))
+    button(app, "Start the race").click().run()
+    assert [lane.spec.device for lane in quiet_lab.raced[0].plan.lanes] == ["cpu"]
+    spec = change(quiet_lab.raced[0].plan.lanes[0].spec, device="cpu")
+    run_id = add_run(history, spec=spec, device=CPU, step_ms=60.7)
+    app = page("race", runs=run_id, against="h200-article-gpu")
+    assert "“Article on Shapes, NVIDIA H200” is 100 times as fast as CPU" in said(app, "header")
+    assert "recorded on 2026-11-27, not measured here" in said(app, "markdown")
+    assert drivers(app) == ["CPU", "“Article on Shapes, NVIDIA H200”"]
+    links = [one.proto for one in app.get("page_link")]
+    assert not [one for one in links if "1nghysgge42t" in one.page + one.query_string]
+    button(app, "Replay").click().run()
+    assert "Recorded: val. accuracy" in figures(app)
+
+
 def test_with_an_accelerator_it_opens_with_that_against_the_cpu(quiet_lab: QuietLab) -> None:
     quiet_lab.found = quiet_lab.found | {"accelerators": [CARD_HERE.model_dump(mode="json")]}
     app = page("race")
