@@ -3,9 +3,10 @@
 Most valuable first, each part with its result on the disk as soon as it is there; a part that fails
 is noted, one that takes longer than it may is interrupted, which leaves what it has done, and the
 next one begins; for what comes too late no time is left. In the end all runs are one bundle,
-`cards.json`, which `python -m cnnlab runs import` reads; the history they lie in is in `home`. `python -m bench.ship DIR NAME` puts it into what the
-lab ships. With `--device cpu` the same is done without a card, in shorter form: the CPU's two engines race each
-other, and the article's run is cut short.
+`cards.json`, which `python -m cnnlab runs import` reads, and which `python -m bench.ship DIR NAME`
+puts among what the lab ships; the history they lie in is in `home`. With `--device cpu` the same is
+done without a card, in shorter form: the CPU's two engines race each other, and the article's run
+is cut short.
 """
 
 from __future__ import annotations
