@@ -40,6 +40,8 @@ def show(row: DeltaGenerator) -> None:
         )
     chosen = choose(known, row)
     none_own = all(one.recorded for one in known.values())
+    if none_own and not linked:
+        st.query_params.pop(SWEEP, None)  # nobody asked for it: the address is of no sweep yet
     own = " of your own: its map appears here, cell by cell" if none_own else ""
     with new_sweep(f"A new sweep{own}", folded=True):
         explore_form.show(outlined=none_own)
