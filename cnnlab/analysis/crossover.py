@@ -269,7 +269,8 @@ def _against(grid: Grid, first: str, second: str, ratios: Mapping[tuple[Value, .
     wins = [place for place, ratio in ratios.items() if ratio > 1]
     both = len(grid.at(first).keys() & grid.at(second).keys())
     whole = both == len({point.place for point in grid.points})
-    cell = "cell that tells them apart" if len(ratios) < both else _every(whole)
+    measured = "cell" if whole else "cell that was measured on both"
+    cell = measured if len(ratios) == both else "cell that tells them apart"
     low, high = words.number(min(ratios.values())), words.number(max(ratios.values()))
     if len(wins) == len(ratios):
         much = f"{low} to {high} times as fast as {first}"
@@ -287,11 +288,6 @@ def _against(grid: Grid, first: str, second: str, ratios: Mapping[tuple[Value, .
             f"{extremes}."
         )
     return f"{second} wins {_joined(borders)}; {extremes}."
-
-
-def _every(whole: bool) -> str:
-    """What every cell of a comparison is, where the whole grid was measured, or some of it."""
-    return "cell" if whole else "cell that was measured on both"
 
 
 def _joined(borders: Sequence[str]) -> str:
