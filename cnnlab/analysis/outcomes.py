@@ -141,8 +141,8 @@ def past_its_best(card: RunCard) -> str:
     later = len(checks) - 1 - best
     if not later:
         return ""
+    since = "epoch" if later == 1 else f"{words.count(later)} epochs"
     return (
         f"Validation was best after epoch {card.epochs[best].epoch}, at "
-        f"{words.percent(float(checks[best]))}; the {words.count(later)} "
-        f"{'epoch' if later == 1 else 'epochs'} since brought no more."
+        f"{words.percent(float(checks[best]))}; the {since} since brought no more."
     )

@@ -114,14 +114,18 @@ def _lines(base: alt.Chart) -> alt.Chart:
 
 _FITS_BEYOND = f"scale('x',datum.x)<width-8.5*{LETTERS}"
 """Whether there is room for a line's name beyond its end, where it hides no point."""
-_ROW, _NEAR = (f"{share}*{LETTERS}" for share in (1.15, 0.8))
-"""From one name to the next, and from the end of a line to a name that has room above it."""
-_UPPER = "scale('y',datum.top)-scale('y',datum.value)"
-"""Where the uppermost line ends, seen from the end of another."""
-_BESIDE_ITS_END = f"datum.place<2?-{_ROW}:datum.place<datum.names?max(-{_NEAR},{_UPPER}):{_ROW}"
+_ROW, _UP, _DOWN = (f"{share}*{LETTERS}" for share in (1.15, 0.8, 0.95))
+"""From one name to the next, and from the end of a line to a name that has room there."""
+_UPWARDS, _DOWNWARDS = (f"scale('y',datum.{end})-scale('y',datum.value)" for end in ("top", "low"))
+"""Where the uppermost and the lowest line end, seen from the end of another."""
+_BESIDE_ITS_END = (
+    f"datum.place<2?-{_ROW}:datum.place==datum.names?{_ROW}"
+    ":datum.top-datum.value>datum.value-datum.low"
+    f"?max(-{_UP},{_UPWARDS}):min({_DOWN},{_DOWNWARDS})"
+)
 """How far below the end of its line a name stands: the uppermost a row above, the lowest a row
-below. What lies between has a row on either side wherever the lines end, and rises above its line
-as far as the uppermost leaves room."""
+below. What lies between has a row on either side wherever the lines end, and leaves its own line
+on the side where the next one is farther, as far as that leaves room."""
 
 
 def _names_at_ends(paint: Any, *, still: bool) -> alt.Chart | alt.LayerChart:
@@ -144,6 +148,7 @@ def _names_at_ends(paint: Any, *, still: bool) -> alt.Chart | alt.LayerChart:
             place="row_number()",
             names="count()",
             top="max(value)",
+            low="min(value)",
         )
     )
     name: dict[str, Any] = {

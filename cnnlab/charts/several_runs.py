@@ -192,7 +192,11 @@ def ledger(runs: tuple[str, ...], phases: tuple[str, ...]) -> alt.Chart:
         .transform_calculate(place=order)
         .mark_bar()
         .encode(
-            x=alt.X("seconds:Q", title="Wall time (seconds)", axis=alt.Axis(grid=False)),
+            x=alt.X(
+                "seconds:Q",
+                title="Wall time (seconds)",
+                axis=alt.Axis(grid=False, tickCount=8),
+            ),
             y=alt.Y(
                 "run:N",
                 title=None,

@@ -15,7 +15,7 @@ from cnnlab.charts.dress import LETTERS, SPLITS
 WIDTH, HEIGHT, LETTER = 700, 420, 14  # pixels
 NAMES = (*SPLITS, charts.BEFORE)
 ROW = 1.1 * LETTER
-ROOM = 24  # pixels above the highest point and below the lowest
+ROOM = 1.8 * LETTER  # pixels above the highest point and below the lowest
 ENDS = (0.02, 0.06, 0.5, 0.53, 1.0)
 
 
@@ -91,3 +91,12 @@ def test_a_name_of_two_or_one_is_there_too() -> None:
 def test_a_line_that_ends_in_no_number_bears_its_name_at_the_last_that_is_one() -> None:
     found = placed({"training": 0.5, "validation": float("nan")})
     assert found["validation"][0] < found["training"][0]
+
+
+def test_a_name_between_two_leaves_its_line_where_the_next_is_farther() -> None:
+    below = placed({"training": 0.5, "validation": 0.505, charts.BEFORE: 0.1})["training"]
+    above = placed({"training": 0.505, "validation": 0.5, charts.BEFORE: 1.01})["training"]
+    for (_, found), end, side in ((below, 0.5 / 0.505, 1), (above, 0.505 / 1.01, -1)):
+        line = HEIGHT - ROOM - end * (HEIGHT - 2 * ROOM)
+        middle = found - 0.3 * LETTER  # of a word, over its baseline
+        assert side * (middle - line) >= 0.7 * LETTER
