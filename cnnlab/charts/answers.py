@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -26,6 +27,8 @@ FLAT = 8
 MISTAKEN, RIGHT = ("#fde3cf", "#a63603"), ("#e3e6ea", "#5b646e")
 DARK_CELL = "datum.right ? datum.share > 0.55 : datum.share > 0.22"
 """Where dark words could not be read."""
+LETTER_WIDTH = 8
+"""Pixels of a letter of an axis, as a mean, with what keeps two names apart."""
 NAMED = 40
 """Classes up to which there is room for all their names beside it."""
 
@@ -99,7 +102,7 @@ def confusion_spec(names: tuple[str, ...]) -> alt.LayerChart:
     along = alt.X(
         "said_name:N",
         sort=list(names),
-        axis=alt.Axis(**axis, title="Taken for", labelAngle=-45 if len(names) > FLAT else 0),
+        axis=alt.Axis(**axis, title="Taken for", labelAngle=_slanted(names)),
     )
     down = alt.Y("true_name:N", sort=list(names), axis=alt.Axis(**axis, title="Really"))
     chosen = alt.selection_point(name=CELL, fields=["truth", "said"])
@@ -122,6 +125,14 @@ def confusion_spec(names: tuple[str, ...]) -> alt.LayerChart:
     height = max(min(36 * len(names), 760), 200) + AROUND
     chart = alt.LayerChart(layer=layers, data=SOURCE, height=height)
     return chart.resolve_scale(color="independent")
+
+
+def _slanted(names: Sequence[str]) -> Any:
+    """The angle of names along the bottom: flat where each has the room."""
+    if len(names) > FLAT:
+        return -45
+    needed = len(names) * max(map(len, names), default=0) * LETTER_WIDTH
+    return alt.expr(f"width < {needed} ? -45 : 0")
 
 
 def _shade(ends: tuple[str, str], most: float) -> alt.Color:

@@ -14,6 +14,9 @@ INWARDS = (
     " : scale('x', datum.seconds) > width - 90 ? 'right' : 'center'"
 )
 """How a name lies to its point: one at an edge would lie upon the axis, or be cut."""
+BESIDE = f"((datum.names-datum.place)%2?1:-1)*(16+0.6*{LETTERS})"
+"""How far below its point a name stands, beyond the largest point: the last of the front above it,
+the one before below, and so on, so that neighbours whose points are near do not meet."""
 ROOM = by_window(150, 280)
 """Pixels of a name: a projector has more of them."""
 ON_FRONT = "datum.front === 'on the front'"
@@ -30,7 +33,7 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
     """
     base = alt.Chart()
     time = alt.Scale(type="log", nice=False, padding=56)
-    share = alt.Scale(zero=False, nice=False, padding=32)
+    share = alt.Scale(zero=False, nice=False, padding=40)
     x = alt.X("seconds:Q", scale=time, title="Seconds of training (log scale)")
     y = alt.Y(
         "accuracy:Q",
@@ -48,14 +51,20 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
     )
     names = (
         base.mark_text(
-            dy=alt.expr(f"-16-0.6*{LETTERS}"),  # above the largest point
+            dy=alt.expr(BESIDE),
             align=alt.expr(INWARDS),
             fontSize=alt.expr(LETTERS),
             style=WORDS,
             limit=alt.expr(ROOM),
         )
-        .encode(x=x, y=y, text="name:N")
+        .encode(x="seconds:Q", y="accuracy:Q", text="name:N")
         .transform_filter(ON_FRONT)
+        .transform_window(
+            frame=[None, None],
+            sort=[alt.SortField("seconds")],
+            place="row_number()",
+            names="count()",
+        )
     )
     return alt.LayerChart(
         layer=[line, spread, _points(base, x, y, runs), names], data=SOURCE, height=TALLEST

@@ -70,16 +70,16 @@ def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     title, share, grows = QUANTITIES[metric][0], metric == "accuracy", until is not None
     # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0,
     # and of a share beyond all.
-    beyond = "datum.value < 0 || datum.value > 1.001" if share else "datum.value < 0"
+    most = f" || datum.value > {TOP.name if grows else 1} + 1e-3" if share else ""
+    beyond = f"datum.value < 0{most}"
     ticks = alt.Axis(
         format="%" if share else ".3~r",
         labelExpr=f"{beyond} ? '' : datum.label",
         **(_ABOVE if grows and share else {}),
     )
     held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
-    # Padded for the names at the lines' ends.
-    padding = alt.expr(f"1.8*{LETTERS}")
-    room = alt.Scale(nice=False, padding=padding, zero=share or grows, **held)
+    # A number: what follows the window is known after the axis was laid out, which cuts its labels.
+    room = alt.Scale(nice=False, padding=ROOM, zero=share or grows, **held)
     x = x_axis("x", axis, scale=_span(until))
     return alt.Chart().encode(x=x, y=alt.Y("value:Q", title=title, axis=ticks, scale=room))
 
@@ -114,6 +114,8 @@ def _lines(base: alt.Chart) -> alt.Chart:
 
 _FITS_BEYOND = f"scale('x',datum.x)<width-8.5*{LETTERS}"
 """Whether there is room for a line's name beyond its end, where it hides no point."""
+ROOM = 28
+"""Pixels beyond the highest and the lowest point, for the name at the end of its line."""
 _ROW, _UP, _DOWN = (f"{share}*{LETTERS}" for share in (1.15, 0.8, 0.95))
 """From one name to the next, and from the end of a line to a name that has room there."""
 _UPWARDS, _DOWNWARDS = (f"scale('y',datum.{end})-scale('y',datum.value)" for end in ("top", "low"))

@@ -366,16 +366,21 @@ def _what_differs(names: Sequence[str]) -> list[str]:
         without if without and often[tuple(without)] == 1 else _with_a_subject(own, each)
         for without, own, each in zip(bare, short, parts, strict=True)
     ]
-    return [_cut(" · ".join(name)) for name in found]
+    shared = Counter(part for name in found for part in name)
+    return [_telling(name, shared) for name in found]
+
+
+def _telling(parts: list[str], shared: Mapping[str, int]) -> str:
+    """A name; one that is too long without what most others have too. Its subject stays."""
+    kept = list(parts)
+    while len(name := " · ".join(kept)) > LONGEST_LABEL and len(kept) > 2:
+        kept.remove(max(kept[1:], key=lambda part: (shared[part], len(part))))
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip(' ·')}…"
 
 
 def _with_a_subject(short: list[str], whole: list[str]) -> list[str]:
     """A device alone says nothing of a run: its recipe stands before it."""
     return [whole[0], *short] if set(short) <= DEVICES and whole[0] not in short else short
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip(' ·')}…"
 
 
 def apart(names: Mapping[str, str]) -> dict[str, str]:

@@ -11,11 +11,11 @@ import vl_convert
 
 from cnnlab import charts
 from cnnlab.charts.dress import LETTERS, SPLITS
+from cnnlab.charts.one_run import ROOM
 
 WIDTH, HEIGHT, LETTER = 700, 420, 14  # pixels
 NAMES = (*SPLITS, charts.BEFORE)
 ROW = 1.1 * LETTER
-ROOM = 1.8 * LETTER  # pixels above the highest point and below the lowest
 ENDS = (0.02, 0.06, 0.5, 0.53, 1.0)
 
 
@@ -100,3 +100,10 @@ def test_a_name_between_two_leaves_its_line_where_the_next_is_farther() -> None:
         line = HEIGHT - ROOM - end * (HEIGHT - 2 * ROOM)
         middle = found - 0.3 * LETTER  # of a word, over its baseline
         assert side * (middle - line) >= 0.7 * LETTER
+
+
+@pytest.mark.parametrize("until", [None, 10.0])
+def test_the_room_for_names_is_known_before_the_axis_is_laid_out(until: float | None) -> None:
+    """A browser lays the axis out before what follows the window: its labels would be cut."""
+    spec = charts.curve_spec("accuracy", "epoch", "#2121FF", until=until)
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["padding"] == ROOM

@@ -29,3 +29,14 @@ def test_runs_that_nothing_tells_apart_are_called_by_their_ids(history: History)
     ids = [add_run(history, name="Tiny") for _ in range(2)]
     cards = [history.card(run_id, steps=False) for run_id in ids]
     assert len(set(tables.labels(cards))) == 2
+
+
+def test_a_name_that_is_too_long_loses_what_others_share_not_what_tells_it_apart(
+    history: History,
+) -> None:
+    names = ("", " · stock", " · 48 filters · batch 64")
+    whole = [f"Tiny · 6 epochs · 20,000 examples{name} · CPU" for name in names]
+    ids = [add_run(history, name=name) for name in (*whole, "Other")]
+    found = tables.labels([history.card(run_id, steps=False) for run_id in ids])
+    assert found[1:] == ["Tiny · 6 epochs · stock", "Tiny · 48 filters · batch 64", "Other"]
+    assert not any(name.endswith("…") for name in found)
