@@ -58,3 +58,9 @@ def test_long_names_of_few_classes_slant_where_they_would_meet(width: int, slant
     frame = frame.assign(truth=0, said=0)
     found = words(charts.confusion_spec(names), frame, width)
     assert any("rotate(-45)" in angle for _, angle, _ in found) == slanted
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_beside_the_rows_of_a_race_there_is_room_for_its_axis_and_its_legend(lanes: int) -> None:
+    lines, largest = 3, 20  # legend, labels and title, in a projector's letters
+    assert charts.pairs_spec("first", lanes, 0.02)["height"] >= 50 * lanes + lines * 1.5 * largest

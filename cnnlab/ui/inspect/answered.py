@@ -91,7 +91,7 @@ def classes(found: Answered) -> None:
         key="inspect-classes",
         alt=charts.alt_text("by_class"),
     )
-    st.caption("Lines are what so many pictures can tell (95 %, Wilson); the least known on top.")
+    st.caption("Lines are what so many examples can tell (95 %, Wilson); the least known on top.")
 
 
 def _placed(table: pd.DataFrame, order: Sequence[int], subject: Subject) -> pd.DataFrame:
