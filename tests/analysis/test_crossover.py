@@ -238,3 +238,20 @@ def test_a_layer_of_accuracies_goes_from_the_worst_to_the_best_and_leaves_gaps()
     assert list(frame["text"]) == ["20 %", "–", "40 %"]
     assert list(frame["level"].dropna()) == [0.0, 1.0]
     assert list(frame["dark"]) == [True, False, False]  # no white words on a cell without a colour
+
+
+def test_what_was_not_measured_of_a_grid_is_neither_awaited_nor_counted():
+    side = Side("Units", (8, 16))
+    points = [
+        Point((units,), device, None if missing else us, missing=missing)
+        for units, device, us, missing in (
+            (8, CPU, 20.0, False),
+            (8, GPU, 5.0, False),
+            (16, CPU, 40.0, False),
+            (16, GPU, None, True),
+        )
+    ]
+    made = Grid((side,), tuple(points))
+    assert list(times_frame(made, GPU)["text"]) == ["5 µs", "not measured"]
+    assert len(ratio_frame(made, CPU, GPU)) == 1
+    assert "is the faster one in every cell that was measured on both: 4" in summary(made, CPU, GPU)

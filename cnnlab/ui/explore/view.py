@@ -69,7 +69,7 @@ def _choose_beside(shown: Sweep, known: dict[str, Sweep]) -> Sweep | None:
         options,
         index=options.index(linked) if linked in options else 0,
         format_func=labels.__getitem__,
-        help="Another sweep over the same axes, made here or brought in from another machine.",
+        help="Another sweep over the same axes: made here, brought in, or recorded elsewhere.",
         width=520,
     )
     if not chosen:
