@@ -114,8 +114,8 @@ def _lines(base: alt.Chart) -> alt.Chart:
 
 _FITS_BEYOND = f"scale('x',datum.x)<width-8.5*{LETTERS}"
 """Whether there is room for a line's name beyond its end, where it hides no point."""
-ROOM = 28
-"""Pixels beyond the highest and the lowest point, for the name at the end of its line."""
+ROOM = 36
+"""Pixels beyond the highest and the lowest point, for a name in the letters of a projector."""
 _ROW, _UP, _DOWN = (f"{share}*{LETTERS}" for share in (1.15, 0.8, 0.95))
 """From one name to the next, and from the end of a line to a name that has room there."""
 _UPWARDS, _DOWNWARDS = (f"scale('y',datum.{end})-scale('y',datum.value)" for end in ("top", "low"))

@@ -13,14 +13,17 @@ from cnnlab import charts
 from cnnlab.charts.dress import LETTERS, SPLITS
 from cnnlab.charts.one_run import ROOM
 
-WIDTH, HEIGHT, LETTER = 700, 420, 14  # pixels
+WIDTH, HEIGHT, LETTER, PROJECTOR = 700, 420, 14, 20  # pixels
 NAMES = (*SPLITS, charts.BEFORE)
 ROW = 1.1 * LETTER
 ENDS = (0.02, 0.06, 0.5, 0.53, 1.0)
 
 
 def placed(
-    ends: dict[str, float], last: float = 4.0, until: float | None = None
+    ends: dict[str, float],
+    last: float = 4.0,
+    until: float | None = None,
+    letter: int = LETTER,
 ) -> dict[str, tuple[float, float]]:
     """Where each name stands in the drawing, whose lines end at these shares; pixels.
 
@@ -35,7 +38,7 @@ def placed(
     sized = [part for part in spec["params"] if part["name"] not in no_page]
     if until:
         sized.append({"name": "uncovered", "value": charts.FAR})
-    spec = spec | {"params": [*sized, {"name": LETTERS, "value": LETTER}], "width": WIDTH}
+    spec = spec | {"params": [*sized, {"name": LETTERS, "value": letter}], "width": WIDTH}
     svg = vl_convert.vegalite_to_svg(spec | {"datasets": {"source": frame.to_dict("records")}})
     found = re.findall(r'<text[^>]*translate\(([^,]+),([^)]+)\)"[^>]*>([^<]*)</text>', svg)
     return {name: (float(x), float(y)) for x, y, name in found if name in NAMES}
@@ -63,6 +66,16 @@ def test_of_a_run_on_its_way_two_names_stand_apart_whichever_line_leads(pixels: 
     for ends in ({"training": 0.6, "validation": lower}, {"training": lower, "validation": 0.6}):
         (_, one), (_, other) = placed(ends, until=10.0).values()
         assert abs(one - other) >= ROW + pixels / 2, ends
+
+
+@pytest.mark.parametrize("until", [None, 10.0])
+def test_on_a_projector_the_uppermost_and_the_lowest_name_stay_within_the_chart(
+    until: float | None,
+) -> None:
+    for ends in ({"training": 1.0, "validation": 0.98}, dict.fromkeys(NAMES, 0.0)):
+        for _, baseline in placed(ends, until=until, letter=PROJECTOR).values():
+            middle = baseline - 0.3 * PROJECTOR
+            assert 0.4 * PROJECTOR <= middle <= HEIGHT - 0.4 * PROJECTOR, ends
 
 
 def test_names_stand_in_the_order_in_which_their_lines_end() -> None:
