@@ -92,6 +92,17 @@ def test_while_a_run_trains_stop_stands_beside_its_name_and_the_answers_are_in_s
     expect(page.get_by_text(re.compile("^Stopped")).first).to_be_visible()
 
 
+def test_on_a_phone_no_label_of_a_button_ends_in_dots(visitor: Callable[..., Page]) -> None:
+    page = visitor(viewport={"width": 390, "height": 800})
+    page.goto("/")
+    expect(page.get_by_text("Nothing is training")).to_be_visible()  # the devices are known
+    opened(page, "/compare")
+    labels = page.locator(".stButton .stMarkdownEllipsis", has_text="Climb from the article")
+    label = labels.filter(visible=True)
+    expect(label).to_be_visible()
+    comes_true(label, "one => one.scrollWidth <= one.clientWidth")
+
+
 def test_the_letters_of_a_drawing_follow_the_window(page: Page) -> None:
     page.set_viewport_size({"width": 1366, "height": 768})
     page.goto("/")

@@ -65,12 +65,12 @@ def run() -> Screen:
         return _over(state)
     if state.card.status is Status.QUEUED:
         return _waiting(state)
-    done = len(state.card.epochs)
+    done, epochs = len(state.card.epochs), state.card.spec.epochs
     accuracy = state.card.epochs[-1].val_accuracy if done else None
     figures = (
         ("Validation accuracy", words.percent(accuracy)),
         (rate_title(state), words.number(rate_of(state))),
-        ("Epoch", f"{min(done + 1, state.card.spec.epochs)} of {state.card.spec.epochs}"),
+        ("Epoch", f"{words.count(min(done + 1, epochs))} of {words.count(epochs)}"),
     )
     return _of_run(state, figures, run_view.progress(state)[1])
 

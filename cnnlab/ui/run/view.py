@@ -223,7 +223,8 @@ def progress(state: RunState) -> tuple[float, str]:
     epoch = min(len(card.epochs) + 1, card.spec.epochs)
     doing = DOING.get(state.phase, "")
     remaining = f": about {tables.about(left)} left" if left else ""
-    return share, f"Epoch {epoch} of {card.spec.epochs}{doing}{remaining}"
+    of = f"{words.count(epoch)} of {words.count(card.spec.epochs)}"
+    return share, f"Epoch {of}{doing}{remaining}"
 
 
 def _over(card: RunCard) -> None:

@@ -98,6 +98,18 @@ def test_a_run_that_trains_is_there_with_three_figures_its_chart_and_network(
     assert app.session_state[following.SHOWN] == Place.of("", {"run": run_id})
 
 
+def test_thousands_of_epochs_are_separated(lab: QuietLab, history: History) -> None:
+    spec = change(TINY, epochs=4000)
+    run_id = history.create(spec, name="Long", session="today")
+    run = lab.add(run_id, spec)
+    for event in (started(spec, CPU), *epoch(1, 12.0)):
+        run.apply(event)
+        history.record(run_id, event)
+    said = written(page("present"))
+    assert "<dd>2 of 4,000</dd>" in said
+    assert "Epoch 2 of 4,000" in said
+
+
 def test_one_run_that_is_over_stands_on_the_first_two_screens(history: History) -> None:
     run_id = add_run(history, name="Mine", epochs=3)
     for screen in ("run", "result"):
