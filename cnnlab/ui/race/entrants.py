@@ -74,7 +74,10 @@ def of(race_id: str) -> Race:
     underway = next((one for one in lab.lab().races() if one.race_id == race_id), None)
     cards = tuple(cards_of(lab.history().summaries(group_id=race_id)[::-1]))
     if not cards and not underway:
-        raise LabError(f"There is no race {race_id[:64]!r} here; start another one.")
+        raise LabError(
+            f"There is no race {race_id[:64]!r} here: it was stopped before it began, or deleted; "
+            "start another one."
+        )
     return Race(race_id, cards, None, underway)
 
 

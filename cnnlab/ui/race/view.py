@@ -70,6 +70,8 @@ def _leads(shown: Race, found: Sequence[Entry], seconds: float) -> None:
     if gap := stage.gap_of(found, seconds):
         before = stage.gap_of(found, max(seconds - live.TIMED_SECONDS, 0.0))
         lead.figure(*gap, before and before[0])
+    elif now and not now.begun:
+        lead.figure("Waits", "for what runs before it")
     elif not (now and now.gains):
         lead.figure(words.duration(seconds), "on the clock of the race")
 

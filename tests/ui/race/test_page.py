@@ -149,6 +149,7 @@ def test_start_queues_the_race_and_puts_it_in_the_address(quiet_lab: QuietLab) -
     assert race.plan.budget_seconds == 90
     assert app.query_params["race"] == "a-race"
     assert "waits for what runs before it" in app.get("progress")[0].proto.text
+    assert leads(app) == {"for what runs before it": "Waits"}
 
 
 def test_a_race_may_train_to_the_end_so_many_times(quiet_lab: QuietLab) -> None:
@@ -454,4 +455,6 @@ def test_two_networks_are_shown_over_each_other_before_they_race() -> None:
 
 def test_an_unknown_race_or_run_is_said_in_a_sentence() -> None:
     assert "nowhere" in said(page("race", runs="nowhere"), "error")
-    assert "There is no race 'gone' here" in said(page("race", race="gone"), "error")
+    gone = said(page("race", race="gone"), "error")
+    assert "There is no race 'gone' here" in gone
+    assert "it was stopped before it began, or deleted" in gone
