@@ -26,8 +26,9 @@ _TEXTS = ("schema", "run_id", "name", "session", "status", "error", "note", "cre
 _RECORDS = (
     *("spec", "model", "dataset", "device", "environment"),
     *("timing", "memory", "energy", "disturbances", "test", "profile", "trials"),
+    *("machine", "sweep", "part"),
 )
-_NEWER = ("test", "profile", "trials")
+_NEWER = ("test", "profile", "trials", "machine", "sweep", "part")
 """Columns that files of earlier labs lack."""
 _COUNTS = ("step", "epoch")
 

@@ -30,8 +30,11 @@ from cnnlab.spec import (
     Energy,
     Epoch,
     LabError,
+    Machine,
     Memory,
     ModelFacts,
+    Part,
+    Place,
     RunCard,
     Status,
     Steps,
@@ -43,6 +46,8 @@ from tests.example_runs import CARD, CPU, add_run
 WRITERS = {"json": lambda cards: to_json(cards).encode(), "parquet": to_parquet}
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+some = text.filter(bool)
+count = st.integers(0, 2**31)
 whole = st.integers(-(2**63) + 1, 2**63 - 1)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 plain = st.recursive(
@@ -114,6 +119,10 @@ CARDS = st.builds(
         synthetic=st.booleans(),
     ),
     device=st.none() | st.builds(DeviceFacts, requested=text, used=text, name=text),
+    machine=st.none() | st.builds(Machine, name=text, node=text),
+    sweep=st.none()
+    | st.builds(Place, sweep_id=some, sweep=text, cell=count, values=st.just({"batch_size": 8})),
+    part=st.none() | st.builds(Part, group_id=some, group=some, turn=count, lane_title=text),
     environment=st.dictionaries(text, plain, max_size=4),
     timing=records(
         Timing,
@@ -298,6 +307,11 @@ def test_a_parquet_file_holds_curves_that_other_tools_read(card):
     assert [row["val_accuracy"] for row in run["epochs"]] == [e.val_accuracy for e in card.epochs]
     assert tuple(run["steps"]["ms"]) == card.steps.ms
     assert json.loads(run["spec"]) == card.spec.model_dump(mode="json")
+
+
+def test_a_parquet_file_has_a_column_for_all_that_a_card_holds():
+    fields = RunCard.model_fields.items()
+    assert set(SCHEMA.names) == {field.alias or name for name, field in fields}
 
 
 def packed(table: pa.Table) -> bytes:
