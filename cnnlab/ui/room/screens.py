@@ -98,8 +98,9 @@ def _over(state: RunState) -> Screen:
         ("Training", words.duration(state.card.timing.fit_seconds)),
         (rate_title(state), words.number(rate_of(state))),
     )
+    known = tuple(pair for pair in figures if pair[1] != words.UNKNOWN)
     failed = state.card.status is Status.FAILED and state.card.error
-    return _of_run(state, figures, failed or tables.outcome(state.card))
+    return _of_run(state, known, failed or tables.outcome(state.card))
 
 
 def _of_run(state: RunState, figures: tuple[tuple[str, str], ...], verdict: str) -> Screen:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from cnnlab import words
 from cnnlab.room import Place
 from cnnlab.ui import following, live, rights
 from cnnlab.ui.lab import lab
@@ -48,8 +47,8 @@ def _body(name: str, pace: float | None) -> None:
     following.show(screen.place)
     st.session_state[PLACE] = screen.place
     st.html(f"<h2>{escape(screen.title)}</h2>")
-    if figures := [pair for pair in screen.figures if screen.live or pair[1] != words.UNKNOWN]:
-        _figures(figures)
+    if screen.figures:
+        _figures(screen.figures)
     _pictures(screen)
     st.html(f'<p class="verdict">{escape(_for_a_room(screen.verdict))}</p>')
     if screen.call:
