@@ -32,7 +32,7 @@ from cnnlab import words
 ABOUT_MINUTES = {
     "beside": 4,
     "callback": 5,
-    "cluster": 10,
+    "cluster": 12,
     "compare": 1,
     "data": 6,
     "engines": 7,
