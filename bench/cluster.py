@@ -1,13 +1,12 @@
 """What a cluster costs a run: epochs on a node through the lab against the command line there, the
 start of a run, and how late the page hears of a step.
 
-The node is this computer: what is measured is the way there, not another machine. The lab's own
-part, which has cores of its own elsewhere, would take of those that train: so one core is left to
-it, in either arm. The figure that a verdict goes by leaves the steps out that waited for a core
-still. Where a lab has trained it starts the next training
+The node is this computer: what is measured is the way there, not another machine. So one core is
+left to the lab, in either arm: elsewhere it has cores of its own. The figure that a verdict goes by
+leaves the steps out that waited for a core. Where a lab has trained it starts the next training
 process at once: every arm waits until all is at rest. `python -m bench.cluster [dense article]`
-takes about twelve minutes, tells each pair on stderr, and ends on Ctrl-C or SIGTERM with what it has.
-It needs Ray.
+takes about twelve minutes, tells each pair on stderr, and ends on Ctrl-C or SIGTERM with what it
+has. It needs Ray.
 """
 
 from __future__ import annotations
