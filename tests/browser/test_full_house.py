@@ -127,7 +127,7 @@ def test_a_run_is_started_stopped_and_looked_up_without_a_pointer(page: Page) ->
     tab_to(page, "Start training")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("run="))
-    expect(page.get_by_text(re.compile("of 4000: about")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("of 4,000: about")).first).to_be_visible()
     settled(page)  # what went away has the focus no longer
     tab_to(page, "Stop")
     page.keyboard.press("Enter")

@@ -46,7 +46,7 @@ def test_the_focus_is_not_lost_when_a_button_goes_away(page: Page) -> None:
     tabs_to(page, "Start training")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("run="))
-    expect(page.get_by_text(re.compile("of 4000: about")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("of 4,000: about")).first).to_be_visible()
     patience.settled(page)  # the button that was pressed is gone by now
     page.wait_for_function(HELD)
     assert tabs_to(page, "Stop") <= TABS

@@ -88,12 +88,12 @@ def test_start_that_is_pressed_twice_begins_one_run(page: Page) -> None:
 
 def test_a_stopped_run_that_is_resumed_is_seen_to_go_on(page: Page) -> None:
     start(page, LONG)
-    expect(page.get_by_text(re.compile("^Epoch ([2-9]|[0-9]{2,}) of 4000")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("^Epoch ([2-9]|[0-9,]{2,}) of 4,000")).first).to_be_visible()
     stop(page)
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text(re.compile("^Stopped after"))).to_have_count(0)
     # Stopped before its first epoch it would be as it was.
-    expect(page.get_by_text(re.compile("^Epoch [0-9]+ of 4000")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("^Epoch [0-9,]+ of 4,000")).first).to_be_visible()
     page.get_by_role("button", name=re.compile("^Stop")).last.click()
     expect(page.get_by_text(re.compile("^Stopped .* after [0-9]+ epochs"))).to_be_visible()
 
@@ -149,7 +149,7 @@ HELD = """() => window.drawn.map(([canvas, top]) =>
 def test_while_a_run_trains_its_charts_are_not_drawn_anew_and_do_not_jump(page: Page) -> None:
     start(page, LONG)
     charts(page)
-    expect(page.get_by_text(re.compile("^Epoch ([2-9]|[0-9]{2,}) of 4000")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("^Epoch ([2-9]|[0-9,]{2,}) of 4,000")).first).to_be_visible()
     expect(page.locator(".answers li").first).to_be_visible()  # all of the page is there by now
     settled(page)
     page.evaluate(DRAWN)
