@@ -132,8 +132,8 @@ async def race(presenter: Visitor, followers: list[Visitor]) -> None:
     await presenter.rerun(presenter.click("race-start"))
     await see(followers, lambda one: "race=" in one.query, "the race")
     assert len({one.query for one in followers}) == 1
-    await see(followers, told, "who was right")
-    assert len({told(one) for one in (*followers, presenter)}) == 1
+    await see([presenter, *followers], told, "who was right")
+    assert len({told(one) for one in (presenter, *followers)}) == 1
     assert not any(on(one, "bets.bet") for one in followers)
 
 
