@@ -62,8 +62,7 @@ class Update:
         """The learning rate, corrected for averages that began from nought where there are any."""
         if not self._adaptive:
             return self._rate
-        first, second = self.optimizer.beta_1, self.optimizer.beta_2
-        return self._rate * (1.0 - second**self.taken) ** 0.5 / (1.0 - first**self.taken)
+        return self._rate * _correction(self.optimizer, self.taken)
 
     def tell_keras(self) -> None:
         """Bring Keras's count of steps up to date, which costs too much to do in each step."""
@@ -134,6 +133,11 @@ class HalfUpdate:
         self.optimizer.step_counter.assign(self.growth)
 
 
+def _correction(optimizer: keras.optimizers.Adam, step: Any) -> Any:
+    """Of the learning rate at a step, a number or many, for averages that began from nought."""
+    return (1.0 - optimizer.beta_2**step) ** 0.5 / (1.0 - optimizer.beta_1**step)
+
+
 def _rates(
     optimizer: keras.optimizers.Optimizer, device: torch.device
 ) -> Callable[[torch.Tensor], torch.Tensor | float]:
@@ -145,11 +149,10 @@ def _rates(
     rate = float(optimizer.learning_rate.numpy())
     if not isinstance(optimizer, keras.optimizers.Adam):
         return lambda count: rate
-    first, second = optimizer.beta_1, optimizer.beta_2
-    # From here on both corrections are 1 in float32, which has 24 bits.
-    last = max(math.ceil(-25 / math.log2(beta)) for beta in (first, second))
-    step = np.arange(1, last + 1)
-    corrected = rate * np.sqrt(1.0 - second**step) / (1.0 - first**step)
+    # From here on the correction is 1 in float32, which has 24 bits.
+    betas = optimizer.beta_1, optimizer.beta_2
+    last = max(math.ceil(-25 / math.log2(beta)) for beta in betas)
+    corrected = rate * _correction(optimizer, np.arange(1, last + 1))
     # Before the first step there is none.
     found = torch.from_numpy(np.concatenate(([0.0], corrected)).astype(np.float32)).to(device)
     return lambda count: found.index_select(0, count.clamp(max=last))[0]
