@@ -35,6 +35,13 @@ PATIENCE_SECONDS = 25.0
 machine gives it (`node.LEASE_SECONDS`), so that it has ended by then; and what ends is said within
 30 s."""
 POLL_SECONDS = 5.0
+AGAIN = (
+    ray.exceptions.GetTimeoutError,
+    ray.exceptions.ActorUnavailableError,
+    ray.exceptions.ObjectLostError,
+)
+"""After these a method is asked again: the answer is late, or was lost on its way, or with a node
+that is gone, as the next call finds out."""
 AGAIN_SECONDS = 0.3
 START_SECONDS = 120.0
 GOODBYE_SECONDS = 3.0
@@ -119,7 +126,7 @@ class Bridge:
                 return answer
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from None
-            except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError):
+            except AGAIN:
                 time.sleep(AGAIN_SECONDS)
             except ray.exceptions.RayActorError as error:
                 raise Lost(self._why_gone()) from error
