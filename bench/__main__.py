@@ -19,6 +19,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -99,24 +100,20 @@ def main(only: Sequence[str] = ()) -> None:
     """Run them all, or some."""
     chosen = {name: run for name, run in benches().items() if not only or name in only}
     print(f"{', '.join(chosen)}: {estimate(chosen)} on two quiet cores.", flush=True)
-    results: list[dict[str, Any]] = []
+    found = {name: kept(name) for name in benches()}
     refused: list[str] = []
-    for name in benches():
-        if name not in chosen:
-            results += kept(name)
-            continue
-        measured, why = attempt(name, chosen[name])
-        results += measured
+    for name, run in chosen.items():
+        found[name], why = attempt(name, run)
         refused += why
-    text = table(results, refused)
-    PAGE.write_text(refreshed(PAGE.read_text(), text, f"bench on {place()}"))
+        text = table([result for results in found.values() for result in results], refused)
+        PAGE.write_text(refreshed(PAGE.read_text(), text, f"bench on {place()}"))
     print(text)
 
 
 def attempt(name: str, run: Callable[[], Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """The results of a bench, and why there are none, in sentences."""
     print(f"Measuring {name}, {estimate([name])} …", flush=True)
-    began = time.monotonic()
+    began, ours = time.monotonic(), sys.modules["__main__"]
     measured: Any = []
     refused: list[str] = []
     try:
@@ -124,6 +121,8 @@ def attempt(name: str, run: Callable[[], Any]) -> tuple[list[dict[str, Any]], li
     except NoFigure as error:
         refused.append(f"Not measured: {name}. {error}")
         print(refused[-1], flush=True)
+    finally:  # a page that was opened has put itself there, and processes begin with what is there
+        sys.modules["__main__"] = ours
     print(f"{name} took {words.duration(time.monotonic() - began)}.", flush=True)
     return measured if isinstance(measured, list) else [measured], refused
 

@@ -37,6 +37,11 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def of_all(number: int, total: int) -> str:
+    """Where something is that goes on: 678 of 4,000."""
+    return f"{count(number)} of {count(total)}"
+
+
 def percent(share: float | None) -> str:
     """A share between 0 and 1 as per cent: 0.4087 is "40.9 %"."""
     return UNKNOWN if share is None or math.isnan(share) else f"{number(100 * share)} %"

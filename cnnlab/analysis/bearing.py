@@ -47,14 +47,26 @@ OF_THE_HOST = frozenset(
 # What of it bears on accuracy too: it may compute other numbers.
 COMPUTES = frozenset({"environment.torch", "environment.keras", "environment.cnnlab"})
 # How the arithmetic and the pictures were handled there: settings, as much as what a spec asks for.
-HANDLING = ("matmul_tf32", "cudnn_tf32", "pictures_staged", "steps_recorded", "card_shared")
+HANDLING = (
+    "matmul_tf32",
+    "cudnn_tf32",
+    "pictures_staged",
+    "steps_recorded",
+    "sequences_compiled",
+    "card_shared",
+)
 DECIDES_NO_ACCURACY = frozenset(
     {
         "threads",
         "environment.pictures_staged",
         "environment.steps_recorded",
+        "environment.sequences_compiled",
         "environment.card_shared",
     }
+)
+# What follows from the device and the engine.
+HANDLED_AS_ASKED = frozenset(
+    f"environment.{name}" for name in ("pictures_staged", "steps_recorded", "sequences_compiled")
 )
 SIZES = ("dataset.train_images", "dataset.validation_images")
 WORK = frozenset(
@@ -253,7 +265,7 @@ def _follows(name: str, names: frozenset[str]) -> bool:
         return other_data or other_part or (name == SIZES[1] and SIZES[0] in names)
     if name in (*TF32, "arithmetic"):
         return not names.isdisjoint({"precision", "tf32", "arithmetic"} - {name})
-    if name in ("environment.pictures_staged", "environment.steps_recorded"):
+    if name in HANDLED_AS_ASKED:
         return not names.isdisjoint({"device", "engine"})
     return name.startswith("model.") and "model.family" in names - {name}
 

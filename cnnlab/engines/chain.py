@@ -16,6 +16,9 @@ from cnnlab.engines.kernels import (
     kernel_of,
     relu_after_pooling,
 )
+from cnnlab.engines.loops.compiled import Compiled
+from cnnlab.engines.recurrent import OnednnLstm
+from cnnlab.engines.unrolled import CpuGru, CpuLstm, CpuSimple
 from cnnlab.spec import ExperimentSpec
 
 HALVES = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}
@@ -51,6 +54,14 @@ class Chain:
         self._full += full
         self._halves += halves
         return halves
+
+    @property
+    def sequences_compiled(self) -> bool | None:
+        """See `FastModel`."""
+        for kernel in self.kernels:
+            if isinstance(kernel, CpuGru | CpuLstm | CpuSimple | OnednnLstm):
+                return isinstance(getattr(kernel, "loops", None), Compiled)
+        return None
 
     def cast(self) -> None:
         """Bring the half precision's copies of the parameters up to date."""

@@ -76,6 +76,13 @@ class FastModel(keras.Model):
         replays = stepper.replayed is not None if stepper.recorder else None
         return {"steps_recorded": replays, "steps_not_recorded_because": stepper.eager_because}
 
+    @property
+    def sequences_compiled(self) -> bool | None:
+        """Whether compiled loops take the steps of its sequences; null where none takes them one by
+        one on a CPU.
+        """
+        return self._stepper.chain.sequences_compiled
+
     def parts(self, batches: Batches) -> Parts:
         """Its step, taken apart."""
         return self._stepper.parts(batches)

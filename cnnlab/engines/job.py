@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from cnnlab.devices.cpu import default_threads
+from cnnlab.engines.loops import compiled
 from cnnlab.models import build_model
-from cnnlab.spec import ExperimentSpec, LabError
+from cnnlab.spec import ExperimentSpec, LabError, RnnModel
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,9 @@ def _put(variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
 # about as long waiting for each other as they save, and many times as long where they must share
 # their cores with anything else, such as the browser that watches.
 SMALL_STEP_FLOPS = 150e6
-# The steps of a sequence wait for one another, and what each does by itself is three products,
-# where a step of another network has a dozen and more: below this many operations threads cost.
+# Where the steps of a sequence are calls that wait for one another, what each does by itself is
+# three products, where a step of another network has a dozen and more: below this many operations
+# threads cost.
 SMALL_TURN_FLOPS = 5e6
 DEFAULT_THREADS = default_threads()
 
@@ -218,14 +220,20 @@ def threads_for(spec: ExperimentSpec, training_flops_per_image: int, shape: tupl
     Args:
         shape: of a picture, or of a sequence, whose steps come first.
     """
-    step = training_flops_per_image * spec.batch_size
-    small = step < SMALL_STEP_FLOPS or step / _turns(spec, shape) < SMALL_TURN_FLOPS
-    return spec.threads or (1 if small and spec.engine == "fast" else DEFAULT_THREADS)
-
-
-def _turns(spec: ExperimentSpec, shape: tuple[int, ...]) -> int:
-    """How many calls of a pass wait for one another; oneDNN takes all steps of an LSTM in one."""
-    model = spec.model
-    if model.family != "rnn" or model.cell == "lstm":
+    if spec.threads or spec.engine != "fast":
+        return spec.threads or DEFAULT_THREADS
+    step, model = training_flops_per_image * spec.batch_size, spec.model
+    if step < SMALL_STEP_FLOPS:
         return 1
-    return min(model.sequence_length or shape[0], shape[0])
+    return _threads_of_sequences(model, step, shape) if model.family == "rnn" else DEFAULT_THREADS
+
+
+def _threads_of_sequences(model: RnnModel, step: float, shape: tuple[int, ...]) -> int:
+    """Compiled loops share out the samples of a batch, and a core stays with whoever watches: where
+    one of the threads has to share its core, the others wait for it, and all are slower than
+    without it. oneDNN takes all steps of an LSTM in one call, torch each of another cell.
+    """
+    if compiled.library():
+        return max(1, DEFAULT_THREADS - 1)
+    turns = 1 if model.cell == "lstm" else min(model.sequence_length or shape[0], shape[0])
+    return 1 if step / turns < SMALL_TURN_FLOPS else DEFAULT_THREADS

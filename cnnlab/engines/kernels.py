@@ -17,10 +17,12 @@ from typing import Any, Protocol
 import keras
 import torch
 
+from cnnlab.engines import loops
 from cnnlab.engines.job import called
+from cnnlab.engines.loops.compiled import Compiled
 from cnnlab.engines.products import product
-from cnnlab.engines.recurrent import CpuLstm, recurrent_call
-from cnnlab.engines.unrolled import CpuGru, CpuSimple
+from cnnlab.engines.recurrent import OnednnLstm, recurrent_call
+from cnnlab.engines.unrolled import CpuGru, CpuLstm, CpuSimple
 
 aten = torch.ops.aten
 Gradients = tuple[torch.Tensor, ...]
@@ -358,10 +360,17 @@ def _recurrent(layer: Any, dtype: torch.dtype) -> Kernel:
     return Autograd(layer, recurrent_call(layer))
 
 
+def _lstm_on_cpu(layer: keras.layers.LSTM) -> Kernel:
+    walk = loops.quickest()
+    if isinstance(walk, Compiled):
+        return CpuLstm(layer, walk)
+    return OnednnLstm(layer) if OnednnLstm.ONEDNN else Autograd(layer, recurrent_call(layer))
+
+
 _ON_CPU: dict[type, Callable[[Any], Kernel]] = {
     keras.layers.GRU: CpuGru,
+    keras.layers.LSTM: _lstm_on_cpu,
     keras.layers.SimpleRNN: CpuSimple,
-    **({keras.layers.LSTM: CpuLstm} if CpuLstm.ONEDNN else {}),
 }
 
 

@@ -3,9 +3,8 @@
 Keras 3.15.1 on torch (read in `keras/src/backend/torch/rnn.py`) calls `torch._VF.lstm` and `.gru`,
 and with them cuDNN, on CUDA alone. On a CPU it walks through the steps of a sequence in Python, and
 for a SimpleRNN it does so on every device. Torch has these layers as one call for both, which for
-an LSTM on a CPU is oneDNN's own: that is what the engine `fast` uses.
-
-GRU and SimpleRNN have no such call on a CPU (see `cnnlab.engines.unrolled`).
+an LSTM on a CPU is oneDNN's own. The engine `fast` uses it where it cannot compile loops over the
+steps of a sequence (see `cnnlab.engines.unrolled`).
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ _CALLS: dict[type, Callable[[Any], Call]] = {
 }
 
 
-class CpuLstm:
+class OnednnLstm:
     """Keras's LSTM, from zeros, on (batch, steps, features) in float32: oneDNN's two calls.
 
     Autograd would hand the way back an output's worth of noughts, all but the last step of them.

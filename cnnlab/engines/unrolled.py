@@ -1,8 +1,8 @@
-"""GRU and SimpleRNN on a CPU, in float32: step after step, with a backward pass of their own.
+"""GRU, LSTM and SimpleRNN on a CPU, in float32, with a backward pass of their own.
 
 Torch walks through the steps of a GRU with a dozen small calls in each, and autograd with twice as
-many back. Here whatever does not wait for the step before is done for many steps at once, and what
-is left in a step are five calls (SimpleRNN: two) forward and three (two) back.
+many back. Here whatever does not wait for the step before is done for all steps at once, and the
+rest by `cnnlab.engines.loops`.
 
 A state h is kept as g = (1 + h) / 2, and so tanh(a) as sigmoid(2 a), whose kernel in torch takes a
 sixth of the time: h' = n + z (h - n) holds for g as it does for h, and a product with h is one with
@@ -13,19 +13,16 @@ torch.compile is kept out: it would write out every step of a sequence, for minu
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import keras
 import torch
 
+from cnnlab.engines import loops
+from cnnlab.engines.loops.compiled import Compiled
 from cnnlab.engines.products import product
 
-aten = torch.ops.aten
 Gradients = tuple[torch.Tensor, ...]
-
-BLOCK = 8
-"""Steps that are done at once where they need not wait: few enough to stay in a core's cache."""
 
 
 class CpuGru:
@@ -40,6 +37,7 @@ class CpuGru:
         cell = layer.cell
         self.weights = [cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value]
         self.units, self.whole = layer.units, layer.return_sequences
+        self.loops = loops.quickest()
 
     @torch.compiler.disable
     def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
@@ -47,14 +45,7 @@ class CpuGru:
         steps = x.transpose(0, 1).contiguous()
         gates, recurrent = self._inputs(steps)
         states = x.new_full((len(steps) + 1, len(x), self.units), 0.5)
-        update, reset, inner, new = (part.unbind() for part in gates.split(self.units, -1))
-        both = gates[..., : 2 * self.units].unbind()
-        products = gates[..., : 3 * self.units].unbind()
-        for t, (before, after) in enumerate(pairwise(states.unbind())):
-            products[t].addmm_(before, recurrent)
-            both[t].sigmoid_()
-            candidate = new[t].addcmul_(reset[t], inner[t]).sigmoid_()
-            torch.lerp(candidate, before, update[t], out=after)
+        self.loops.gru_forward(recurrent, gates, states)
         return _outputs(states, self.whole), (steps, gates, states, recurrent)
 
     def _inputs(self, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,21 +72,7 @@ class CpuGru:
     ) -> tuple[torch.Tensor | None, Gradients]:
         """The gradients of the input, if it is wanted, and of the weights, from the output's."""
         steps, gates, states, recurrent = kept
-        back, units = recurrent.t(), self.units
-        found = torch.empty_like(gates)
-        above = dy.transpose(0, 1).contiguous().unbind() if self.whole else None
-        dstate = torch.zeros_like(states[0]) if self.whole else dy
-        for first in range((len(steps) - 1) // BLOCK * BLOCK, -1, -BLOCK):
-            part = slice(first, first + BLOCK)
-            _gru_slopes(gates[part], states[:-1][part], out=found[part])
-            stacked = found[part].unflatten(-1, (4, units)).unbind()
-            flat = found[part, :, : 3 * units].unbind()
-            keep = gates[part, :, :units].unbind()
-            for t in reversed(range(len(flat))):
-                if above is not None:
-                    dstate = dstate + above[first + t]
-                stacked[t].mul_(dstate[:, None])
-                dstate = torch.mul(dstate, keep[t]).addmm_(flat[t], back)
+        found = self.loops.gru_backward(recurrent, gates, states, *_slopes(dy, self.whole))
         return self._of_weights(steps, states, found, wanted)
 
     def _of_weights(
@@ -123,19 +100,44 @@ class CpuGru:
         return dx, (dkernel, drecurrent, torch.stack((given, inner)))
 
 
-def _gru_slopes(gates: torch.Tensor, states: torch.Tensor, out: torch.Tensor) -> None:
-    """How what the gates of some steps are taken of moves the states after them, of z and r by 2,
-    of n by 4.
+class CpuLstm:
+    """Keras's LSTM, from zeros, on (batch, steps, features), by compiled loops; without these
+    oneDNN is quicker than calls of torch (see `cnnlab.engines.recurrent`).
+
+    Per step: i, f, o = sigmoid(x W + h R + b), c = f c + i tanh(x W + h R + b), h = o tanh(c).
     """
-    z, r, inner, n = gates.chunk(4, -1)
-    of_z, of_r, of_inner, of_n = out.chunk(4, -1)
-    torch.sub(states, n, out=of_z)
-    aten.sigmoid_backward.grad_input(of_z, z, grad_input=of_z)
-    of_n.copy_(z).neg_().add_(1.0)
-    aten.sigmoid_backward.grad_input(of_n, n, grad_input=of_n)
-    torch.mul(of_n, r, out=of_inner)
-    torch.mul(of_n, inner, out=of_r)
-    aten.sigmoid_backward.grad_input(of_r, r, grad_input=of_r)
+
+    def __init__(self, layer: keras.layers.LSTM, walk: Compiled) -> None:
+        cell = layer.cell
+        self.weights = [cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value]
+        self.units, self.whole = layer.units, layer.return_sequences
+        self.loops = walk
+
+    @torch.compiler.disable
+    def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
+        """The layer's output, and what `backward` wants to have kept."""
+        steps = x.transpose(0, 1).contiguous()
+        kernel, recurrent, bias = self.weights
+        gates = torch.addmm(bias, steps.flatten(0, 1), kernel).view(*steps.shape[:2], -1)
+        cells = x.new_zeros(len(steps) + 1, len(x), self.units)
+        states = torch.zeros_like(cells)
+        self.loops.lstm_forward(recurrent, gates, cells, states)
+        out = states[1:].transpose(0, 1) if self.whole else states[-1]
+        return out, (steps, gates, cells, states)
+
+    @torch.compiler.disable
+    def backward(
+        self, kept: Any, dy: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, Gradients]:
+        """The gradients of the input, if it is wanted, and of the weights, from the output's."""
+        steps, gates, cells, states = kept
+        kernel, recurrent, _ = self.weights
+        found = self.loops.lstm_backward(recurrent, gates, cells, *_slopes(dy, self.whole))
+        rows = found.flatten(0, 1)
+        drecurrent = product(states[:-1].flatten(0, 1).t(), rows)
+        dkernel = product(steps.flatten(0, 1).t(), rows)
+        dx = product(rows, kernel.t()).view(*steps.shape).transpose(0, 1) if wanted else None
+        return dx, (dkernel, drecurrent, rows.sum(0))
 
 
 class CpuSimple:
@@ -145,6 +147,7 @@ class CpuSimple:
         cell = layer.cell
         self.weights = [cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value]
         self.units, self.whole = layer.units, layer.return_sequences
+        self.loops = loops.quickest()
 
     @torch.compiler.disable
     def forward(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor, Any]:
@@ -156,8 +159,7 @@ class CpuSimple:
         rows = states[1:].view(-1, self.units)
         torch.addmm(shift, steps.flatten(0, 1), 2.0 * kernel, out=rows)
         by_state = 4.0 * recurrent
-        for before, after in pairwise(states.unbind()):
-            after.addmm_(before, by_state).sigmoid_()
+        self.loops.simple_forward(by_state, states)
         return _outputs(states, self.whole), (steps, states, by_state)
 
     @torch.compiler.disable
@@ -166,19 +168,9 @@ class CpuSimple:
     ) -> tuple[torch.Tensor | None, Gradients]:
         """The gradients of the input, if it is wanted, and of the weights, from the output's."""
         steps, states, by_state = kept
-        kernel, back = self.weights[0], by_state.t()
+        kernel = self.weights[0]
         # Of what tanh is taken of, by 4.
-        found = dy.transpose(0, 1).contiguous() if self.whole else torch.empty_like(states[1:])
-        dstate = found[-1] if self.whole else dy
-        last_first = found.unbind()[::-1]
-        for t, (here, state) in enumerate(zip(last_first, states.unbind()[:0:-1], strict=True)):
-            aten.sigmoid_backward.grad_input(dstate, state, grad_input=here)
-            if t + 1 < len(last_first):
-                dstate = last_first[t + 1]
-                if self.whole:
-                    dstate.addmm_(here, back)
-                else:
-                    torch.mm(here, back, out=dstate)
+        found = self.loops.simple_backward(by_state, states, *_slopes(dy, self.whole))
         rows = found.flatten(0, 1)
         dbias = rows.sum(0).mul_(4.0)
         drecurrent = product(states[:-1].flatten(0, 1).t(), rows).mul_(8.0).sub_(dbias)
@@ -193,3 +185,10 @@ def _outputs(states: torch.Tensor, whole: bool) -> torch.Tensor:
     """All states h after the first, (batch, steps, units), or the last one."""
     out = 2.0 * states[1:] if whole else 2.0 * states[-1]
     return out.sub_(1.0).transpose(0, 1) if whole else out.sub_(1.0)
+
+
+def _slopes(dy: torch.Tensor, whole: bool) -> tuple[torch.Tensor | None, torch.Tensor]:
+    """The output's gradients as the loops take them: of all states, and of the last one."""
+    if whole:
+        return dy.transpose(0, 1).contiguous(), torch.zeros_like(dy[:, -1])
+    return None, dy

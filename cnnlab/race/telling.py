@@ -40,9 +40,12 @@ def level(best: Runs, others: Told) -> str:
     gain, lanes = near[0][1].gain, [best, *(runs for runs, _ in near)]
     who = f" of {_joined([runs.title for runs in lanes])}" if len(others) > 1 else ""
     chance = "" if gain.width is None or gain.agreed else " by more than chance"
+    doubt = ""
+    if not gain.level:  # the pairs say that one is, and were disturbed
+        chance, doubt = " for certain", ", no more than what disturbed runs may differ by"
     rest = "".join(f"; {runs.title} takes {_times(other.gain)} as long" for runs, other in behind)
     ratio = f"a ratio of {words.number(gain.ratio)}{_spread(gain)}"
-    return f"Nobody{who} is ahead{chance}: {took(lanes)}, {ratio}{rest}."
+    return f"Nobody{who} is ahead{chance}: {took(lanes)}, {ratio}{doubt}{rest}."
 
 
 def alone(found: Sequence[Runs], able: Sequence[Runs]) -> str:

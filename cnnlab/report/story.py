@@ -149,7 +149,7 @@ def _result(card: RunCard) -> tuple[str, ...]:
         f"{KINDS[kind_of(card)]}: {card.device.name if card.device else words.UNKNOWN}",
         str(card.status),
         words.count(card.model.parameters if card.model else None),
-        f"{len(card.epochs)} of {card.spec.epochs}",
+        words.of_all(len(card.epochs), card.spec.epochs),
         words.duration(timing.fit_seconds),
         words.number(timing.step_ms_median),
         words.number(timing.images_per_second),

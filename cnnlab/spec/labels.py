@@ -86,6 +86,7 @@ LABELS: dict[str, str] = {
     "environment.openmp_wait": "OpenMP's waiting policy",
     "environment.pictures_staged": "Staging of pictures",
     "environment.steps_recorded": "Recording of the step",
+    "environment.sequences_compiled": "Compiling of a sequence's steps",
     "environment.card_shared": "Sharing of the card",
     "environment.cuda": "CUDA",
     "environment.cudnn": "cuDNN",

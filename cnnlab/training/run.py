@@ -236,14 +236,15 @@ def first_word(
 
 
 def _handling(job: Job, used: str) -> dict[str, Any]:
-    """Whether all pictures lie on the accelerator, so that no batch is copied to it, and whether
-    its steps are replayed; null where there is none.
+    """Whether all pictures lie on the accelerator, so that no batch is copied to it, whether its
+    steps are replayed, and those of a sequence compiled; null where there is none.
     """
     staged = None if used == "cpu" else getattr(job.fit["x"], "staged", False)
     recording = getattr(
         job.model, "recording", {"steps_recorded": None if used == "cpu" else False}
     )
-    return {"pictures_staged": staged, **recording}
+    compiled = getattr(job.model, "sequences_compiled", None)
+    return {"pictures_staged": staged, "sequences_compiled": compiled, **recording}
 
 
 def _fit(

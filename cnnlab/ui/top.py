@@ -193,10 +193,10 @@ def _training(run_id: str) -> None:
     run = lab.lab().live(run_id)
     # Its own page counts them, at a pace of its own.
     shown = st.query_params.get("run") == run_id and st.session_state.get(PAGE) == "Train"
-    epochs = f", epoch {_epoch(run)} of {run.spec.epochs}" if run and not shown else ""
+    where = f", epoch {words.of_all(_epoch(run), run.spec.epochs)}" if run and not shown else ""
     name = tables.plain(datasets.run_name(run.spec)) if run else run_id
     on = f" on {_where(run)}" if run and _where(run) != HERE else ""
-    _link_to(run_id, f"Training {name}{on}{epochs}")
+    _link_to(run_id, f"Training {name}{on}{where}")
 
 
 def _where(run: Snapshot) -> str:

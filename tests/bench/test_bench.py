@@ -1,7 +1,9 @@
 """Benches measure in pairs and their table replaces the old one."""
 
 import json
+import sys
 from itertools import count
+from types import ModuleType
 
 import pytest
 
@@ -99,6 +101,36 @@ def test_the_page_leads_with_the_yardsticks_and_has_the_tables_without_a_card():
     parts = ["<!-- yardsticks on cpu: begin -->", "<!-- bench on cpu: begin -->"]
     assert [text.count(part) for part in parts] == [1, 1]
     assert text.index(parts[0]) < text.index(parts[1])
+
+
+@pytest.fixture
+def two_benches(tmp_path, monkeypatch):
+    """A page of figures, and two benches of which the first opens a page of the lab."""
+    figures = {"unit": "ms", "arms": {"a": "ours", "b": "usual"}, "name": "First"}
+    monkeypatch.setattr(page, "PAGE", tmp_path / "BENCHMARKS.md")
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    monkeypatch.setattr(page, "ABOUT_MINUTES", {"first": 1, "second": 1})
+    page.PAGE.write_text("# Benchmarks\n")
+    mains = []
+
+    def first():
+        sys.modules["__main__"] = ModuleType("a page")  # as Streamlit's script runner does
+        return measure.paired(lambda: 2.0, lambda: 10.0, 2, unwatched) | figures
+
+    def second():
+        mains.append(sys.modules["__main__"])
+        raise RuntimeError
+
+    monkeypatch.setattr(page, "benches", lambda: {"first": first, "second": second})
+    return mains
+
+
+def test_a_bench_that_fails_loses_nothing_and_finds_the_process_as_it_began(two_benches):
+    ours = sys.modules["__main__"]
+    with pytest.raises(RuntimeError):
+        page.main()
+    assert two_benches == [ours]
+    assert "| First | 2 ms, ours | 10 ms, usual | 5 |" in page.PAGE.read_text()
 
 
 def taken(*shares):

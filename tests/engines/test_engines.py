@@ -17,10 +17,13 @@ from cnnlab.engines import (
     Start,
     fingerprint,
     initial_weights,
+    loops,
     threads_for,
 )
 from cnnlab.engines.chain import as_call
 from cnnlab.engines.kernels import Autograd, kernel_of
+from cnnlab.engines.loops import compiled
+from cnnlab.engines.loops.by_torch import ByTorch
 from cnnlab.spec import (
     PRESETS,
     Block,
@@ -253,9 +256,11 @@ def check_alike(layer: keras.Layer, shape: tuple[int, ...], device: str) -> None
 
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("cell", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("walk", [loops.quickest, ByTorch])
 @ON_BOTH
 @pytest.mark.usefixtures("ieee")
-def test_one_call_of_torch_does_what_a_recurrent_layer_does(device, cell, whole) -> None:
+def test_a_recurrent_layer_does_what_keras_has_it_do(device, walk, cell, whole, monkeypatch):
+    monkeypatch.setattr(loops, "quickest", walk)
     with keras.device(device):
         layer = getattr(keras.layers, cell)(7, return_sequences=whole)
         check_alike(layer, (11, 3), device)
@@ -308,7 +313,9 @@ def test_a_small_step_has_one_thread_unless_it_is_stock_or_the_spec_says_otherwi
 
 
 def test_a_sequence_has_one_thread_where_each_of_its_calls_is_small(monkeypatch) -> None:
+    """Where its steps are calls of torch."""
     monkeypatch.setattr("cnnlab.engines.job.DEFAULT_THREADS", 8)
+    monkeypatch.setattr(compiled, "library", lambda: None)
     gru, flops = PRESETS["gru"].spec, 8_000_000  # a batch of 64: 512 MFLOP
     assert threads_for(gru, flops, (128, 3, 1)) == 1
     assert threads_for(gru, flops, (16, 3, 1)) == 8
@@ -316,4 +323,14 @@ def test_a_sequence_has_one_thread_where_each_of_its_calls_is_small(monkeypatch)
     assert threads_for(short, flops, (128, 3, 1)) == 8
     assert threads_for(change(gru, engine="stock"), flops, (128, 3, 1)) == 8
     assert threads_for(PRESETS["lstm"].spec, flops, (128, 3, 1)) == 8  # all steps in one call
-    assert threads_for(PRESETS["dense"].spec, flops, (128, 3, 1)) == 8
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "simple"])
+def test_compiled_loops_leave_a_core_to_whoever_watches(cell, cores, threads, monkeypatch) -> None:
+    monkeypatch.setattr("cnnlab.engines.job.DEFAULT_THREADS", cores)
+    monkeypatch.setattr(compiled, "library", object)
+    spec = change(PRESETS["gru"].spec, model=RnnModel(cell=cell))
+    assert threads_for(spec, 8_000_000, (128, 3, 1)) == threads
+    assert threads_for(spec, 1000, (128, 3, 1)) == 1
+    assert threads_for(change(spec, threads=2), 8_000_000, (128, 3, 1)) == 2

@@ -1,21 +1,21 @@
 """What a step leaves out, and what may not change by it."""
 
-import shutil
-
 import keras
 import numpy as np
 import pytest
 import torch
 
 from bench.equality import StepLosses, run
+from cnnlab.devices import compiler
 from cnnlab.engines import ENGINES, Pictures, Start, Watcher, initial_weights
 from cnnlab.engines.kernels import Autograd, relu_after_pooling
-from cnnlab.engines.recurrent import CpuLstm
-from cnnlab.engines.unrolled import CpuGru, CpuSimple
+from cnnlab.engines.recurrent import OnednnLstm
+from cnnlab.engines.unrolled import CpuGru, CpuLstm, CpuSimple
 from cnnlab.spec import PRESETS, DenseModel, ExperimentSpec, RnnModel, change
 from cnnlab.training.run import on
 
 DENSE = ExperimentSpec(model=DenseModel(dense=(24,)), batch_size=8)
+OF_LSTM = CpuLstm if compiler() else OnednnLstm if OnednnLstm.ONEDNN else Autograd
 PRESET_NETWORKS = {
     "tiny": PRESETS["tiny"].spec,
     "dense": PRESETS["dense"].spec,
@@ -123,7 +123,7 @@ def test_no_step_of_the_lab_goes_through_autograd(monkeypatch):
 
     monkeypatch.setattr(torch.autograd, "grad", asked)
     monkeypatch.setattr(torch.Tensor, "backward", asked)
-    cells = ("gru", "simple", "lstm") if CpuLstm.ONEDNN else ("gru", "simple")
+    cells = ("gru", "simple", "lstm") if OF_LSTM is not Autograd else ("gru", "simple")
     recurrent = [RnnModel(cell=cell, recurrent=(4,)) for cell in cells]
     for model in (PRESETS["tiny"].spec.model, DENSE.model, *recurrent):
         fit(job_of(change(DENSE, model=model), digits(40, (16, 16, 3))), StepLosses(DENSE))
@@ -135,7 +135,7 @@ def test_no_step_of_the_lab_goes_through_autograd(monkeypatch):
         ("gru", CpuGru),
         ("simple", CpuSimple),
         pytest.param(
-            "lstm", CpuLstm, marks=pytest.mark.skipif(not CpuLstm.ONEDNN, reason="no oneDNN here")
+            "lstm", OF_LSTM, marks=pytest.mark.skipif(OF_LSTM is Autograd, reason="no oneDNN here")
         ),
     ],
 )
@@ -188,9 +188,7 @@ def test_a_step_whose_gradients_are_not_finite_moves_nothing_in_float16(optimize
     assert (model.get_weights()[0] != before[0][0]).any()
 
 
-WITH_COMPILER = pytest.mark.skipif(
-    shutil.which("g++") is None, reason="torch.compile needs a C++ compiler"
-)
+WITH_COMPILER = pytest.mark.skipif(compiler() is None, reason="torch.compile needs a C++ compiler")
 
 
 @WITH_COMPILER

@@ -173,7 +173,7 @@ def test_disturbed_pairs_claim_no_lead_that_a_neighbour_may_have_given() -> None
     ]
     result = judge(cards)
     assert result.winner is None
-    assert result.heading.startswith("Nobody is ahead by more than chance")
+    assert result.heading.startswith("Nobody is ahead for certain")
     assert result.speed_up.high < 1 / 1.03
 
 

@@ -115,8 +115,8 @@ def _start(spec: ExperimentSpec, axes: list[str], epochs: int) -> None:
         st.error(tables.plain(wrong), icon=":material/error:")
         return
     st.caption(
-        f"{words.count(asked.runs)} runs of {asked.epochs} epochs each, one after the other; at "
-        f"most {MOST_TRAINED}."
+        f"{words.count(asked.runs)} runs of {words.count(asked.epochs)} epochs each, one after the "
+        f"other; at most {MOST_TRAINED}."
     )
     if pressed and prepared.shape_known(spec.dataset):
         _begin(asked)

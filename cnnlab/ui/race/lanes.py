@@ -196,7 +196,7 @@ def _stand(lane: Runs) -> str:
 def _doing(card: RunCard) -> str:
     """Where a run is that is driven now."""
     done = len(card.epochs)
-    said = f"epoch {min(done + 1, card.spec.epochs)} of {card.spec.epochs}"
+    said = f"epoch {words.of_all(min(done + 1, card.spec.epochs), card.spec.epochs)}"
     if done and not (card.part and card.part.cut_seconds):
         said += f", validation accuracy {words.percent(card.epochs[-1].val_accuracy)}"
     return said

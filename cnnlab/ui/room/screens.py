@@ -70,7 +70,7 @@ def run() -> Screen:
     figures = (
         ("Validation accuracy", words.percent(accuracy)),
         (rate_title(state), words.number(rate_of(state))),
-        ("Epoch", f"{words.count(min(done + 1, epochs))} of {words.count(epochs)}"),
+        ("Epoch", words.of_all(min(done + 1, epochs), epochs)),
     )
     return _of_run(state, figures, run_view.progress(state)[1])
 

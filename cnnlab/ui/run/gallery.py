@@ -98,7 +98,8 @@ def _draw(card: RunCard, indices: tuple[int, ...], shown: _Shown) -> None:
         return
     things = words.things(card.dataset.kind if card.dataset else None)
     st.caption(
-        f"After epoch {shown.epoch}: {shown.right} of {len(indices)} validation {things} right."
+        f"After epoch {shown.epoch}: {words.of_all(shown.right, len(indices))} validation {things} "
+        "right."
     )
     with st.container(key=_key(card.run_id)):
         st.html(style)

@@ -135,7 +135,7 @@ def _tab(state: RunState) -> str:
     if card.status.over:
         return f"{reached} · {card.status}"
     epoch = min(len(card.epochs) + 1, card.spec.epochs)
-    return f"{reached} · epoch {epoch} of {card.spec.epochs}"
+    return f"{reached} · epoch {words.of_all(epoch, card.spec.epochs)}"
 
 
 def _queued(state: RunState) -> None:
@@ -223,8 +223,7 @@ def progress(state: RunState) -> tuple[float, str]:
     epoch = min(len(card.epochs) + 1, card.spec.epochs)
     doing = DOING.get(state.phase, "")
     remaining = f": about {tables.about(left)} left" if left else ""
-    of = f"{words.count(epoch)} of {words.count(card.spec.epochs)}"
-    return share, f"Epoch {of}{doing}{remaining}"
+    return share, f"Epoch {words.of_all(epoch, card.spec.epochs)}{doing}{remaining}"
 
 
 def _over(card: RunCard) -> None:
