@@ -65,26 +65,30 @@ ENVIRONMENTS = {"none": worker_environment("none")}
 
 
 @contextmanager
-def one_node(home: Path) -> Iterator[None]:
-    """A cluster of one node on the loopback interface, which this process's labs know.
+def nodes(home: Path, *names: str) -> Iterator[None]:
+    """A cluster on the loopback interface, which this process's labs know.
 
     Args:
-        home: where the lab on the node keeps its state.
+        home: where the labs on its nodes keep their state.
+        names: of the nodes; the first is its head.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray.cluster_utils
 
     port = free_port()
-    head = {"node_name": NODE, "ray_client_server_port": port, "include_dashboard": False}
-    head["env_vars"] = {"PYTHONPATH": str(ROOT), "CNNLAB_HOME": str(home)}
-    nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+    head = {"ray_client_server_port": port, "include_dashboard": False}
+    each = {"env_vars": {"PYTHONPATH": str(ROOT), "CNNLAB_HOME": str(home)}}
+    first, *others = [{"node_name": name, **each} for name in names]
+    started = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head | first)
+    for node in others:
+        started.add_node(**node)
     os.environ[cluster.VARIABLE] = f"ray://127.0.0.1:{port}"
     with ended_by_signals():
         try:
             yield
         finally:
             del os.environ[cluster.VARIABLE]
-            nodes.shutdown()
+            started.shutdown()
 
 
 @contextmanager
@@ -147,12 +151,12 @@ class Place:
 
 
 @contextmanager
-def opened() -> Iterator[Place]:
-    """A lab, its history, and its node, all with homes of their own."""
+def opened(*names: str) -> Iterator[Place]:
+    """A lab, its history, and its nodes, all with homes of their own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         os.environ["CNNLAB_HOME"] = str(folder / "lab")
-        stack.enter_context(one_node(folder / "node"))
+        stack.enter_context(nodes(folder / "node", *names))
         history = stack.enter_context(closing(History()))
         lab = stack.enter_context(closing(Lab(history, ENVIRONMENTS, cluster.start)))
         ended = stack.enter_context(closing(Unreaped(raylets())))
@@ -283,7 +287,7 @@ def main(names: Sequence[str] = tuple(EPOCHS)) -> list[dict[str, Any]]:
     """Measure, keep and return the results; what was measured before a break is kept."""
     print("  a: on a node through the lab; b: command line there, or here", file=sys.stderr)
     results: list[dict[str, Any]] = []
-    with opened() as place:
+    with opened(NODE) as place:
         for name in names:
             measured = partial(epochs, place, name)
             results.append(attempted(f"Epoch on a node, {WORKS[name].title}", measured))

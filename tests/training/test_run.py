@@ -21,6 +21,7 @@ from cnnlab.spec import (
     ExperimentSpec,
     LabError,
     PhaseChanged,
+    RnnModel,
     RunEnded,
     RunStarted,
     SpecError,
@@ -68,6 +69,20 @@ def test_a_run_tells_its_whole_story_in_order(engine: str) -> None:
     phases = [event.phase for event in of(PhaseChanged, events)]
     assert phases[0] == "loading"
     assert phases[-4:] == ["training", "validating", "training", "validating"]
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        pytest.param(
+            RnnModel(cell="lstm", recurrent=(4,)), devices.compiler() is not None, id="lstm"
+        ),
+        pytest.param(TINY.model, None, id="no_sequence"),
+    ],
+)
+def test_a_run_says_whether_compiled_loops_took_the_steps_of_its_sequences(network, said) -> None:
+    (started,) = of(RunStarted, fit(change(TINY, model=network, epochs=1)))
+    assert started.environment["sequences_compiled"] is said
 
 
 def test_the_ledger_adds_up_to_the_wall_clock() -> None:
