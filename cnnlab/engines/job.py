@@ -138,10 +138,17 @@ class Job:
 
 
 def initial_weights(spec: ExperimentSpec, shape: tuple[int, ...], classes: int) -> list[np.ndarray]:
-    """The weights that a run starts from: drawn on the CPU, so that every device gets the same."""
-    with keras.device("cpu"):
-        keras.utils.set_random_seed(spec.seed)
-        return build_model(spec, shape, classes).get_weights()
+    """The weights that a run starts from: drawn on the CPU and in one thread, so that every device
+    and engine gets the same. (Recurrent ones are made orthogonal, which threads round otherwise.)
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with keras.device("cpu"):
+            keras.utils.set_random_seed(spec.seed)
+            return build_model(spec, shape, classes).get_weights()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def fingerprint(weights: list[np.ndarray]) -> str:

@@ -302,6 +302,20 @@ def test_a_model_of_either_engine_exports_ordinary_weights() -> None:
     assert shapes[0] == shapes[1] == [w.shape for w in weights]
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru", "simple"])
+def test_runs_of_one_seed_start_alike_whatever_their_threads(cell) -> None:
+    spec = ExperimentSpec(model=RnnModel(cell=cell, recurrent=(48, 64)))
+    had, found = torch.get_num_threads(), set()
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            found.add(fingerprint(initial_weights(spec, (128, 3, 1), 6)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(had)
+    assert len(found) == 1
+
+
 def test_a_small_step_has_one_thread_unless_it_is_stock_or_the_spec_says_otherwise() -> None:
     small, large = 1_000, 100_000_000
     tiny = PRESETS["tiny"].spec
