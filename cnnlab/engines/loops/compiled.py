@@ -106,10 +106,8 @@ class Compiled:
         above: torch.Tensor | None,
         last: torch.Tensor,
     ) -> torch.Tensor:
-        found = torch.empty_like(gates)
         given = recurrent, gates, states, above, last
-        self._call("gru_backward", states, given, (found,))
-        return found
+        return self._gradients("gru_backward", states, given, torch.empty_like(gates))
 
     def lstm_forward(
         self,
@@ -136,10 +134,8 @@ class Compiled:
         last: torch.Tensor,
     ) -> torch.Tensor:
         """The gradients of what the gates are taken of, as those of a GRU."""
-        found = torch.empty_like(gates)
         given = recurrent, gates, cells, above, last
-        self._call("lstm_backward", cells, given, (found,))
-        return found
+        return self._gradients("lstm_backward", cells, given, torch.empty_like(gates))
 
     def simple_forward(self, recurrent: torch.Tensor, states: torch.Tensor) -> None:
         self._call("simple_forward", states, (recurrent,), (states,))
@@ -151,9 +147,17 @@ class Compiled:
         above: torch.Tensor | None,
         last: torch.Tensor,
     ) -> torch.Tensor:
-        found = torch.empty_like(states[1:])
         given = recurrent, states, above, last
-        self._call("simple_backward", states, given, (found,))
+        return self._gradients("simple_backward", states, given, torch.empty_like(states[1:]))
+
+    def _gradients(
+        self,
+        name: str,
+        states: torch.Tensor,
+        given: Sequence[torch.Tensor | None],
+        found: torch.Tensor,
+    ) -> torch.Tensor:
+        self._call(name, states, given, (found,))
         return found
 
     def _call(

@@ -179,146 +179,128 @@ void lstm_slopes(long units, float *__restrict slope, float *__restrict of_cell,
   }
 }
 
+// Forward: step(sample, sums) is told what a step's gates are taken of, `wide` columns, once they
+// have the states' part; samples are numbered through all steps.
+//
+// given: the sums without it, (steps, batch, row), of which the first `wide` columns count.
+template <typename Step>
+void walk(long steps, long batch, long units, long wide, int threads, const float *recurrent,
+          const float *given, long row, const float *states, const Step &step) {
+  const Panels weights(recurrent, units, wide, wide, 1);
+  const long width = weights.width();
+  in_blocks(batch, threads, [=, &weights, &step](long begin, long count) {
+    std::vector<float> sums(count * width);
+    for (long t = 0; t < steps; t++) {
+      const long sample = t * batch + begin;
+      for (long i = 0; i < count; i++)
+        std::copy_n(given + (sample + i) * row, wide, sums.data() + i * width);
+      add_product(states + sample * units, units, count, weights, sums.data());
+      for (long i = 0; i < count; i++) step(sample + i, sums.data() + i * width);
+    }
+  });
+}
+
+// Back: step(sample, slope, carried) is told the gradient of a step's state, fills in `found` and
+// leaves in `slope` what goes to the state before beside the product; `carried` is its own, from
+// noughts. above (steps, batch, units) or null, and last (batch, units), are the gradients of all
+// states and of the last one. found is (steps, batch, row), of which the first `wide` columns count.
+template <typename Step>
+void walk_back(long steps, long batch, long units, long wide, int threads, const float *recurrent,
+               const float *above, const float *last, const float *found, long row,
+               const Step &step) {
+  const Panels weights(recurrent, wide, units, 1, wide);  // turned
+  const long width = weights.width();
+  in_blocks(batch, threads, [=, &weights, &step](long begin, long count) {
+    std::vector<float> slopes(count * width, 0.0f), carried(count * units, 0.0f);
+    for (long i = 0; i < count; i++)
+      std::copy_n(last + (begin + i) * units, units, slopes.data() + i * width);
+    for (long t = steps; t-- > 0;) {
+      const long sample = t * batch + begin;
+      for (long i = 0; i < count; i++) {
+        float *slope = slopes.data() + i * width;
+        if (above) add(units, slope, above + (sample + i) * units);
+        step(sample + i, slope, carried.data() + i * units);
+      }
+      add_product(found + sample * row, row, count, weights, slopes.data());
+    }
+  });
+}
+
 }  // namespace
 
 // gates (steps, batch, 4 units) come as what z, r and n's two parts are taken of, without the
 // states' part, and leave as z, r, n's recurrent part, n. states (steps + 1, batch, units) have the
 // first. recurrent is (units, 3 units).
 extern "C" void gru_forward(long steps, long batch, long units, int threads,
-                        const float *recurrent, float *gates, float *states) {
-  const Panels weights(recurrent, units, 3 * units, 3 * units, 1);
-  const long row = weights.width();
-  in_blocks(batch, threads, [=, &weights](long begin, long count) {
-    std::vector<float> products(count * row);
-    for (long t = 0; t < steps; t++) {
-      float *here = gates + (t * batch + begin) * 4 * units;
-      const float *before = states + (t * batch + begin) * units;
-      float *after = states + ((t + 1) * batch + begin) * units;
-      for (long i = 0; i < count; i++)
-        std::copy_n(here + i * 4 * units, 3 * units, products.data() + i * row);
-      add_product(before, units, count, weights, products.data());
-      for (long i = 0; i < count; i++) {
-        float *z = here + i * 4 * units;
-        gru_gates(units, products.data() + i * row, z, z + units, z + 2 * units, z + 3 * units,
-                  before + i * units, after + i * units);
-      }
-    }
-  });
+                            const float *recurrent, float *gates, float *states) {
+  const long row = 4 * units;
+  walk(steps, batch, units, 3 * units, threads, recurrent, gates, row, states,
+       [=](long sample, const float *sums) {
+         float *z = gates + sample * row;
+         gru_gates(units, sums, z, z + units, z + 2 * units, z + 3 * units, states + sample * units,
+                   states + (sample + batch) * units);
+       });
 }
 
-// found (steps, batch, 4 units) becomes the gradients of what the gates are taken of. above (steps,
-// batch, units) or null, and dstate (batch, units), are those of all states and of the last one.
+// found (steps, batch, 4 units) becomes the gradients of what the gates are taken of.
 extern "C" void gru_backward(long steps, long batch, long units, int threads,
-                         const float *recurrent, const float *gates, const float *states,
-                         const float *above, const float *dstate, float *found) {
-  const Panels weights(recurrent, 3 * units, units, 1, 3 * units);  // turned
-  const long row = weights.width();
-  in_blocks(batch, threads, [=, &weights](long begin, long count) {
-    std::vector<float> sums(count * row, 0.0f);
-    for (long i = 0; i < count; i++)
-      std::copy_n(dstate + (begin + i) * units, units, sums.data() + i * row);
-    for (long t = steps; t-- > 0;) {
-      for (long i = 0; i < count; i++) {
-        const long sample = t * batch + begin + i;
-        float *slope = sums.data() + i * row, *of = found + sample * 4 * units;
-        const float *z = gates + sample * 4 * units;
-        if (above) add(units, slope, above + sample * units);
-        gru_slopes(units, slope, z, z + units, z + 2 * units, z + 3 * units,
-                   states + sample * units, of, of + units, of + 2 * units, of + 3 * units);
-      }
-      add_product(found + (t * batch + begin) * 4 * units, 4 * units, count, weights, sums.data());
-    }
-  });
+                             const float *recurrent, const float *gates, const float *states,
+                             const float *above, const float *last, float *found) {
+  const long row = 4 * units;
+  walk_back(steps, batch, units, 3 * units, threads, recurrent, above, last, found, row,
+            [=](long sample, float *slope, float *) {
+              const float *z = gates + sample * row;
+              float *of = found + sample * row;
+              gru_slopes(units, slope, z, z + units, z + 2 * units, z + 3 * units,
+                         states + sample * units, of, of + units, of + 2 * units, of + 3 * units);
+            });
 }
 
 // states (steps + 1, batch, units) have the first, and in place of the others what they are taken
 // of, without the part of the state before. recurrent is (units, units).
 extern "C" void simple_forward(long steps, long batch, long units, int threads,
-                           const float *recurrent, float *states) {
-  const Panels weights(recurrent, units, units, units, 1);
-  const long row = weights.width();
-  in_blocks(batch, threads, [=, &weights](long begin, long count) {
-    std::vector<float> products(count * row);
-    for (long t = 0; t < steps; t++) {
-      const float *before = states + (t * batch + begin) * units;
-      float *after = states + ((t + 1) * batch + begin) * units;
-      for (long i = 0; i < count; i++)
-        std::copy_n(after + i * units, units, products.data() + i * row);
-      add_product(before, units, count, weights, products.data());
-      for (long i = 0; i < count; i++)
-        simple_state(units, products.data() + i * row, after + i * units);
-    }
-  });
+                               const float *recurrent, float *states) {
+  float *after = states + batch * units;
+  walk(steps, batch, units, units, threads, recurrent, after, units, states,
+       [=](long sample, const float *sums) { simple_state(units, sums, after + sample * units); });
 }
 
 // As of a GRU; found is (steps, batch, units).
 extern "C" void simple_backward(long steps, long batch, long units, int threads,
-                            const float *recurrent, const float *states, const float *above,
-                            const float *dstate, float *found) {
-  const Panels weights(recurrent, units, units, 1, units);  // turned
-  const long row = weights.width();
-  in_blocks(batch, threads, [=, &weights](long begin, long count) {
-    std::vector<float> sums(count * row, 0.0f);
-    for (long i = 0; i < count; i++)
-      std::copy_n(dstate + (begin + i) * units, units, sums.data() + i * row);
-    for (long t = steps; t-- > 0;) {
-      for (long i = 0; i < count; i++) {
-        const long sample = t * batch + begin + i;
-        float *slope = sums.data() + i * row;
-        if (above) add(units, slope, above + sample * units);
-        simple_slope(units, slope, states + (sample + batch) * units, found + sample * units);
-      }
-      add_product(found + (t * batch + begin) * units, units, count, weights, sums.data());
-    }
-  });
+                                const float *recurrent, const float *states, const float *above,
+                                const float *last, float *found) {
+  const float *after = states + batch * units;
+  walk_back(steps, batch, units, units, threads, recurrent, above, last, found, units,
+            [=](long sample, float *slope, float *) {
+              simple_slope(units, slope, after + sample * units, found + sample * units);
+            });
 }
 
 // gates (steps, batch, 4 units) come as what i, f, c and o are taken of, without the states' part,
 // and leave as these. states and cells (steps + 1, batch, units) have the first. recurrent is
 // (units, 4 units).
 extern "C" void lstm_forward(long steps, long batch, long units, int threads,
-                         const float *recurrent, float *gates, float *cells, float *states) {
-  const Panels weights(recurrent, units, 4 * units, 4 * units, 1);
-  const long row = weights.width();
-  in_blocks(batch, threads, [=, &weights](long begin, long count) {
-    std::vector<float> products(count * row);
-    for (long t = 0; t < steps; t++) {
-      float *here = gates + (t * batch + begin) * 4 * units;
-      const long before = (t * batch + begin) * units, after = before + batch * units;
-      for (long i = 0; i < count; i++)
-        std::copy_n(here + i * 4 * units, 4 * units, products.data() + i * row);
-      add_product(states + before, units, count, weights, products.data());
-      for (long i = 0; i < count; i++) {
-        float *in = here + i * 4 * units;
-        lstm_gates(units, products.data() + i * row, in, in + units, in + 2 * units,
-                   in + 3 * units, cells + before + i * units, cells + after + i * units,
-                   states + after + i * units);
-      }
-    }
-  });
+                             const float *recurrent, float *gates, float *cells, float *states) {
+  const long row = 4 * units, after = batch * units;
+  walk(steps, batch, units, row, threads, recurrent, gates, row, states,
+       [=](long sample, const float *sums) {
+         float *in = gates + sample * row, *cell = cells + sample * units;
+         lstm_gates(units, sums, in, in + units, in + 2 * units, in + 3 * units, cell, cell + after,
+                    states + sample * units + after);
+       });
 }
 
 // As of a GRU.
 extern "C" void lstm_backward(long steps, long batch, long units, int threads,
-                          const float *recurrent, const float *gates, const float *cells,
-                          const float *above, const float *dstate, float *found) {
-  const Panels weights(recurrent, 4 * units, units, 1, 4 * units);  // turned
-  const long row = weights.width();
-  in_blocks(batch, threads, [=, &weights](long begin, long count) {
-    std::vector<float> sums(count * row, 0.0f), of_cells(count * units, 0.0f);
-    for (long i = 0; i < count; i++)
-      std::copy_n(dstate + (begin + i) * units, units, sums.data() + i * row);
-    for (long t = steps; t-- > 0;) {
-      for (long i = 0; i < count; i++) {
-        const long sample = t * batch + begin + i;
-        float *slope = sums.data() + i * row, *of = found + sample * 4 * units;
-        const float *in = gates + sample * 4 * units, *cell = cells + sample * units;
-        if (above) add(units, slope, above + sample * units);
-        lstm_slopes(units, slope, of_cells.data() + i * units, in, in + units, in + 2 * units,
-                    in + 3 * units, cell, cell + batch * units, of, of + units, of + 2 * units,
-                    of + 3 * units);
-      }
-      add_product(found + (t * batch + begin) * 4 * units, 4 * units, count, weights, sums.data());
-    }
-  });
+                              const float *recurrent, const float *gates, const float *cells,
+                              const float *above, const float *last, float *found) {
+  const long row = 4 * units;
+  walk_back(steps, batch, units, row, threads, recurrent, above, last, found, row,
+            [=](long sample, float *slope, float *of_cell) {
+              const float *in = gates + sample * row, *cell = cells + sample * units;
+              float *of = found + sample * row;
+              lstm_slopes(units, slope, of_cell, in, in + units, in + 2 * units, in + 3 * units,
+                          cell, cell + batch * units, of, of + units, of + 2 * units,
+                          of + 3 * units);
+            });
 }
