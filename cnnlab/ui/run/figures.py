@@ -47,7 +47,7 @@ def _small(state: RunState) -> tuple[tuple[str, str], ...]:
     loss = shared(series, "loss", lambda: series.loss[~np.isnan(series.loss)])
     last_loss = loss[-1] if len(loss) else card.epochs[-1].loss if card.epochs else None
     return (
-        ("Epoch", f"{epoch} of {whole}"),
+        ("Epoch", words.of_all(epoch, whole)),
         ("Median step", _unit(_step_ms(state), "ms")),
         ("Loss", words.number(last_loss)),
         *((("Test", words.percent(card.test.accuracy)),) if card.test else ()),
