@@ -2,8 +2,9 @@
 leaves out every framework but torch.
 
 Channels-last memory, uint8 pictures staged once, the allocator's setting that the engine `fast`
-has, torch's fused Adam called directly, and the same sums of loss and hits that every contender
-keeps. Compiled, the whole step is one function: forward, loss, backward, Adam and sums.
+has, subnormal numbers taken as nought as there, torch's fused Adam called directly, and the same
+sums of loss and hits that every contender keeps. Compiled, the whole step is one function: forward,
+loss, backward, Adam and sums.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import nn
 
 from bench.peers.answering import serve
 from cnnlab.engines.memory import keep_memory
+from cnnlab.engines.subnormals import flush_subnormals
 from cnnlab.spec import CnnModel, DenseModel, ExperimentSpec, ModelSpec, RnnModel, parse_spec
 
 EPSILON, BETAS = 1e-7, (0.9, 0.999)
@@ -171,6 +173,7 @@ class ByHand:
 def prepare(order: dict[str, Any]) -> Callable[[], float]:
     """Build what is ordered and find the number of threads that suits it."""
     keep_memory()
+    flush_subnormals(True)
     torch.backends.cudnn.benchmark = True
     with np.load(order["data"]) as data:
         made = ByHand(parse_spec(order["spec"]), data["x_train"], data["y_train"], order["device"])

@@ -53,6 +53,7 @@ HANDLING = (
     "pictures_staged",
     "steps_recorded",
     "sequences_compiled",
+    "subnormals_flushed",
     "card_shared",
 )
 DECIDES_NO_ACCURACY = frozenset(
@@ -61,12 +62,14 @@ DECIDES_NO_ACCURACY = frozenset(
         "environment.pictures_staged",
         "environment.steps_recorded",
         "environment.sequences_compiled",
+        "environment.subnormals_flushed",
         "environment.card_shared",
     }
 )
 # What follows from the device and the engine.
 HANDLED_AS_ASKED = frozenset(
-    f"environment.{name}" for name in ("pictures_staged", "steps_recorded", "sequences_compiled")
+    f"environment.{name}"
+    for name in ("pictures_staged", "steps_recorded", "sequences_compiled", "subnormals_flushed")
 )
 SIZES = ("dataset.train_images", "dataset.validation_images")
 WORK = frozenset(

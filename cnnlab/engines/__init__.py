@@ -5,7 +5,8 @@ mathematics: a test compares their losses step by step, and `bench.equality` sho
 article CNN they part no further than rounding takes `stock` from itself. `fast` leaves out what
 Keras's own path does around the arithmetic: pictures as float64, a copy to the device each step,
 layout changes around every convolution, the walk through a sequence in Python, metrics and
-callbacks that read the device each batch, and the bookkeeping of `Layer.__call__` and autograd.
+callbacks that read the device each batch, the bookkeeping of `Layer.__call__` and autograd, and
+what a processor makes of numbers next to nought.
 """
 
 from __future__ import annotations

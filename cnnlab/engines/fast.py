@@ -29,6 +29,7 @@ from cnnlab.engines.job import (
     optimizer_of,
 )
 from cnnlab.engines.memory import keep_memory
+from cnnlab.engines.subnormals import flush_subnormals
 from cnnlab.engines.tally import Answers, CrossEntropy, Tally
 from cnnlab.engines.update import update_of
 from cnnlab.models import build_model, split
@@ -75,6 +76,9 @@ class FastModel(keras.Model):
         stepper = self._stepper
         replays = stepper.replayed is not None if stepper.recorder else None
         return {"steps_recorded": replays, "steps_not_recorded_because": stepper.eager_because}
+
+    subnormals_flushed = False
+    """Whether subnormal numbers are taken as nought."""
 
     @property
     def sequences_compiled(self) -> bool | None:
@@ -303,6 +307,7 @@ def fast(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
         data_format="channels_first" if channels_first else "channels_last",
         model_class=FastModel,
     )
+    model.subnormals_flushed = flush_subnormals(True)
     model.prepare(spec, start)
     count, _ = split(spec, len(data.labels))
     first = Pictures(data.images[:count], data.labels[:count], data.classes)

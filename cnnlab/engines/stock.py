@@ -19,6 +19,7 @@ from cnnlab.engines.job import (
     called,
     optimizer_of,
 )
+from cnnlab.engines.subnormals import flush_subnormals
 from cnnlab.models import build_model
 from cnnlab.spec import ExperimentSpec, training_part
 
@@ -28,6 +29,7 @@ JUDGED_AT_ONCE = 256
 
 def stock(spec: ExperimentSpec, data: Pictures, start: Start) -> Job:
     """The article's path: pixels / 255 in NumPy, one-hot labels, channels last, plain `fit`."""
+    flush_subnormals(False)  # as torch comes
     images = _scaled(data.images)
     labels = keras.utils.to_categorical(data.labels, data.classes)
     model = build_model(spec, data.images.shape[1:], data.classes)

@@ -87,6 +87,7 @@ LABELS: dict[str, str] = {
     "environment.pictures_staged": "Staging of pictures",
     "environment.steps_recorded": "Recording of the step",
     "environment.sequences_compiled": "Compiling of a sequence's steps",
+    "environment.subnormals_flushed": "Flushing of subnormal numbers",
     "environment.card_shared": "Sharing of the card",
     "environment.cuda": "CUDA",
     "environment.cudnn": "cuDNN",

@@ -237,14 +237,21 @@ def first_word(
 
 def _handling(job: Job, used: str) -> dict[str, Any]:
     """Whether all pictures lie on the accelerator, so that no batch is copied to it, whether its
-    steps are replayed, and those of a sequence compiled; null where there is none.
+    steps are replayed, those of a sequence compiled, and subnormal numbers taken as nought; null
+    where there is none.
     """
     staged = None if used == "cpu" else getattr(job.fit["x"], "staged", False)
     recording = getattr(
         job.model, "recording", {"steps_recorded": None if used == "cpu" else False}
     )
     compiled = getattr(job.model, "sequences_compiled", None)
-    return {"pictures_staged": staged, "sequences_compiled": compiled, **recording}
+    flushed = getattr(job.model, "subnormals_flushed", False) if used == "cpu" else None
+    return {
+        "pictures_staged": staged,
+        "sequences_compiled": compiled,
+        "subnormals_flushed": flushed,
+        **recording,
+    }
 
 
 def _fit(

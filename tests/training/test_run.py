@@ -85,6 +85,12 @@ def test_a_run_says_whether_compiled_loops_took_the_steps_of_its_sequences(netwo
     assert started.environment["sequences_compiled"] is said
 
 
+@pytest.mark.parametrize("engine", ["stock", "fast"])
+def test_a_run_says_whether_it_took_subnormal_numbers_as_nought(engine) -> None:
+    (started,) = of(RunStarted, fit(change(TINY, engine=engine, epochs=1)))
+    assert started.environment["subnormals_flushed"] is (engine == "fast")
+
+
 def test_the_ledger_adds_up_to_the_wall_clock() -> None:
     began = time.time()
     ended = fit()[-1]
