@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import torch
 
 _OPENMP = "libgomp", "libiomp5", "libomp"
@@ -16,14 +15,14 @@ _WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def flush_subnormals(on: bool) -> bool:
-    """Have this thread, and those that compute for it, take subnormal numbers as nought, or as they
-    are; whether it can be had here.
+    """Have this thread, and on Linux those that compute for it, take subnormal numbers as nought,
+    or as they are; whether it can be had here.
 
     In float32 those are numbers below 1.2e-38. Where a weight's gradient has become nought, its
-    unit being dead, Adam's averages shrink by a tenth in each step until they are subnormal, and
-    there rounding keeps them for good. No digit of a weight comes of them, but processors of Intel
+    unit being dead, Adam's average of it shrinks by a tenth in each step until it is subnormal, and
+    there rounding keeps it for good. No digit of a weight comes of that, but processors of Intel
     leave their quick way for each: within a few epochs a step takes several times as long. XLA and
-    TensorFlow flush them too; torch, as it comes, does not.
+    TensorFlow flush such numbers too; torch, as it comes, does not.
     """
 
     def switch(_: object) -> None:
@@ -49,7 +48,9 @@ def _openmp() -> ctypes.CDLL | None:
     """The library that torch's threads are of; null where it is not known."""
     if sys.platform != "linux":
         return None
-    loaded = [Path(each.path) for each in psutil.Process().memory_maps()]
+    # psutil knows them too, but has the system count their pages first, which takes 0.1 s.
+    parts = (line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines())
+    loaded = [Path(part[5]) for part in parts if len(part) > 5]
     found = [path for path in loaded if path.name.startswith(_OPENMP)]
     # Other packages bring one along, whose threads are others.
     torchs = min(found, key=lambda path: "torch" not in path.parts, default=None)
