@@ -36,6 +36,7 @@ from cnnlab.engines.job import (
 )
 from cnnlab.engines.memory import give_memory_back
 from cnnlab.engines.stock import stock
+from cnnlab.engines.subnormals import share_of_subnormals
 from cnnlab.spec import ExperimentSpec
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "initial_weights",
     "optimizer_state",
     "seed_epoch",
+    "share_of_subnormals",
     "threads_for",
 ]
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import keras
+import numpy as np
 import torch
 
+LEAST = float(np.finfo(np.float32).tiny)
+"""The least number of float32 that is not subnormal."""
 _OPENMP = "libgomp", "libiomp5", "libomp"
 """Libraries of threads that have GCC's entry, one of which torch has loaded."""
 _WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -32,6 +36,14 @@ def flush_subnormals(on: bool) -> bool:
     if can and torch.get_num_threads() > 1:
         _on_each_thread(switch)
     return can
+
+
+def share_of_subnormals(variables: Sequence[keras.Variable]) -> float:
+    """How many of all numbers in float variables are subnormal, from 0 to 1."""
+    values = [np.abs(variable.numpy()) for variable in variables]
+    floats = [each for each in values if each.dtype == np.float32]
+    small = sum(int(((each > 0) & (each < LEAST)).sum()) for each in floats)
+    return small / max(sum(each.size for each in floats), 1)
 
 
 def _on_each_thread(work: Callable[[object], None]) -> None:

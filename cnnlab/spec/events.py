@@ -123,6 +123,10 @@ class Timing(Frozen):
     Null for other runs."""
     images_per_second: Number | None = None
     data_wait_ms_mean: Number | None = None
+    subnormal_share: Number | None = None
+    """Of the numbers that the optimizer keeps, those that were subnormal in the end, with which
+    many processors are slow. Null where they are taken as nought, on accelerators, in older cards.
+    """
     """Part of a step in which the host waits for, or makes, the next batch."""
     gflops: Number | None = None
     """10^9 floating-point operations per second in the median step, see `ModelFacts`."""

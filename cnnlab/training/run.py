@@ -24,6 +24,7 @@ from cnnlab.engines import (
     Start,
     fingerprint,
     initial_weights,
+    share_of_subnormals,
     threads_for,
 )
 from cnnlab.learned import Writer
@@ -285,6 +286,9 @@ def _fit(
     )
     judged = _end(callback, job, test, finished=status is Status.FINISHED)
     timing = timing_of(spec, callback, ledger, started)
+    if started.environment["subnormals_flushed"] is False:
+        share = share_of_subnormals(job.model.optimizer.variables)
+        timing = timing.model_copy(update={"subnormal_share": share})
     if status is Status.FINISHED:  # whoever stops a run wants it to end
         timing = _held_against_peak(timing, spec, device)
     return RunEnded(

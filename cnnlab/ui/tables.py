@@ -16,7 +16,7 @@ from cnnlab import words
 from cnnlab.analysis import DeviceKind, device_kind, flatten, history_frame
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.history import RunSummary
-from cnnlab.spec import RunCard, Status, Timing, label, network_name
+from cnnlab.spec import RunCard, Status, label, network_name
 
 # A sign and a word, so that no status is told by colour alone. The first is for tables, which show
 # plain text; the second is Streamlit's icon.
@@ -37,10 +37,6 @@ def status_text(status: Status) -> str:
 
 
 # --- in words -------------------------------------------------------------------------------
-
-
-NOTABLE_REST = 0.02
-"""Of a whole training: what lies beside its epochs, and is worth a word."""
 
 
 def kind_of(run: RunCard | RunSummary) -> DeviceKind:
@@ -91,67 +87,6 @@ def outcome(card: RunCard) -> str:
         result += f", {words.percent(card.test.accuracy)} on the test set"
     pace = card.timing.step_ms_median
     return f"{result}, median step {words.number(pace)} ms." if pace is not None else f"{result}."
-
-
-def achieved(card: RunCard) -> list[str]:
-    """How well the hardware was used: speed, share of its peak, waiting for data, energy."""
-    timing, energy = card.timing, card.energy
-    said = [sentence] if (sentence := adds_up(card)) else []
-    if timing.gflops is not None:
-        said.append(f"The median step ran at {words.number(timing.gflops)} GFLOP/s.")
-        said += _beside_peak(timing.gflops, timing)
-    if timing.data_wait_ms_mean is not None and timing.step_ms_mean:
-        mean, wait = map(words.number, (timing.step_ms_mean, timing.data_wait_ms_mean))
-        share = words.percent(timing.data_wait_ms_mean / timing.step_ms_mean)
-        said.append(
-            f"A step took {mean} ms on average, of which {wait} ms went into making the next "
-            f"batch ({share})."
-        )
-    if energy.joules:
-        images = card.dataset.train_images * len(card.epochs) if card.dataset else 0
-        each = f", {words.number(images / energy.joules)} images per joule" if images else ""
-        said.append(f"It took {words.number(energy.joules)} J{each} ({energy.source}).")
-    elif card.status.over and card.epochs:
-        said.append(f"Energy: {energy.source}.")
-    if card.disturbances:
-        cost = words.duration(card.disturbances.own_cost_seconds)
-        said += card.disturbances.notes
-        said.append(f"Watching the machine for disturbances cost {cost} of processor time.")
-    return said
-
-
-def adds_up(card: RunCard) -> str:
-    """How the epochs of a run make up the whole of its training; empty where that is not known."""
-    whole = card.timing.fit_seconds
-    if whole is None or not card.epochs:
-        return ""
-    first, *others = (row.seconds for row in card.epochs)
-    parts = [f"The first epoch took {words.duration(first)}, with the warm-up"]
-    if others:
-        count = "one" if len(others) == 1 else f"{len(others)}"
-        parts.append(f"the other {count} {words.duration(sum(others))}")
-    left = whole - first - sum(others)
-    if left > NOTABLE_REST * whole:
-        parts.append(f"{words.duration(left)} lay between or after them")
-    return f"{'; '.join(parts)}: {words.duration(whole)} in all."
-
-
-def _beside_peak(gflops: float, timing: Timing) -> list[str]:
-    """Which share that is of what the device does at best; of an older card, whose peak is that of
-    a matrix product alone, only where that was the more.
-    """
-    arithmetic = f"{timing.matmul_peak_arithmetic} " if timing.matmul_peak_arithmetic else ""
-    if timing.peak_gflops:
-        share, peak = words.percent(gflops / timing.peak_gflops), words.number(timing.peak_gflops)
-        best = f"the most that this device was seen to do in {arithmetic}arithmetic"
-        return [f"That is {share} of {best}, {peak} (a {timing.peak_operation})."]
-    if timing.matmul_peak_gflops and gflops <= timing.matmul_peak_gflops:
-        share = words.percent(gflops / timing.matmul_peak_gflops)
-        peak = words.number(timing.matmul_peak_gflops)
-        return [
-            f"That is {share} of what one large {arithmetic}matrix product reaches here, {peak}."
-        ]
-    return []
 
 
 def disturbed(card: RunCard) -> str:

@@ -3,10 +3,11 @@
 import sys
 
 import keras
+import numpy as np
 import pytest
 import torch
 
-from cnnlab.engines.subnormals import flush_subnormals
+from cnnlab.engines.subnormals import flush_subnormals, share_of_subnormals
 from cnnlab.spec import DenseModel, ExperimentSpec, change
 from tests.engines.test_floor import digits, fit, job_of
 
@@ -41,6 +42,13 @@ def test_all_threads_flush_them_or_none_does(threads):
     assert left(numbers * 1.0) == 0
     assert flush_subnormals(False)
     assert left(numbers * 1.0) == len(numbers)
+
+
+def test_those_of_an_optimizer_are_counted():
+    numbers = np.array([0.0, 1.0, -1e-40, 1e-45, 1.2e-38, np.nan, -np.inf, 5.0], np.float32)
+    kept = [keras.Variable(numbers), keras.Variable(7, dtype="int32", trainable=False)]
+    assert share_of_subnormals(kept) == 2 / 8
+    assert share_of_subnormals([]) == 0
 
 
 @FLUSHES

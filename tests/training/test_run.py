@@ -91,6 +91,16 @@ def test_a_run_says_whether_it_took_subnormal_numbers_as_nought(engine) -> None:
     assert started.environment["subnormals_flushed"] is (engine == "fast")
 
 
+@pytest.mark.parametrize("engine", ["stock", "fast"])
+def test_a_run_that_keeps_them_says_how_many_there_were_in_the_end(engine, monkeypatch) -> None:
+    monkeypatch.setattr("cnnlab.engines.subnormals.LEAST", 1e30)  # any number but nought
+    ended = fit(change(TINY, engine=engine, epochs=1))[-1]
+    if engine == "fast":
+        assert ended.timing.subnormal_share is None
+    else:
+        assert 0.1 < ended.timing.subnormal_share < 1
+
+
 def test_the_ledger_adds_up_to_the_wall_clock() -> None:
     began = time.time()
     ended = fit()[-1]

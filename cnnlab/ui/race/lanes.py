@@ -16,6 +16,7 @@ from cnnlab.race import Opponent, Runs, track
 from cnnlab.race.track import Runner, Trail
 from cnnlab.spec import ExperimentSpec, Lane, RunCard, Status
 from cnnlab.ui import lab, live, tables
+from cnnlab.ui.achieved import adds_up
 from cnnlab.ui.colours import palette
 from cnnlab.ui.race import stage
 from cnnlab.ui.race.entrants import Race
@@ -172,7 +173,7 @@ def _facts(lane: Runs) -> Iterator[str]:
         yield f"{words.duration(_epoch_seconds(whole))} an epoch"
         yield f"{words.duration(_fit_seconds(whole))} the whole training"
     yield _stand(lane)
-    if whole and (sentence := tables.adds_up(whole[-1])):
+    if whole and (sentence := adds_up(whole[-1])):
         yield sentence
 
 

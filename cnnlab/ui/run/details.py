@@ -11,6 +11,7 @@ from cnnlab import analysis, charts, words
 from cnnlab.analysis import durations, facts_of
 from cnnlab.spec import DatasetFacts, RunCard
 from cnnlab.ui import prepared, tables
+from cnnlab.ui.achieved import achieved
 from cnnlab.ui.colours import inked
 from cnnlab.ui.earlier import earlier
 from cnnlab.ui.run.state import RunState
@@ -33,7 +34,7 @@ def details(state: RunState) -> None:
 
 def _where_time_went(card: RunCard) -> None:
     ledger(card)
-    for sentence in tables.achieved(card):
+    for sentence in achieved(card):
         st.write(tables.plain(sentence))
     known = earlier(card.device.used, card.created_at) if card.device else []
     guess = durations.estimate_before(card, known)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cnnlab.spec import PRESETS, DeviceFacts, change
-from cnnlab.ui import live, tables
+from cnnlab.ui import live
+from cnnlab.ui.achieved import adds_up
 from tests.example_runs import add_run, epoch, started
 from tests.quiet_lab import own_history, page, said
 
@@ -44,7 +45,7 @@ def test_epochs_are_said_to_make_up_the_whole():
         for row, each in zip(card.epochs, seconds, strict=True)
     ]
     timing = card.timing.model_copy(update={"fit_seconds": 21.8})
-    told = tables.adds_up(card.model_copy(update={"epochs": tuple(rows), "timing": timing}))
+    told = adds_up(card.model_copy(update={"epochs": tuple(rows), "timing": timing}))
     assert told == (
         "The first epoch took 15.5 s, with the warm-up; the other 2 1.75 s; "
         "4.55 s lay between or after them: 21.8 s in all."

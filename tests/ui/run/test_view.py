@@ -20,7 +20,8 @@ from cnnlab.spec import (
     Status,
     Timing,
 )
-from cnnlab.ui import lab, link, tables
+from cnnlab.ui import lab, link
+from cnnlab.ui.achieved import achieved
 from cnnlab.ui.run import baseline
 from cnnlab.ui.run import view as run_view
 from cnnlab.ui.run.state import read
@@ -437,7 +438,18 @@ def test_the_wait_for_data_stands_beside_the_mean_that_it_is_a_part_of(history: 
     timing = Timing(step_ms_median=47.8, step_ms_mean=102.0, data_wait_ms_mean=10.2)
     assert (
         "A step took 102 ms on average, of which 10.2 ms went into making the next batch (10 %)."
-        in tables.achieved(card.model_copy(update={"timing": timing}))
+        in achieved(card.model_copy(update={"timing": timing}))
+    )
+
+
+@pytest.mark.parametrize(("share", "told"), [(None, False), (0.002, False), (0.381, True)])
+def test_a_run_says_how_many_of_its_numbers_a_processor_is_slow_with(
+    share: float | None, told: bool, history: History
+) -> None:
+    card = history.card(add_run(history, epochs=1))
+    said = " ".join(achieved(card.model_copy(update={"timing": Timing(subnormal_share=share)})))
+    assert ("In the end 38.1 % of the numbers that the optimizer keeps were subnormal" in said) == (
+        told
     )
 
 
@@ -448,7 +460,6 @@ def test_the_share_of_the_peak_names_the_arithmetic_that_the_peak_was_taken_in(
     """Older cards do not know it."""
     card = history.card(add_run(history, epochs=1))
     timing = Timing(gflops=500.0, matmul_peak_gflops=2000.0, matmul_peak_arithmetic=arithmetic)
-    assert (
-        f"That is 25 % of what one large {said}matrix product reaches here, 2,000."
-        in tables.achieved(card.model_copy(update={"timing": timing}))
+    assert f"That is 25 % of what one large {said}matrix product reaches here, 2,000." in achieved(
+        card.model_copy(update={"timing": timing})
     )
