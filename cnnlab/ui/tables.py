@@ -344,7 +344,7 @@ def labels(cards: Sequence[RunCard]) -> list[str]:
     ways = (
         short,
         [f"{KINDS[kind_of(card)]} · {name}" for card, name in zip(cards, short, strict=True)],
-        [f"seed {card.spec.seed} · {name}" for card, name in zip(cards, short, strict=True)],
+        [f"seed {card.spec.seed:,} · {name}" for card, name in zip(cards, short, strict=True)],
         by_id := [f"{end} · {name}" for end, name in zip(ends, short, strict=True)],
     )
     often = [Counter(way) for way in ways]
