@@ -133,7 +133,10 @@ def _faster(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str
     about = "about " if speed.grade is Grade.DISTURBED else ""
     if speed.ahead is None:
         (one, other), (early, late) = names, times
-        return f"about equally fast: {one} at {early} {each}, {other} at {late}{first}"
+        said = f"{one} at {early} {each}, {other} at {late}{first}"
+        if speed.doubtful:
+            return f"nobody is ahead for certain: {said}, no more than disturbed runs may differ by"
+        return f"about equally fast: {said}"
     second = speed.ahead == "second"
     (winner, loser), (quick, slow) = (names[::-1], times[::-1]) if second else (names, times)
     ratio = words.number(speed.ratio if second else 1 / speed.ratio)

@@ -10,6 +10,7 @@ from cnnlab.spec import (
     spoken,
 )
 from tests.analysis.pretend import ARTICLE, CPU, GPU, card
+from tests.example_runs import disturbances
 
 FEWER_FILTERS = ARTICLE | {
     "blocks": [{"convs": [{"filters": 64, "kernel": 7}], "pool": 2}, *ARTICLE["blocks"][1:]]
@@ -244,3 +245,17 @@ def test_no_speed_is_put_down_to_what_decides_none():
     said = analysis.verdict(CPU, other)
     assert said.startswith("“Lucky” ran 15 times as fast as “On cpu”")
     assert "One thing differs: seed is 0 against 3." in said
+
+
+def test_a_disturbed_run_makes_nobody_ahead_by_a_lead_that_a_neighbour_may_have_given():
+    busy = {"disturbances": disturbances("Other processes kept 2 of 8 cores busy.")}
+    slow = card("cpu", (9, 24.0, 24.0), run_id="slow", name="Slow", **busy)
+    quick = card("cpu", (9, 20.0, 20.0), run_id="quick", name="Quick")
+    assert analysis.verdict(quick, slow).startswith(
+        "Nobody is ahead for certain: “Quick” at 20 s an epoch, “Slow” at 24 s, no more than "
+        "disturbed runs may differ by; "
+    )
+    undisturbed = slow.model_copy(update={"disturbances": None})
+    assert "“Quick” ran 1.2 times as fast" in analysis.verdict(quick, undisturbed)
+    far = slow.model_copy(update={"epochs": card("cpu", (9, 40.0, 40.0)).epochs})
+    assert "“Quick” ran about 2 times as fast" in analysis.verdict(quick, far)
