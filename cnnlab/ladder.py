@@ -236,10 +236,13 @@ def sentence(ladder: Ladder) -> str:
         best = max(ahead, key=lambda step: step.verdict.speed.ratio or 0)
         factor = words.number(best.verdict.speed.ratio)
         parts.append(f"Most of it by one change, {best.title}: {factor} times.")
+    unsure = [step.title for step in ladder.steps if step.verdict.speed.doubtful]
     idle = [step.title for step in ladder.steps if step.verdict.speed.ahead is None]
+    idle = [title for title in idle if title not in unsure]
     slower = [step.title for step in ladder.steps if step.verdict.speed.ahead == "first"]
     parts += [f"No faster by: {', '.join(idle)}."] if idle else []
     parts += [f"Slower by: {', '.join(slower)}."] if slower else []
+    parts += [f"Not to be told from disturbance: {', '.join(unsure)}."] if unsure else []
     about = sum(step.verdict.speed.grade is Grade.DISTURBED for step in ladder.steps)
     if about:
         parts.append(f"Disturbed: {about} of {len(ladder.steps)} factors are about right at best.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -343,3 +344,9 @@ def test_every_page_opens_without_keras_and_torch_in_the_process():
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert set(done.stdout.split()) == {page.name for page in (ROOT / "pages").glob("*.py")}
+
+
+def test_a_figure_of_our_own_that_comes_to_nothing_fails_a_test() -> None:
+    said = {"category": RuntimeWarning, "filename": "any.py", "lineno": 1}
+    with pytest.raises(RuntimeWarning, match="divide by zero"):
+        warnings.warn_explicit("divide by zero", module="cnnlab.analysis.any", **said)

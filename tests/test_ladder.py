@@ -10,6 +10,7 @@ import pytest
 from cnnlab import analysis, ladder
 from cnnlab.spec import PRESETS, LabError, RunCard, Status, change
 from tests.analysis.twelve_runs import ARTICLE, CARD, CPU, TWELVE, run
+from tests.example_runs import disturbances
 
 TYPED = change(ARTICLE, engine="stock", device="cpu")
 FASTEST = change(ARTICLE, device="cuda:0", precision="mixed_bfloat16", batch_size=128)
@@ -82,6 +83,14 @@ def test_the_sentence_names_what_brought_most_and_what_brought_nothing():
     assert "Most of it by one change, batch size: 32 to 128: 2.25 times." in said
     assert "No faster by: engine: stock to fast." in said
     assert "Slower by: precision: float32 to bfloat16." in said
+
+
+def test_a_gain_that_a_neighbour_may_have_given_is_not_called_none():
+    cards = climbed(40.0, 20.0, 17.0, 12.0, 6.0)
+    busy = {"disturbances": disturbances("Other processes kept 2 of 8 cores busy.")}
+    said = ladder.sentence(ladder.climb([card.model_copy(update=busy) for card in cards]))
+    assert "Not to be told from disturbance: engine: stock to fast." in said
+    assert "No faster by" not in said
 
 
 def test_the_change_of_a_rung_that_failed_is_told_with_the_next():

@@ -20,6 +20,7 @@ from cnnlab.analysis.differing import agreements, differences, facts_of, flatten
 from cnnlab.analysis.front import Repeats, front_frame, repeats, said
 from cnnlab.analysis.grades import Grade, Thing, grade_of, worth
 from cnnlab.analysis.leaders import Leader, leaders
+from cnnlab.analysis.legs import names_with_legs, race_of
 from cnnlab.analysis.networks import (
     Match,
     apart,
@@ -152,6 +153,7 @@ __all__ = [
     "matched",
     "matched_layers",
     "memory",
+    "names_with_legs",
     "next_experiments",
     "only",
     "overlay",
@@ -163,6 +165,7 @@ __all__ = [
     "phases_of",
     "place_text",
     "progress",
+    "race_of",
     "rank",
     "ratio_frame",
     "reached_by_all",

@@ -98,7 +98,7 @@ def _best(
 
 
 def _took(run: Scored) -> str:
-    epochs = "1 epoch" if run.epochs_done == 1 else f"{run.epochs_done} epochs"
+    epochs = "1 epoch" if run.epochs_done == 1 else f"{words.count(run.epochs_done)} epochs"
     seconds = run.timing.fit_seconds
     return epochs if seconds is None else f"{epochs} in {words.duration(seconds)}"
 

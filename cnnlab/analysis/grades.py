@@ -14,6 +14,9 @@ Bearing = Literal["work", "setting", "machine"]
 """What a difference is one of: what was to be learnt; how; where, and with which software."""
 LEVEL_RATIO = 1.05
 """Epochs of one run differ by as much (20-22 s in the published one): a lead within it is none."""
+LEVEL_RATIO_OF_DISTURBED = 1.25
+"""The same where runs were disturbed: a neighbour comes and goes as it likes, and may well favour
+one of them by chance."""
 
 
 DATA = frozenset({"dataset", "dataset.name"})

@@ -111,6 +111,8 @@ def times_said(speed: Speed) -> str:
     """By how many times one run is faster than another, as its epochs had it."""
     if speed.ratio is None:
         return speed.why
+    if speed.doubtful:
+        return "ahead of the baseline by no more than disturbed runs may differ"
     if speed.ahead is None:
         return "as fast as the baseline, within how its epochs vary"
     said = f"{words.number(speed.ratio)} times as fast as the baseline"

@@ -53,17 +53,17 @@ def _ideas(card: RunCard) -> Iterator[Idea]:
     yield from _of_learning(card)
     batch = spec.batch_size * 4
     why = "Fewer and larger steps: is an epoch faster, and does it learn as well?"
-    yield f"Batch size {batch}", why, {"batch_size": batch}
+    yield f"Batch size {batch:,}", why, {"batch_size": batch}
     yield from _of_the_network(spec)
     why = "The same again from other first weights: how much of the result is luck?"
-    yield f"Seed {spec.seed + 1}", why, {"seed": spec.seed + 1}
+    yield f"Seed {spec.seed + 1:,}", why, {"seed": spec.seed + 1}
 
 
 def _of_learning(card: RunCard) -> Iterator[Idea]:
     spec, epochs = card.spec, card.epochs
     if len(epochs) >= 2 and epochs[-1].val_accuracy - epochs[-2].val_accuracy > UNSETTLED:
         why = "It was still getting better when it ended."
-        yield f"{2 * spec.epochs} epochs", why, {"epochs": 2 * spec.epochs}
+        yield f"{2 * spec.epochs:,} epochs", why, {"epochs": 2 * spec.epochs}
     if not epochs or epochs[-1].accuracy - epochs[-1].val_accuracy <= OVERFITS:
         return
     if spec.model.dropout < 0.5:

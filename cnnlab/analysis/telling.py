@@ -1,4 +1,8 @@
-"""Verdicts in words: the same sentences on every page, in every report and at every command."""
+"""Verdicts in words: the same sentences on every page, in every report and at every command.
+
+What is compared may be one thing or many (bfloat16, 64 filters): after it stand verbs alone that
+are the same for both, such as ran, had and came out.
+"""
 
 from __future__ import annotations
 
@@ -129,13 +133,16 @@ def _faster(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str
     about = "about " if speed.grade is Grade.DISTURBED else ""
     if speed.ahead is None:
         (one, other), (early, late) = names, times
-        return f"about equally fast: {one} at {early} {each}, {other} at {late}{first}"
+        said = f"{one} at {early} {each}, {other} at {late}{first}"
+        if speed.doubtful:
+            return f"nobody is ahead for certain: {said}, no more than disturbed runs may differ by"
+        return f"about equally fast: {said}"
     second = speed.ahead == "second"
     (winner, loser), (quick, slow) = (names[::-1], times[::-1]) if second else (names, times)
     ratio = words.number(speed.ratio if second else 1 / speed.ratio)
     spread = _spread(speed, second)
     return (
-        f"{winner} is {about}{ratio} times as fast{_than(winner, loser)}{spread}: "
+        f"{winner} ran {about}{ratio} times as fast{_than(winner, loser)}{spread}: "
         f"{quick} {each} against {slow}{first}"
     )
 
@@ -178,9 +185,9 @@ def _better(a: RunCard, accuracy: Accuracy, speed: Speed, names: tuple[str, str]
         return f"equally accurate{_told(a, accuracy)}"
     gained = accuracy.difference > 0
     if speed.ahead is None:
-        return f"{names[gained]} is {points} points more accurate{_told(a, accuracy)}"
+        return f"{names[gained]} came out {points} points more accurate{_told(a, accuracy)}"
     verb = "brings" if gained == (speed.ahead == "second") else "costs"
-    return f"it {verb} {points} points of accuracy{_told(a, accuracy)}"
+    return f"that {verb} {points} points of accuracy{_told(a, accuracy)}"
 
 
 def _told(a: RunCard, accuracy: Accuracy) -> str:
@@ -212,7 +219,7 @@ def _on_test_set(a: RunCard, b: RunCard, test: Accuracy, names: tuple[str, str])
     assert a.test
     assert b.test
     one, other = (words.percent(card.test.accuracy) for card in (a, b) if card.test)
-    return f"On the test set {names[0]} has {one}, {names[1]} {other}{_told(a, test)}."
+    return f"On the test set {names[0]} had {one}, {names[1]} {other}{_told(a, test)}."
 
 
 def _larger(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str:
@@ -220,7 +227,7 @@ def _larger(a: RunCard, b: RunCard, speed: Speed, names: tuple[str, str]) -> str
     sizes = [card.model.parameters if card.model else 0 for card in (a, b)]
     if not all(sizes) or sizes[0] == sizes[1]:
         return ""
-    subject = "it" if speed.ahead else names[1]
+    subject = "with" if speed.ahead else f"{names[1]} had"
     mine, other = sizes if speed.ahead == "first" else sizes[::-1]
     counts = f"{words.count(mine)} against {words.count(other)}"
-    return f"{subject} has {words.number(mine / other)} times the parameters ({counts})"
+    return f"{subject} {words.number(mine / other)} times the parameters ({counts})"

@@ -16,7 +16,14 @@ import numpy as np
 
 from cnnlab.analysis.bearing import Facts, accuracy_things, disturbances, speed_things, told_apart
 from cnnlab.analysis.chances import CONFIDENCE, gain, mcnemar, paired_gain
-from cnnlab.analysis.grades import LEVEL_RATIO, Grade, Thing, grade_of, worth
+from cnnlab.analysis.grades import (
+    LEVEL_RATIO,
+    LEVEL_RATIO_OF_DISTURBED,
+    Grade,
+    Thing,
+    grade_of,
+    worth,
+)
 from cnnlab.spec import HeldOut, Paired, RunCard
 
 ENDS = (0.05, 0.95)
@@ -56,12 +63,20 @@ class Speed:
     @property
     def ahead(self) -> Literal["first", "second"] | None:
         """Who is faster; None where no ratio is known, or a lead is within that of epochs of one
-        run."""
-        if self.ratio is None or 1 / LEVEL_RATIO < self.ratio < LEVEL_RATIO:
+        run or, of disturbed ones, `doubtful`."""
+        if self.ratio is None or 1 / LEVEL_RATIO < self.ratio < LEVEL_RATIO or self.doubtful:
             return None
         if self.low is not None and self.high is not None and self.low < 1 < self.high:
             return None
         return "second" if self.ratio > 1 else "first"
+
+    @property
+    def doubtful(self) -> bool:
+        """A lead that the disturbance of a run may have given."""
+        if self.ratio is None or self.grade is not Grade.DISTURBED:
+            return False
+        lead = max(self.ratio, 1 / self.ratio)
+        return LEVEL_RATIO <= lead <= LEVEL_RATIO_OF_DISTURBED
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist, fmean, variance
 
+from cnnlab.analysis.grades import LEVEL_RATIO_OF_DISTURBED
 from cnnlab.spec import Frozen
 
 LEAST_PAIRS = 3
@@ -31,9 +32,8 @@ LEVEL = 0.03
 """Within so much nobody is ahead: processes of one spec lie as far apart on one machine."""
 LEVEL_OF_ONE_PAIR = 0.10
 """The same for a single pair, whose spread nobody has measured."""
-LEVEL_OF_DISTURBED_PAIRS = 0.25
-"""The same where pairs were disturbed: a neighbour comes and goes as it likes, not pair by pair,
-and may well favour one lane by chance."""
+LEVEL_OF_DISTURBED_PAIRS = LEVEL_RATIO_OF_DISTURBED - 1
+"""The same where pairs were disturbed, as a neighbour does not come and go pair by pair."""
 USUAL_DEVIATION = 0.018
 """What pairs of runs of one spec differ by as a rule on a quiet machine: a standard deviation, as a
 share."""

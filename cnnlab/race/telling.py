@@ -1,4 +1,8 @@
-"""A race in words."""
+"""A race in words.
+
+A lane may be called by one thing or by many (1 thread, 2 threads): after its title stand verbs
+alone that are the same for both, such as ran and took.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ def leads(best: Runs, others: Told) -> str:
     """One lane is ahead of all others."""
     (second, compared), *rest = others
     about = "about " if compared.disturbed else ""
-    said = f"{best.title} is {about}{_times(compared.gain)} as fast as {second.title}"
+    said = f"{best.title} ran {about}{_times(compared.gain)} as fast as {second.title}"
     further = "".join(
         f", {words.number(other.gain.ratio)} times {runs.title}" for runs, other in rest
     )
@@ -43,7 +47,7 @@ def level(best: Runs, others: Told) -> str:
     doubt = ""
     if not gain.level:  # the pairs say that one is, and were disturbed
         chance, doubt = " for certain", ", no more than what disturbed runs may differ by"
-    rest = "".join(f"; {runs.title} takes {_times(other.gain)} as long" for runs, other in behind)
+    rest = "".join(f"; {runs.title} took {_times(other.gain)} as long" for runs, other in behind)
     ratio = f"a ratio of {words.number(gain.ratio)}{_spread(gain)}"
     return f"Nobody{who} is ahead{chance}: {took(lanes)}, {ratio}{doubt}{rest}."
 
@@ -195,6 +199,6 @@ def published(
 
 def _of_another_recipe(runs: Runs) -> str:
     return (
-        f"{_capital(runs.title)} takes {took([runs])}; the published run trained another recipe, "
+        f"{_capital(runs.title)} took {took([runs])}; the published run trained another recipe, "
         "so there is no ratio of the two."
     )

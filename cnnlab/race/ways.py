@@ -240,9 +240,10 @@ def _phrase(name: str, value: Any) -> str:
                 "threads as it chooses" if value is None else f"{value} thread" + "s" * (value > 1)
             )
         case "batch_size":
-            return f"batch {value}"
+            return f"batch {value:,}"
         case "optimizer":
             return choice(name, str(value))
         case "compile":
             return "compiled" if value else "not compiled"
-    return f"{spoken(name)} {choice(name, str(value))}"
+    said = words.count(value) if type(value) is int else str(value)
+    return f"{spoken(name)} {choice(name, said)}"

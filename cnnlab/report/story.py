@@ -78,7 +78,7 @@ def tell(cards: Sequence[RunCard], origins: Mapping[str, str] | None = None) -> 
     known = origins or {}
     article = PRESETS["article"].spec.model
     return Story(
-        title=names[0] if len(cards) == 1 else f"{len(cards)} runs compared",
+        title=names[0] if len(cards) == 1 else _title(cards),
         verdicts=verdicts(cards),
         results=_results(cards, names),
         charts=tuple(_charts(cards, names)),
@@ -92,11 +92,18 @@ def tell(cards: Sequence[RunCard], origins: Mapping[str, str] | None = None) -> 
     )
 
 
+def _title(cards: Sequence[RunCard]) -> str:
+    """What a report of several runs is called: the race is told here alone."""
+    race = analysis.race_of(cards)
+    return f"{race}: {len(cards)} legs compared" if race else f"{len(cards)} runs compared"
+
+
 def labels(cards: Sequence[RunCard]) -> list[str]:
-    """A name for each run: its own, after its id where several share it, so that no legend cuts off
-    what tells them apart."""
-    often = Counter(card.name for card in cards)
-    return [c.name if often[c.name] == 1 else f"{c.run_id} · {c.name}" for c in cards]
+    """A name for each run: its own, or its place in its race; after its id where several share it,
+    so that no legend cuts off what tells them apart."""
+    names = analysis.names_with_legs(cards)
+    often, pairs = Counter(names), zip(cards, names, strict=True)
+    return [name if often[name] == 1 else f"{card.run_id} · {name}" for card, name in pairs]
 
 
 def kind_of(card: RunCard) -> analysis.DeviceKind:

@@ -158,12 +158,8 @@ class RaceJob:
 
     def _enter(self, leg: Leg, beside: bool) -> Job:
         spec, cut_seconds = leg.entry.spec, self._plan.leg_seconds
-        run_id = self._history.create(
-            spec,
-            name=f"{self._name}: {leg.entry.title}"[:120],
-            session=self._session,
-            part=leg.part(self.race_id, self._name, cut_seconds),
-        )
+        part = leg.part(self.race_id, self._name, cut_seconds)
+        run_id = self._history.create(spec, name=part.leg_name, session=self._session, part=part)
         self._run_ids.append(run_id)
         turn_seconds = TURN_SECONDS if beside else None
         # Of every lane alike, so that no pair differs in it; the other rounds learn the same again.

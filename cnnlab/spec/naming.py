@@ -54,7 +54,7 @@ def _alike(before: Any, after: Any) -> bool:
 
 def _sizes(values: list[int]) -> str:
     """Sizes of layers: one number where all have it."""
-    return str(values[0]) if len(set(values)) == 1 else "-".join(map(str, values))
+    return f"{values[0]:,}" if len(set(values)) == 1 else "-".join(f"{size:,}" for size in values)
 
 
 def _convs(raw: Raw, name: str) -> list[int]:
@@ -70,7 +70,9 @@ def _kernels(raw: Raw) -> str:
 
 
 def _blocks(raw: Raw) -> str:
-    blocks = ("+".join(str(conv["filters"]) for conv in b["convs"]) for b in raw["model"]["blocks"])
+    blocks = (
+        "+".join(f"{conv['filters']:,}" for conv in b["convs"]) for b in raw["model"]["blocks"]
+    )
     return f"{'-'.join(blocks)} filters"
 
 
@@ -80,7 +82,7 @@ def _pools(raw: Raw) -> str:
 
 def _dense(raw: Raw) -> str:
     units = raw["model"]["dense"]
-    return f"dense {'-'.join(map(str, units))}" if units else "no dense layer"
+    return f"dense {'-'.join(f'{size:,}' for size in units)}" if units else "no dense layer"
 
 
 def _threads(raw: Raw) -> str:
@@ -117,12 +119,12 @@ _WORDS: dict[str, Callable[[Raw], str]] = {
     "model.padding": lambda raw: f"padding {raw['model']['padding']}",
     "model.head": lambda raw: choice("model.head", raw["model"]["head"]).lower(),
     "model.sequence_length": lambda raw: (
-        f"last {raw['model']['sequence_length']} steps"
+        f"last {raw['model']['sequence_length']:,} steps"
         if raw["model"]["sequence_length"]
         else "all steps"
     ),
-    "batch_size": lambda raw: f"batch {raw['batch_size']}",
-    "epochs": lambda raw: f"{raw['epochs']} epoch{'s' if raw['epochs'] > 1 else ''}",
+    "batch_size": lambda raw: f"batch {raw['batch_size']:,}",
+    "epochs": lambda raw: f"{raw['epochs']:,} epoch{'s' if raw['epochs'] > 1 else ''}",
     "optimizer": lambda raw: choice("optimizer", raw["optimizer"]),
     "learning_rate": lambda raw: f"rate {raw['learning_rate']:g}",
     "train_limit": _limit,
@@ -135,7 +137,7 @@ _WORDS: dict[str, Callable[[Raw], str]] = {
     "machine": lambda raw: f"on {raw['machine']}" if raw["machine"] != HERE else "here",
     "gpu_off": lambda raw: "GPU off" if raw["gpu_off"] != "none" else "GPU on",
     "threads": _threads,
-    "seed": lambda raw: f"seed {raw['seed']}",
+    "seed": lambda raw: f"seed {raw['seed']:,}",
 }
 """By dotted path, or by the name of a field of every layer; changes are told in this order."""
 

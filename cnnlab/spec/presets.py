@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -113,15 +114,21 @@ def network_name(model: ModelSpec) -> str:
     titles = (preset.title for preset in PRESETS.values() if preset.spec.model == model)
     if title := next(titles, None):
         return title
-    dense = "-".join(map(str, model.dense))
+    dense = _sizes(model.dense)
     tail = f", dense {dense}" if dense else ""
     match model:
         case CnnModel():
-            blocks = ("+".join(str(conv.filters) for conv in block.convs) for block in model.blocks)
+            blocks = (
+                "+".join(f"{conv.filters:,}" for conv in block.convs) for block in model.blocks
+            )
             return f"CNN {' – '.join(blocks)}{tail}"
         case RnnModel():
-            last = f", last {model.sequence_length} steps" if model.sequence_length else ""
-            cell, units = choice("model.cell", model.cell), "-".join(map(str, model.recurrent))
+            last = f", last {model.sequence_length:,} steps" if model.sequence_length else ""
+            cell, units = choice("model.cell", model.cell), _sizes(model.recurrent)
             return f"{cell} {units}{last}{tail}"
         case _:
             return f"Dense {dense}" if dense else "Softmax alone"
+
+
+def _sizes(layers: Sequence[int]) -> str:
+    return "-".join(f"{size:,}" for size in layers)

@@ -60,6 +60,11 @@ class Part(Frozen):
     """The run was ended, as it was meant to, after so many seconds of training; null: it was not.
     """
 
+    @property
+    def leg_name(self) -> str:
+        """What a race's run is called until somebody writes another name over it."""
+        return f"{self.group}: {self.lane_title}"[:120]
+
 
 MOST_SEEDS = 2**32
 

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from cnnlab import words
-from cnnlab.analysis import DeviceKind, device_kind, flatten, history_frame
+from cnnlab.analysis import DeviceKind, device_kind, flatten, history_frame, names_with_legs
 from cnnlab.devices import OFF_SWITCHES
 from cnnlab.history import RunSummary
 from cnnlab.spec import RunCard, Status, label, network_name
@@ -274,12 +274,12 @@ def labels(cards: Sequence[RunCard]) -> list[str]:
     Where that is the same for several, their kind of device stands before it, or their seed, or the
     end of an id.
     """
-    short = _what_differs([card.name for card in cards])
+    short = _what_differs(names_with_legs(cards))
     ends = _ends([card.run_id for card in cards])
     ways = (
         short,
         [f"{KINDS[kind_of(card)]} · {name}" for card, name in zip(cards, short, strict=True)],
-        [f"seed {card.spec.seed} · {name}" for card, name in zip(cards, short, strict=True)],
+        [f"seed {card.spec.seed:,} · {name}" for card, name in zip(cards, short, strict=True)],
         by_id := [f"{end} · {name}" for end, name in zip(ends, short, strict=True)],
     )
     often = [Counter(way) for way in ways]

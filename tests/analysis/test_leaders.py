@@ -63,3 +63,8 @@ def test_a_run_without_an_epoch_has_all_speeds_told_by_the_example():
         fastest = next(leader for leader in found if leader.question == "Fastest")
         assert fastest.run_id == "quick"
         assert fastest.figure == figure
+
+
+def test_a_lead_that_a_neighbour_may_have_given_is_called_so():
+    found = asked("beside", "older")["Fastest"]
+    assert found.beside == "ahead of the baseline by no more than disturbed runs may differ"

@@ -10,6 +10,7 @@ from cnnlab.spec import (
     spoken,
 )
 from tests.analysis.pretend import ARTICLE, CPU, GPU, card
+from tests.example_runs import disturbances
 
 FEWER_FILTERS = ARTICLE | {
     "blocks": [{"convs": [{"filters": 64, "kernel": 7}], "pool": 2}, *ARTICLE["blocks"][1:]]
@@ -24,7 +25,7 @@ def test_a_fair_pair_gets_its_ratio_without_the_first_epoch():
 
 def test_the_verdict_is_one_sentence_whichever_run_comes_first():
     said = (
-        "The GPU is 15 times as fast (15 to 15.1 from epoch to epoch): 22.8 s an epoch against "
+        "The GPU ran 15 times as fast (15 to 15.1 from epoch to epoch): 22.8 s an epoch against "
         "5 min 43 s; equally accurate, within what 7,500 pictures can tell."
     )
     assert analysis.verdict(CPU, GPU) == said
@@ -34,7 +35,7 @@ def test_the_verdict_is_one_sentence_whichever_run_comes_first():
 def test_the_cpu_can_win():
     slow = card("cuda:0", (9, 4.0, 4.0))
     quick = card("cpu", (3, 2.5, 2.5))
-    said = "The CPU is 1.6 times as fast: 2.5 s an epoch against 4 s; "
+    said = "The CPU ran 1.6 times as fast: 2.5 s an epoch against 4 s; "
     assert analysis.verdict(quick, slow).startswith(said)
 
 
@@ -46,16 +47,16 @@ def test_a_lead_within_the_spread_of_epochs_is_no_lead():
 
 def test_two_runs_of_one_kind_go_by_the_names_of_their_devices_or_their_own():
     other = card("cuda:1", (20, 10, 10), name="Second")
-    assert "“Second” is 2.28 times as fast as “On cuda:0”" in analysis.verdict(GPU, other)
+    assert "“Second” ran 2.28 times as fast as “On cuda:0”" in analysis.verdict(GPU, other)
     named = other.device.model_copy(update={"name": "NVIDIA H200"})
     faster = other.model_copy(update={"device": named})
-    assert analysis.verdict(GPU, faster).startswith("The NVIDIA H200 is 2.28 times as fast")
+    assert analysis.verdict(GPU, faster).startswith("The NVIDIA H200 ran 2.28 times as fast")
 
 
 def test_single_epochs_are_compared_and_their_warm_up_confessed():
     said = analysis.verdict(card("cpu", (40,)), GPU)
     assert said.startswith(
-        "“On cuda:0” is 1.33 times as fast as “On cpu”: 30 s an epoch against 40 s "
+        "“On cuda:0” ran 1.33 times as fast as “On cpu”: 30 s an epoch against 40 s "
         "(first epochs, warm-up included); "
     )
     assert said.endswith("On accuracy bears as well: epochs is 1 against 3.")
@@ -226,7 +227,7 @@ def test_a_batch_of_more_pictures_than_there_are_trains_on_those_there_are():
 def test_a_run_without_an_accuracy_says_so_beside_its_speed():
     unknown = tuple(row.model_copy(update={"val_accuracy": float("nan")}) for row in GPU.epochs)
     said = analysis.verdict(CPU, GPU.model_copy(update={"epochs": unknown}))
-    assert "The GPU is 15 times as fast" in said
+    assert "The GPU ran 15 times as fast" in said
     assert "; no accuracy to compare: On cuda:0 has no validation accuracy." in said
 
 
@@ -242,5 +243,19 @@ def test_no_speed_is_put_down_to_what_decides_none():
         update={"spec": change(CPU.spec, seed=3), "epochs": GPU.epochs, "name": "Lucky"}
     )
     said = analysis.verdict(CPU, other)
-    assert said.startswith("“Lucky” is 15 times as fast as “On cpu”")
+    assert said.startswith("“Lucky” ran 15 times as fast as “On cpu”")
     assert "One thing differs: seed is 0 against 3." in said
+
+
+def test_a_disturbed_run_makes_nobody_ahead_by_a_lead_that_a_neighbour_may_have_given():
+    busy = {"disturbances": disturbances("Other processes kept 2 of 8 cores busy.")}
+    slow = card("cpu", (9, 24.0, 24.0), run_id="slow", name="Slow", **busy)
+    quick = card("cpu", (9, 20.0, 20.0), run_id="quick", name="Quick")
+    assert analysis.verdict(quick, slow).startswith(
+        "Nobody is ahead for certain: “Quick” at 20 s an epoch, “Slow” at 24 s, no more than "
+        "disturbed runs may differ by; "
+    )
+    undisturbed = slow.model_copy(update={"disturbances": None})
+    assert "“Quick” ran 1.2 times as fast" in analysis.verdict(quick, undisturbed)
+    far = slow.model_copy(update={"epochs": card("cpu", (9, 40.0, 40.0)).epochs})
+    assert "“Quick” ran about 2 times as fast" in analysis.verdict(quick, far)

@@ -144,7 +144,7 @@ def test_a_run_is_started_stopped_and_looked_up_without_a_pointer(page: Page) ->
 def test_two_runs_are_compared_and_the_faster_is_named(page: Page, runs: tuple[str, ...]) -> None:
     cpu, gpu, *_ = runs
     arrived(page, f"/compare?runs={cpu},{gpu}")
-    expect(page.get_by_role("heading", name="The GPU is 4 times as fast")).to_be_visible()
+    expect(page.get_by_role("heading", name="The GPU ran 4 times as fast")).to_be_visible()
     expect(page.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)).to_be_visible()
     page.get_by_role("radio", name="Wall clock").click()
     expect(page.get_by_role("radio", name="Wall clock")).to_be_checked()

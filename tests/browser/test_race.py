@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.patience import WAIT_MS, opened, settled
 
 WON = re.compile(
-    r"^Fast engine is (about )?[\d.,]+ times as fast as stock engine "
+    r"^Fast engine ran (about )?[\d.,]+ times as fast as stock engine "
     r"\([\d.,]+ to [\d.,]+, \d+ pairs\): [\d.,]+ [µm]?s a step against [\d.,]+ [µm]?s\.$"
 )
 RACE_MS = 3 * WAIT_MS

@@ -200,7 +200,7 @@ def test_a_run_whose_weights_were_not_kept_has_no_network_to_export(cnnlab, ids,
 def test_compare_says_who_is_faster_by_how_much_and_what_differs(cnnlab, ids):
     code, said, _ = cnnlab("compare", *ids)
     assert code == 0
-    assert said.startswith("The GPU is 10 times as fast")
+    assert said.startswith("The GPU ran 10 times as fast")
     for part in ("Name of the device", "Example GPU", "best_val_accuracy", "12 %"):
         assert part in said
     (speed,) = [line for line in said.splitlines() if " Speed " in line]
@@ -240,7 +240,7 @@ def test_where_more_than_the_device_differs_the_number_says_whose_it_is(cnnlab, 
     assert found["ranking"]["speed"]["best"] == found["take"]["speed"] == odd
     code, said, _ = cnnlab("compare", ids[1], odd)
     assert code == 0
-    assert "Batch size 64 is 1.67 times as fast as batch size 32" in said
+    assert "Batch size 64 ran 1.67 times as fast as batch size 32" in said
     assert "Take for speed “[/bold] odd”" in said
 
 

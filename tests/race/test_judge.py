@@ -30,7 +30,7 @@ def test_a_lead_is_told_with_its_spread_and_what_each_lane_took() -> None:
     assert result.winner == "fast engine"
     assert result.speed_up.ratio == pytest.approx(2, rel=0.01)
     assert result.speed_up.low < 2 < result.speed_up.high
-    assert result.heading.startswith("Fast engine is 2 times as fast as stock engine (1.9")
+    assert result.heading.startswith("Fast engine ran 2 times as fast as stock engine (1.9")
     assert result.heading.endswith(", 3 pairs): 2 ms a step against 4 ms.")
     assert result.grade is Grade.ONE
     assert result.caveats == ()
@@ -40,7 +40,7 @@ def test_a_lead_is_told_with_its_spread_and_what_each_lane_took() -> None:
 def test_the_first_lane_may_win() -> None:
     result = judge(engines([2.0] * 3, [4.0] * 3))
     assert result.speed_up.ratio == pytest.approx(0.5)
-    assert result.heading.startswith("Stock engine is 2 times as fast as fast engine")
+    assert result.heading.startswith("Stock engine ran 2 times as fast as fast engine")
 
 
 def test_a_spec_against_itself_has_no_winner() -> None:
@@ -72,7 +72,7 @@ def test_several_lanes_are_ranked() -> None:
     ]
     result = judge(cards)
     assert result.winner == "lane 1"
-    assert result.heading.startswith("Lane 1 is 2 times as fast as lane 0, 4 times lane 2 (")
+    assert result.heading.startswith("Lane 1 ran 2 times as fast as lane 0, 4 times lane 2 (")
     assert [round(one.gain.ratio, 2) if one.gain else None for one in result.standings] == [
         None,
         2,
@@ -127,7 +127,7 @@ def test_lanes_that_share_the_lead_are_named() -> None:
     result = judge(cards)
     assert result.winner is None
     assert "lane 0 and lane 1" in result.heading.lower()
-    assert "lane 2 takes 4 times as long" in result.heading
+    assert "lane 2 took 4 times as long" in result.heading
 
 
 def test_lanes_of_other_batches_are_held_by_the_picture() -> None:
@@ -158,7 +158,7 @@ def test_where_all_were_disturbed_the_number_is_about_right() -> None:
         for lane in range(2)
     ]
     result = judge(cards)
-    assert " is about 2 times as fast " in result.heading
+    assert " ran about 2 times as fast " in result.heading
     assert result.grade is Grade.DISTURBED
     assert "Other processes used 1 of 2 cores." in result.verdict
 
@@ -219,7 +219,7 @@ def test_an_older_race_has_its_lanes_by_device(tmp_path) -> None:
         for device, step_ms in ((CPU, 120.0), (CARD, 8.0), (CPU, 120.0), (CARD, 8.0))
     ]
     result = judge(cards)
-    assert result.heading.startswith("GPU is 15 times as fast as CPU")
+    assert result.heading.startswith("GPU ran 15 times as fast as CPU")
     assert result.speed_up.pairs == 2
 
 
@@ -231,7 +231,7 @@ def test_a_recorded_run_gives_a_number_and_is_named_as_recorded() -> None:
     mine = [leg(0, turn, 120.0, title="CPU") for turn in range(3)]
     result = judge(mine, recorded)
     assert result.speed_up.ratio == pytest.approx(15)
-    assert result.heading.startswith("“yesterday” is 15 times as fast as CPU")
+    assert result.heading.startswith("“yesterday” ran 15 times as fast as CPU")
     assert "“yesterday” on Example GPU, recorded on 2026-01-01, not in this race" in result.verdict
 
 
@@ -246,7 +246,7 @@ def test_another_recipe_than_the_published_one_gives_no_ratio_and_no_epochs_side
     assert result.speed_up is None
     assert (result.figure, result.figure_of) == ("16,000", "pictures a second: CPU")
     assert result.heading == (
-        "CPU takes 2 ms a step; the published run trained another recipe, so there is no ratio of "
+        "CPU took 2 ms a step; the published run trained another recipe, so there is no ratio of "
         "the two."
     )
     assert "published, not measured here" in result.verdict
@@ -289,3 +289,12 @@ def test_an_opponent_is_a_published_run_or_a_finished_one() -> None:
     assert opponent_named("done", cards.__getitem__) is cards["done"]
     with pytest.raises(LabError, match="is stopped; race against a finished one"):
         opponent_named("cut", cards.__getitem__)
+
+
+def test_a_lane_of_several_threads_reads_as_well_as_one_of_one():
+    lanes = {
+        turn: [leg(0, turn, 4.0, title="1 thread"), leg(1, turn, 2.0, title="2 threads")]
+        for turn in range(3)
+    }
+    heading = judge([card for both in lanes.values() for card in both]).heading
+    assert heading.startswith("2 threads ran 2 times as fast as 1 thread (")

@@ -133,3 +133,10 @@ def test_titles_stay_short_and_apart() -> None:
     lanes = titled(many)
     assert all(len(lane.title) <= 60 for lane in lanes)
     assert lanes[0].title != lanes[1].title
+
+
+def test_large_numbers_in_titles_have_their_separators() -> None:
+    assert titles("epochs=1500", "epochs=9") == ["epochs 1,500", "epochs 9"]
+    assert titles("batch_size=1024", "batch_size=32") == ["batch 1,024", "batch 32"]
+    wide = "network=dense,model.dense=4096"
+    assert titles(wide, "network=tiny")[0].endswith("Dense 4,096")

@@ -22,6 +22,7 @@ from cnnlab.report.page import html
 from cnnlab.report.story import outcome, tell
 from cnnlab.spec import PRESETS, RunCard, Status, Steps
 from tests.example_runs import CARD, CPU, add_run, disturbances
+from tests.race.examples import leg
 
 HOSTILE = "</script><script>alert(1)</script><!-- <img src=https://evil.example/x onerror=alert(2)>"
 
@@ -279,3 +280,11 @@ def test_a_report_opens_from_a_disk_in_light_and_dark(cards: list[RunCard], tmp_
         browser.close()
     assert asked == [file.as_uri()]
     assert errors == []
+
+
+def test_a_report_of_a_races_legs_tells_the_race_once() -> None:
+    legs = [leg(lane, 0, 2.0, title=title) for lane, title in enumerate(("CPU", "GPU"))]
+    legs = [card.model_copy(update={"name": card.part.leg_name}) for card in legs]
+    found = tell(legs)
+    assert found.title == "Race: 2 legs compared"
+    assert [row[0] for row in found.results.rows] == ["CPU", "GPU"]

@@ -22,6 +22,10 @@ def test_a_preset_is_called_by_its_title(name):
         ("article", ["model.dense=[]"], "Article · no dense layer"),
         ("dense", ["threads=1", "engine=stock"], "Dense · stock · 1 thread"),
         ("dense", ["threads=4", "device=cpu"], "Dense · CPU · 4 threads"),
+        ("lstm", ["epochs=1500", "batch_size=2048"], "LSTM · batch 2,048 · 1,500 epochs"),
+        ("dense", ["model.dense=[4096,1024]"], "Dense · dense 4,096-1,024"),
+        ("article", ["model.blocks.0.convs.0.filters=1024"], "Article · 1,024-256-256 filters"),
+        ("gru", ["model.recurrent=[1024,1024]", "seed=12345"], "GRU · 1,024 units · seed 12,345"),
         ("gru", ["model.recurrent=[64,64]"], "GRU · 64 units"),
         ("lstm", ["epochs=1", "learning_rate=0.1"], "LSTM · 1 epoch · rate 0.1"),
         (

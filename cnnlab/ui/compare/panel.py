@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from cnnlab import words
+from cnnlab import analysis, words
 from cnnlab.spec import RunCard, changed_in_words
 from cnnlab.ui import lab, rights, standing, tables
 from cnnlab.ui.colours import mark, palette
@@ -37,11 +37,14 @@ def show(cards: Sequence[RunCard], names: Sequence[str]) -> None:
         cards: the baseline first.
     """
     colours = palette().of_runs(cards)
+    race = analysis.race_of(cards)
+    if race:
+        st.caption(f"Legs of the race “{tables.plain(race)}”")
     with st.container(key="compare-runs", gap="xsmall"):
         for card, name in list(zip(cards, names, strict=True))[:MOST_ROWS]:
             with st.container(key=f"compare-run-{card.run_id}", gap=None):
                 _row(card, name, colours[card.run_id], own=card is cards[0])
-                st.caption(tables.plain(_said(card, cards)))
+                st.caption(tables.plain(_placed(card, name, cards) if race else _said(card, cards)))
         if len(cards) > MOST_ROWS:
             left = words.count(len(cards) - MOST_ROWS)
             st.caption(f"And {left} more, which are drawn as well.")
@@ -107,6 +110,11 @@ def _name(card: RunCard) -> None:
         args=(card, name),
         **rights.limits(),
     )
+
+
+def _placed(card: RunCard, name: str, cards: Sequence[RunCard]) -> str:
+    """Which leg a run is: the field above it is too narrow for the end of its whole name."""
+    return f"Baseline · {name}" if card is cards[0] else name
 
 
 def _said(card: RunCard, cards: Sequence[RunCard]) -> str:

@@ -108,7 +108,9 @@ def speed_up_text(pairing: Pairing) -> str:
     if ratio < 1:
         faster, (ratio, *around) = "CPU", (1 / gain.ratio, 1 / gain.least, 1 / gain.most)
     spread = f" ({_range(*around)})" if gain.pairs > 1 else ""
-    return f"The {faster} is {words.number(ratio)} times as fast{spread}: {repeats(pairing)}{warm}."
+    return (
+        f"The {faster} ran {words.number(ratio)} times as fast{spread}: {repeats(pairing)}{warm}."
+    )
 
 
 def _range(one: float, other: float) -> str:

@@ -190,7 +190,9 @@ def _stand(lane: Runs) -> str:
     runs = f"{done} {'run' if done == 1 else 'runs'}"
     if whole and whole[-1].epochs:
         best = words.percent(whole[-1].epochs[-1].val_accuracy)
-        return f"{runs}, validation accuracy {best} after {len(whole[-1].epochs)} epochs"
+        return (
+            f"{runs}, validation accuracy {best} after {words.count(len(whole[-1].epochs))} epochs"
+        )
     return runs
 
 

@@ -161,7 +161,7 @@ def test_two_runs_that_differ_in_device_alone_get_a_speed_up(history: History) -
     slow = add_run(history, name="Slow", device=CPU, step_ms=150.0)
     fast = add_run(history, name="Fast", device=CARD, step_ms=10.0)
     for order in ((slow, fast), (fast, slow)):
-        assert heard(compare(*order), "header").startswith("The GPU is 15 times as fast: ")
+        assert heard(compare(*order), "header").startswith("The GPU ran 15 times as fast: ")
 
 
 def test_two_runs_that_differ_in_several_things_get_the_number_and_all_their_names(
@@ -171,7 +171,7 @@ def test_two_runs_that_differ_in_several_things_get_the_number_and_all_their_nam
     other = change(TINY, batch_size=64, engine="stock")
     fast = add_run(history, name="Fast", spec=other, device=CARD, step_ms=10.0)
     app = compare(slow, fast)
-    assert "“Fast” is 15 times as fast as “Slow”" in heard(app, "header")
+    assert "“Fast” ran 15 times as fast as “Slow”" in heard(app, "header")
     assert "batch size is 32 against 64" in heard(app, "header")
     assert "engine is fast against stock" in heard(app, "header")
     assert "Several things differ" in said(app)
@@ -188,7 +188,7 @@ def test_repeats_give_the_speed_up_its_spread(history: History) -> None:
     slow = [add_run(history, device=CPU, step_ms=ms) for ms in (100.0, 120.0)]
     fast = [add_run(history, device=CARD, step_ms=ms) for ms in (10.0, 12.0)]
     text = heard(compare(*slow, *fast), "header")
-    assert text.startswith("The GPU is 10 times as fast (8.33 to 12)")
+    assert text.startswith("The GPU ran 10 times as fast (8.33 to 12)")
     assert "2 runs on the CPU, 2 on the GPU" in text
 
 
@@ -200,9 +200,9 @@ def test_of_several_runs_one_is_taken_and_each_held_against_the_first(history: H
         add_run(history, name="C", device=CARD, spec=other, step_ms=5.0),
     ]
     app = compare(*runs)
-    assert "The GPU is 10 times as fast" in said(app, "header")
+    assert "The GPU ran 10 times as fast" in said(app, "header")
     assert "Take for speed “C” (2 times as fast as the next)" in heard(app, "markdown")
-    assert "A and C: “C” is 20 times as fast as “A”" in heard(app, "markdown")
+    assert "A and C: “C” ran 20 times as fast as “A”" in heard(app, "markdown")
 
 
 def test_pairs_of_the_whole_history_are_found_when_asked_for(history: History) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.history import History
-from cnnlab.spec import change
+from cnnlab.spec import Part, change
 from tests.example_runs import CARD, CPU, TINY, add_run
 from tests.quiet_lab import own_history, page, said
 
@@ -141,3 +141,15 @@ def test_training_curves_are_drawn_on_demand(two: tuple[str, str]) -> None:
     app.session_state["compare.training"] = True
     app.run()
     assert "Training thin, validation strong." in said(app, "caption")
+
+
+def test_legs_of_one_race_go_by_lane_and_place_and_the_race_is_told_once(history: History) -> None:
+    parts = [
+        Part(kind="race", group_id="r", group="Tiny", lane_title="stock engine", turn=turn)
+        for turn in (0, 1)
+    ]
+    app = compare(*(add_run(history, name=part.leg_name, part=part) for part in parts))
+    assert drawn(app) == listed(app) == ["stock engine, leg 1", "stock engine, leg 2"]
+    captions = said(app, "caption")
+    assert "Legs of the race “Tiny”" in captions
+    assert "Baseline · stock engine, leg 1" in captions

@@ -285,7 +285,7 @@ def test_two_comparable_runs_get_a_verdict(history: History) -> None:
     fast = add_run(history, name="Fast", device=CARD, step_ms=10.0)
     for order in ([slow, fast], [fast, slow]):
         app = page("history", run=order)
-        assert said(app, "header").startswith("The GPU is 15 times as fast")
+        assert said(app, "header").startswith("The GPU ran 15 times as fast")
 
 
 def test_two_runs_that_differ_in_more_than_their_device_get_a_verdict_too(history: History) -> None:

@@ -109,7 +109,7 @@ def test_one_lane_races_against_what_came_with_the_lab(
     spec = change(quiet_lab.raced[0].plan.lanes[0].spec, device="cpu")
     run_id = add_run(history, spec=spec, device=CPU, step_ms=60.7)
     app = page("race", runs=run_id, against="h200-article-gpu")
-    assert "“Article on Shapes, NVIDIA H200” is 100 times as fast as CPU" in said(app, "header")
+    assert "“Article on Shapes, NVIDIA H200” ran 100 times as fast as CPU" in said(app, "header")
     assert "recorded on 2026-11-27, not measured here" in said(app, "markdown")
     assert drivers(app) == ["CPU", "“Article on Shapes, NVIDIA H200”"]
     links = [one.proto for one in app.get("page_link")]
@@ -298,7 +298,7 @@ def decided(history: History) -> str:
 def test_a_decided_race_has_one_sentence_its_lanes_and_its_pairs(decided: str) -> None:
     app = page("race", race=decided)
     (verdict,) = app.header
-    assert verdict.value.startswith("Fast engine is 2 times as fast as stock engine (")
+    assert verdict.value.startswith("Fast engine ran 2 times as fast as stock engine (")
     assert verdict.value.endswith("3 pairs)\\: 2 ms a step against 4 ms.")
     assert leads(app) == {"as fast: fast engine against stock engine": "2x"}
     assert app.get("popover")[-1].proto.popover.label == "Fair"
@@ -351,7 +351,7 @@ def older(history: History, *runs: tuple[Any, float], spec: ExperimentSpec = TIN
 def test_an_older_race_is_still_told_by_its_runs(history: History) -> None:
     runs = older(history, (CPU, 120.0), (CARD, 8.0), (CPU, 120.0), (CARD, 7.5))
     app = page("race", runs=runs)
-    assert said(app, "header").startswith("GPU is 15.5 times as fast as CPU (")
+    assert said(app, "header").startswith("GPU ran 15.5 times as fast as CPU (")
     assert "CPU\\: training took" in said(app, "markdown")
     assert "Example GPU" in said(app, "html")
 
@@ -389,7 +389,7 @@ def test_one_replay_does_not_start_that_of_another_race(history: History, decide
 def test_a_recorded_opponent_stands_beside_and_may_win(history: History) -> None:
     recorded = add_run(history, device=CARD, step_ms=8.0, name="yesterday")
     app = page("race", runs=add_run(history, device=CPU, step_ms=120.0), against=recorded)
-    assert "“yesterday” is 15 times as fast" in said(app, "header")
+    assert "“yesterday” ran 15 times as fast" in said(app, "header")
     assert leads(app) == {"as fast: “yesterday” against CPU": "15x"}
     assert "recorded on" in said(app, "html")
     assert drivers(app) == ["CPU", "“yesterday”"]

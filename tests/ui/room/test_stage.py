@@ -240,7 +240,7 @@ def test_a_race_that_is_over_has_its_verdict(history: History) -> None:
     pair(history)
     app = page("present", screen="race")
     assert "<dt>Times as fast</dt><dd>4x</dd>" in written(app)
-    assert "Fast engine is 4 times as fast as stock engine" in written(app)
+    assert "Fast engine ran 4 times as fast as stock engine" in written(app)
     assert charts(app) == 2
 
 
