@@ -89,13 +89,16 @@ def nothing_held() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """A run sets the threads of its process, which is not to reach the next test."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else None
+def arithmetic() -> Iterator[None]:
+    """A run sets the threads of its process, and flushes subnormal numbers, which is not to reach
+    the next test: Hypothesis wants them.
+    """
+    before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     yield
-    if torch:
-        torch.set_num_threads(before)
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+        if before:
+            torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
