@@ -69,15 +69,17 @@ def curve(
 def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     title, share, grows = QUANTITIES[metric][0], metric == "accuracy", until is not None
     # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0,
-    # and of a share beyond all.
+    # and of a share beyond all; no line of the grid is drawn in it, which would have no label.
     most = f" || datum.value > {TOP.name if grows else 1} + 1e-3" if share else ""
     beyond = f"datum.value < 0{most}"
+    held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
+    faint = _FAINT if held else 1
     ticks = alt.Axis(
         format="%" if share else ".3~r",
         labelExpr=f"{beyond} ? '' : datum.label",
-        **(_ABOVE if grows and share else {}),
+        gridOpacity=alt.condition(beyond, alt.value(0), alt.value(faint)),
+        **(_ABOVE if held else {}),
     )
-    held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
     # A number: what follows the window is known after the axis was laid out, which cuts its labels.
     room = alt.Scale(nice=False, padding=ROOM, zero=share or grows, **held)
     x = x_axis("x", axis, scale=_span(until))
@@ -88,8 +90,9 @@ def _span(until: float | None) -> alt.Scale:
     return roomy() if until is None else roomy(domain=[0, until])
 
 
-_ABOVE: dict[str, Any] = {"zindex": 1, "gridColor": "#808080", "gridOpacity": 0.2}
-"""A grid that lies above the veil, and is too faint to cut the curves."""
+_ABOVE: dict[str, Any] = {"zindex": 1, "gridColor": "#808080"}
+_FAINT = 0.2
+"""Of a grid that lies above the veil: too faint to cut the curves."""
 TOP = alt.param(
     name="top",
     expr="extent(pluck(data('source'), 'value'))[1] > 0.5 ? 1 : "
