@@ -250,7 +250,8 @@ def summary(grid: Grid, first: str, second: str | None = None) -> str:
     if not both:
         return f"No cell has been measured on both {first} and {second} yet."
     noisy = sum(one[place].noisy or other[place].noisy for place in both)
-    hedge = f" {noisy} of these {len(both)} cells are noisy, so take it as a rough picture."
+    many = "All" if noisy == len(both) else str(noisy)
+    hedge = f" {many} of these {len(both)} cells are noisy, so take it as a rough picture."
     told = [place for place in both if not _level(one[place], other[place])]
     if not told:
         within = f"No cell tells {first} and {second} apart by more than its noise."

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from cnnlab.charts.colours import shape_of
-from cnnlab.charts.dress import SOURCE, WORDS, once, roomy
+from cnnlab.charts.dress import LETTERS, SOURCE, WORDS, once, roomy
 
 CELL, PICTURE = "cell", "picture"
 """The selections of a click: into a confusion matrix, on a picture."""
@@ -29,6 +29,8 @@ DARK_CELL = "datum.right ? datum.share > 0.55 : datum.share > 0.22"
 """Where dark words could not be read."""
 LETTER_WIDTH = 8
 """Pixels of a letter of an axis, as a mean, with what keeps two names apart."""
+ROOM = f"11.5*{LETTERS}"
+"""Pixels of a class's name on an axis, which would else be cut in the letters of a projector."""
 NAMED = 40
 """Classes up to which there is room for all their names beside it."""
 
@@ -58,7 +60,7 @@ def by_class_spec(runs: Runs, classes: int) -> alt.LayerChart:
         sort=alt.EncodingSortField("place", op="min"),
         axis=alt.Axis(
             title=None,
-            labelLimit=150,
+            labelLimit=alt.expr(ROOM),
             labelOverlap=False,
             labelFlush=False,
             ticks=False,
@@ -97,7 +99,8 @@ def confusion_spec(names: tuple[str, ...]) -> alt.LayerChart:
     Args:
         names: of the classes that are shown, from the top down and from left to right.
     """
-    axis: dict[str, Any] = {"labels": len(names) <= NAMED, "labelLimit": 130, "labelOverlap": False}
+    axis: dict[str, Any] = {"labels": len(names) <= NAMED, "labelOverlap": False}
+    axis |= {"labelLimit": alt.expr(ROOM)}
     axis |= {"ticks": False, "domain": False, "grid": False, "labelFlush": False}
     along = alt.X(
         "said_name:N",
@@ -120,7 +123,7 @@ def confusion_spec(names: tuple[str, ...]) -> alt.LayerChart:
     layers = [empty, right, wrong.add_params(chosen)]
     if len(names) <= WRITTEN:
         ink = alt.condition(DARK_CELL, alt.value("#ffffff"), alt.value("#12171d"))
-        text = base.transform_filter("datum.count > 0").mark_text(fontSize=13)
+        text = base.transform_filter("datum.count > 0").mark_text(fontSize=alt.expr(f"{LETTERS}-1"))
         layers.append(text.encode(text=alt.Text("count:Q", format=",d"), color=ink))
     height = max(min(36 * len(names), 760), 200) + AROUND
     chart = alt.LayerChart(layer=layers, data=SOURCE, height=height)

@@ -9,10 +9,7 @@ from cnnlab.charts.dress import LETTERS, SOURCE, TALLEST, WORDS, by_window, once
 
 PICKED = "picked"
 SMALLEST, LARGEST = 90, 900  # square pixels of a point
-INWARDS = (
-    "scale('x', datum.seconds) < 90 ? 'left'"
-    " : scale('x', datum.seconds) > width - 90 ? 'right' : 'center'"
-)
+INWARDS = "scale('x',datum.seconds)<90?'left':scale('x',datum.seconds)>width-90?'right':'center'"
 """How a name lies to its point: one at an edge would lie upon the axis, or be cut."""
 BESIDE = f"((datum.names-datum.place)%2?1:-1)*(16+0.6*{LETTERS})"
 """How far below its point a name stands, beyond the largest point: the last of the front above it,
@@ -34,7 +31,9 @@ def front_spec(runs: tuple[tuple[str, str], ...]) -> alt.LayerChart:
     base = alt.Chart()
     time = alt.Scale(type="log", nice=False, padding=56)
     share = alt.Scale(zero=False, nice=False, padding=40)
-    x = alt.X("seconds:Q", scale=time, title="Seconds of training (log scale)")
+    # A label that has no room at an edge would be cut there.
+    ticks = alt.Axis(labelBound=True)
+    x = alt.X("seconds:Q", scale=time, axis=ticks, title="Seconds of training (log scale)")
     y = alt.Y(
         "accuracy:Q",
         scale=share,

@@ -69,15 +69,18 @@ def curve(
 def _upon_axes(metric: Metric, axis: Axis, until: float | None) -> alt.Chart:
     title, share, grows = QUANTITIES[metric][0], metric == "accuracy", until is not None
     # Three digits: a first loss of 4.60517 would fill the margin. The room for names goes below 0,
-    # and of a share beyond all.
+    # and of a share beyond all; no line of the grid is drawn in it, which would have no label.
     most = f" || datum.value > {TOP.name if grows else 1} + 1e-3" if share else ""
     beyond = f"datum.value < 0{most}"
+    held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
+    faint = _FAINT if held else 1
     ticks = alt.Axis(
         format="%" if share else ".3~r",
         labelExpr=f"{beyond} ? '' : datum.label",
-        **(_ABOVE if grows and share else {}),
+        labelBound=True,
+        gridOpacity=alt.condition(beyond, alt.value(0), alt.value(faint)),
+        **(_ABOVE if held else {}),
     )
-    held = {"domainMax": alt.expr(TOP.name)} if grows and share else {}
     # A number: what follows the window is known after the axis was laid out, which cuts its labels.
     room = alt.Scale(nice=False, padding=ROOM, zero=share or grows, **held)
     x = x_axis("x", axis, scale=_span(until))
@@ -88,8 +91,9 @@ def _span(until: float | None) -> alt.Scale:
     return roomy() if until is None else roomy(domain=[0, until])
 
 
-_ABOVE: dict[str, Any] = {"zindex": 1, "gridColor": "#808080", "gridOpacity": 0.2}
-"""A grid that lies above the veil, and is too faint to cut the curves."""
+_ABOVE: dict[str, Any] = {"zindex": 1, "gridColor": "#808080"}
+_FAINT = 0.2
+"""Of a grid that lies above the veil: too faint to cut the curves."""
 TOP = alt.param(
     name="top",
     expr="extent(pluck(data('source'), 'value'))[1] > 0.5 ? 1 : "
@@ -267,29 +271,29 @@ def gap(colour: str) -> alt.LayerChart:
 
     From a frame with the columns epoch, accuracy, val_accuracy.
     """
-    share = alt.Axis(format="%")
+    share = alt.Axis(format="%", labelBound=True)
     scale = alt.Scale(
         domainMin=0, nice=False, padding=24
     )  # room for the name above the highest point
     upper = alt.Y("accuracy:Q", title="Accuracy", axis=share, scale=scale)
     lower = alt.Y("val_accuracy:Q")
-    base = alt.Chart().encode(
-        x=x_axis("epoch", "epoch", scale=alt.Scale(domainMin=0, padding=24)),
-        color=alt.value(colour),
+    x = x_axis("epoch", "epoch", scale=alt.Scale(domainMin=0, padding=24))
+    named = alt.Chart().encode(x=x, color=alt.value(colour))
+    base = named.encode(
         tooltip=[
             tooltip("epoch", "Epoch", ",d"),
             tooltip("accuracy", "Training accuracy", ".3~p"),
             tooltip("val_accuracy", "Validation accuracy", ".3~p"),
         ],
     )
-    last = base.transform_joinaggregate(last="max(epoch)").transform_filter(
-        "datum.epoch == datum.last"
+    last, end = (
+        chart.transform_joinaggregate(last="max(epoch)").transform_filter(
+            "datum.epoch == datum.last"
+        )
+        for chart in (base, named)
     )
-    letters = alt.expr(LETTERS)
-    names = [
-        last.mark_text(text=text, align="right", dy=dy, dx=-8, fontSize=letters).encode(y=y)
-        for text, dy, y in (("training", -10, upper), ("validation", 16, lower))
-    ]
+    higher = "datum.accuracy >= datum.val_accuracy"
+    lines = (("training", "accuracy:Q", higher), ("validation", lower, f"!({higher})"))
     return layered(
         LOW,
         base.mark_area(opacity=0.2).encode(y=upper, y2="val_accuracy:Q"),
@@ -297,8 +301,16 @@ def gap(colour: str) -> alt.LayerChart:
         base.mark_line(strokeWidth=STRONG, point=True).encode(y=lower),
         # A published run has one or two points: the gap is then this line alone.
         last.mark_rule(strokeWidth=2).encode(y="accuracy:Q", y2="val_accuracy:Q"),
-        *names,
+        *(_beside(end.encode(y=y), name, above) for name, y, above in lines),
     )
+
+
+def _beside(end: alt.Chart, name: str, above: str) -> alt.LayerChart:
+    """The name of a line at its end, on the side where the other line does not end."""
+    side = alt.expr(f"{above} ? -10 : 4 + 0.85*{LETTERS}")
+    form: dict[str, Any] = {"text": name, "align": "right", "dx": -8, "dy": side}
+    form["fontSize"] = alt.expr(LETTERS)
+    return alt.LayerChart(layer=[end.mark_text(style=HALO, **form), end.mark_text(**form)])
 
 
 curve_spec = once(curve)

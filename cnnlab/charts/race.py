@@ -7,7 +7,7 @@ import altair as alt
 from cnnlab.charts.colours import REFERENCE
 from cnnlab.charts.dress import STRONG_INK, layered, once, roomy, tooltip
 
-ROW_HEIGHT, AXIS_HEIGHT = 56, 96  # the axis with its title, and the legend, on a projector too
+ROW_HEIGHT, AXIS_HEIGHT = 56, 136  # the axis with its title, and the legend, on a projector too
 WHOLE = "all pairs"
 
 

@@ -9,6 +9,7 @@ import altair as alt
 from cnnlab.analysis import PHASES, Axis, Measure, Progress
 from cnnlab.charts.colours import REFERENCE, shape_of
 from cnnlab.charts.dress import (
+    LETTERS,
     QUANTITIES,
     SOURCE,
     TALL,
@@ -181,7 +182,7 @@ def ledger(runs: tuple[str, ...], phases: tuple[str, ...]) -> alt.Chart:
     # plot's is named all the same, so that the place is looked at again when it changes.
     place = "(width>=0?containerSize()[0]:0)"
     columns = alt.ExprRef(f"{place} < 450 ? 2 : {place} < 750 ? 3 : {len(phases)}")
-    limit = alt.ExprRef(f"{place} < 450 ? 120 : 220")
+    limit = alt.ExprRef(f"{place} < 450 ? 120 : 16*{LETTERS}")
     order = f"indexof({list(phases)!r}, datum.phase)"
     return (
         alt.Chart(

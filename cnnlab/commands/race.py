@@ -220,7 +220,7 @@ def _follow(lab: Lab, race_id: str, stop: threading.Event) -> float:
 def _said(race: RaceSnapshot) -> str:
     """Where a race stands, in words."""
     spent, most = map(words.duration, (race.seconds, race.plan.budget_seconds))
-    much = f" of {race.plan.rounds}" if race.plan.rounds else f", {spent} of at most {most}"
+    much = f" of {race.plan.rounds}" if race.plan.rounds else f", {spent}, budget {most}"
     titles = [lane.title for lane in race.plan.lanes]
     gains = [
         f"{titles[lane]} {words.number(gain.ratio)} times as fast as {titles[0]}"

@@ -132,6 +132,7 @@ def test_a_border_among_noisy_cells_is_called_rough() -> None:
     assert summary(noisy_where(made, *every[:4]), CPU, GPU).endswith(
         "4 of these 6 cells are noisy, so take it as a rough picture."
     )
+    assert " All of these 6 cells are noisy" in summary(noisy_where(made, *every), CPU, GPU)
     assert "noisy" not in summary(noisy_where(made, *every[:3]), CPU, GPU)
 
 

@@ -279,6 +279,11 @@ def test_the_bars_of_the_ledger_stand_in_the_order_given_and_phases_in_theirs():
     assert spec["encoding"]["color"]["scale"]["domain"] == list(analysis.PHASES)
 
 
+def test_beside_the_bars_of_the_ledger_a_projector_has_more_room_for_names():
+    spec = charts.ledger_spec(("b", "a"), tuple(analysis.PHASES))
+    assert LETTERS in spec["encoding"]["y"]["axis"]["labelLimit"]["expr"]
+
+
 # --- colours --------------------------------------------------------------------------------
 
 

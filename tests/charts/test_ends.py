@@ -120,3 +120,28 @@ def test_the_room_for_names_is_known_before_the_axis_is_laid_out(until: float | 
     """A browser lays the axis out before what follows the window: its labels would be cut."""
     spec = charts.curve_spec("accuracy", "epoch", "#2121FF", until=until)
     assert spec["layer"][0]["encoding"]["y"]["scale"]["padding"] == ROOM
+
+
+@pytest.mark.parametrize("validation", [0.4, 0.53, 0.55, 0.7])
+def test_the_names_beside_a_gap_stand_on_the_sides_on_which_their_lines_end(
+    validation: float,
+) -> None:
+    columns = {"epoch": [1, 2], "accuracy": [0.2, 0.54], "val_accuracy": [0.3, validation]}
+    frame = pd.DataFrame(columns)
+    spec = charts.gap_spec("#2121FF") | {"width": WIDTH}
+    svg = vl_convert.vegalite_to_svg(spec | {"datasets": {"source": frame.to_dict("records")}})
+    found = re.findall(r'<text[^>]*translate\([^,]+,([^)]+)\)"[^>]*>([^<]*)</text>', svg)
+    heights = {name: float(y) for y, name in found if name in SPLITS}
+    assert set(heights) == set(SPLITS)
+    assert abs(heights["training"] - heights["validation"]) >= ROW
+    assert (heights["training"] < heights["validation"]) == (validation < 0.54)
+
+
+@pytest.mark.parametrize(
+    "spec", [charts.gap_spec("#2121FF"), charts.curve_spec("loss", "epoch", "#2121FF")]
+)
+def test_a_label_that_would_be_cut_at_the_end_of_the_axis_is_left_out(spec: charts.Spec) -> None:
+    layer = spec["layer"][0]
+    while "layer" in layer:
+        layer = layer["layer"][0]
+    assert layer["encoding"]["y"]["axis"]["labelBound"]

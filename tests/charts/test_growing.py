@@ -42,6 +42,18 @@ def test_no_share_above_all_is_named_however_large_the_room_for_names_is() -> No
     assert max(int(share) for share in re.findall(r">(\d+)%<", svg)) == 100
 
 
+@pytest.mark.parametrize("until", [None, UNTIL])
+def test_each_line_of_the_grid_has_its_label(until: float | None) -> None:
+    """In the room for names, below nothing and beyond all, no line stands without one."""
+    rows = curves().astype(object).to_dict("records")
+    spec = enlarged(charts.curve_spec("accuracy", "epoch", charts.CPU, until=until))
+    size = {"width": 900, "height": 480, "datasets": {"source": rows}}
+    svg = vl_convert.vegalite_to_svg(spec | size)
+    (grid,) = re.findall(r'<g class="mark-rule role-axis-grid"[^>]*>(.*?)</g>', svg)
+    seen = [line for line in re.findall(r"<line[^>]*>", grid) if 'opacity="0"' not in line]
+    assert len(seen) == len(re.findall(r">[\d.]+%<", svg))
+
+
 def test_a_chart_without_data_yet_is_drawn_too() -> None:
     assert "<svg" in drawn(curves().iloc[:0])
 

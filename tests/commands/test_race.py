@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from cnnlab.__main__ import main
+from cnnlab.commands.race import _said
 from cnnlab.history import History
 from cnnlab.published import REFERENCES
 from cnnlab.recorded import OPPONENTS
@@ -145,3 +148,10 @@ def test_an_interrupted_race_ends_in_order_with_one_document() -> None:
     assert result["speed_up"] is None
     (run,) = history.summaries()
     assert run.status is Status.STOPPED
+
+
+def test_a_race_that_outlasts_its_budget_is_not_said_to_take_at_most_that() -> None:
+    """Three rounds there always are."""
+    plan = SimpleNamespace(rounds=None, budget_seconds=20.0, lanes=())
+    race: Any = SimpleNamespace(rounds=3, seconds=64.0, plan=plan, gains={})
+    assert _said(race) == "Round 3, 1 min 4 s, budget 20 s"
