@@ -155,7 +155,11 @@ def test_fast_and_stock_agree_step_by_step_on_a_card(
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
 def test_every_optimizer_steps_alike_over_200_steps(optimizer: str) -> None:
-    spec = ExperimentSpec(model=CNN, epochs=8, batch_size=16, optimizer=optimizer)
+    """Without the kink of relu, as on a card: some processors' kernels round so that the losses of
+    one optimizer part by 1e-3 there.
+    """
+    smooth = CNN.model_copy(update={"activation": "elu"})
+    spec = ExperimentSpec(model=smooth, epochs=8, batch_size=16, optimizer=optimizer)
     stock, fast = both(spec, pictures())
     assert len(stock.losses) >= 200
     np.testing.assert_allclose(fast.losses, stock.losses, rtol=1e-4)
