@@ -82,8 +82,13 @@ class Palette:
         return {run_id: colours[place] for run_id, place in places.items()}
 
     def of_run(self, card: Coloured) -> str:
-        """The colour of a run on a page of its own: what it was given, else the first."""
-        place = charts.run_places([card.run_id], self._given)[card.run_id]
+        """The colour of a run on a page of its own: what it was given, else one that the latest
+        others have not, which it keeps.
+        """
+        with self._lock:
+            latest = [*self._given][1 - charts.PLACES :]
+            places = charts.run_places([*latest, card.run_id], self._given)
+            place = self._given.setdefault(card.run_id, places[card.run_id])
         return charts.IDENTITIES[theme()][place]
 
 
