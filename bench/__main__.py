@@ -42,7 +42,7 @@ ABOUT_MINUTES = {
     "keeping": 3,
     "many_runs": 3,
     "refresh": 1,
-    "subnormals": 6,
+    "subnormals": 8,
     "sweep": 3,
     "ui_tax": 20,
     "viewers": 12,

@@ -3,7 +3,7 @@ epoch.
 
 What they cost depends on the processor: Intel's leave their quick way for each, AMD's hardly. Runs
 are long enough for some of Adam's averages to become subnormal (`cnnlab.engines.subnormals`).
-`python -m bench.subnormals` takes about six minutes.
+`python -m bench.subnormals` takes about eight minutes.
 """
 
 from __future__ import annotations
