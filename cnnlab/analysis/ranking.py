@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from cnnlab import words
 from cnnlab.analysis.bearing import Facts, speed_things
-from cnnlab.analysis.grades import LEVEL_RATIO, Grade, grade_of
+from cnnlab.analysis.grades import LEVEL_RATIO, LEVEL_RATIO_OF_DISTURBED, Grade, grade_of
 from cnnlab.analysis.outcomes import seconds_to
 from cnnlab.analysis.runs import device_kind
 from cnnlab.analysis.versus import Pace, PairsOf, between, last_accuracy, paces_of, unpaired
@@ -246,17 +246,27 @@ def _choice(
     paired: PairsOf,
 ) -> Choice:
     by = {ranking.quality: ranking for ranking in rankings}
-    fast, good = _as_fast(by["speed"]), _as_accurate(cards, by["accuracy"], paired)
+    disturbed = {card.run_id for card in cards if card.marks}
+    fast, good = _as_fast(by["speed"], disturbed), _as_accurate(cards, by["accuracy"], paired)
     both, there = _first_there([card for card in cards if card.run_id in good])
-    sentence = _taken(fast, good, both, there, by, names)
+    how = "as fast, as far as disturbed runs can tell" if disturbed & {*fast} else "as fast"
+    sentence = _taken(fast, how, good, both, there, by, names)
     return Choice(fast, good, both, sentence)
 
 
-def _as_fast(speed: Ranking) -> tuple[str, ...]:
-    """The fastest, and those whose lag is within that of epochs of one run."""
-    seconds = {run_id: speed.values[run_id] or math.inf for run_id in speed.order}
-    least = min(seconds.values(), default=0.0)
-    return tuple(run_id for run_id, value in seconds.items() if value < least * LEVEL_RATIO)
+def _as_fast(speed: Ranking, disturbed: Container[str]) -> tuple[str, ...]:
+    """The fastest, and those whose lag is within that of one run's epochs, or of disturbed runs."""
+    if not speed.order:
+        return ()
+    first, *others = speed.order
+    least = speed.values[first] or math.inf
+
+    def near(run_id: str) -> bool:
+        lag = (speed.values[run_id] or math.inf) / least
+        doubtful = first in disturbed or run_id in disturbed
+        return lag < LEVEL_RATIO or (doubtful and lag <= LEVEL_RATIO_OF_DISTURBED)
+
+    return (first, *filter(near, others))
 
 
 def _as_accurate(cards: Sequence[RunCard], accuracy: Ranking, paired: PairsOf) -> tuple[str, ...]:
@@ -287,6 +297,7 @@ def _first_there(cards: Sequence[RunCard]) -> tuple[str | None, tuple[float, flo
 
 def _taken(
     fast: Sequence[str],
+    as_fast: str,
     good: Sequence[str],
     both: str | None,
     there: tuple[float, float],
@@ -296,7 +307,7 @@ def _taken(
     """Which one a person would take: for speed, for accuracy, for both."""
     said = []
     if fast:
-        also = _also(fast[1:], names, "as fast")
+        also = _also(fast[1:], names, as_fast)
         said.append(f"for speed {_quoted(fast[0], names)}{_lead(fast, by['speed'])}{also}")
     if good:
         share = words.percent(by["accuracy"].values[good[0]])

@@ -9,6 +9,7 @@ from cnnlab.analysis import Grade
 from cnnlab.analysis.ranking import Ranking
 from cnnlab.spec import Energy, HeldOut, Memory, Paired, RunCard, Status
 from tests.analysis.twelve_runs import CPU, TWELVE, run
+from tests.example_runs import disturbances
 
 CARD_JOULES = "NVML energy counter: the whole card, without CPU and memory of the host"
 PACKAGE_JOULES = "RAPL: the whole CPU package and everything that ran on it, without memory"
@@ -105,6 +106,19 @@ def test_runs_that_are_as_fast_as_the_fastest_are_named_beside_it():
     choice = analysis.rank(cards, ["a", "b", "c"]).choice
     assert choice.speed == ("a", "b")
     assert "“b” is as fast" in choice.sentence
+
+
+@pytest.mark.parametrize("marked", ["a", "b"])
+@pytest.mark.parametrize(("seconds", "near"), [(12.0, True), (13.0, False)])
+def test_none_is_named_before_another_by_a_lead_that_a_disturbance_may_have_given(
+    marked, seconds, near
+):
+    cards = [run("a", 10.0, 0.4), run("b", seconds, 0.4), run("c", 20.0, 0.4)]
+    busy = {"disturbances": disturbances("Others kept 2 cores busy.")}
+    cards = [c.model_copy(update=busy) if c.run_id == marked else c for c in cards]
+    choice = analysis.rank(cards, ["a", "b", "c"]).choice
+    assert choice.speed == (("a", "b") if near else ("a",))
+    assert ("“b” is as fast, as far as disturbed runs can tell" in choice.sentence) == near
 
 
 def test_of_runs_without_a_figure_nothing_is_chosen():
