@@ -28,6 +28,7 @@ def threads(request):
         pytest.skip("torch's other threads are reached on Linux alone")
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
+    flush_subnormals(False)  # other tests' runs may have left it on in some of the threads
     yield request.param
     flush_subnormals(False)
     torch.set_num_threads(before)
