@@ -46,31 +46,12 @@ OF_THE_HOST = frozenset(
 )
 # What of it bears on accuracy too: it may compute other numbers.
 COMPUTES = frozenset({"environment.torch", "environment.keras", "environment.cnnlab"})
-# How the arithmetic and the pictures were handled there: settings, as much as what a spec asks for.
-HANDLING = (
-    "matmul_tf32",
-    "cudnn_tf32",
-    "pictures_staged",
-    "steps_recorded",
-    "sequences_compiled",
-    "subnormals_flushed",
-    "card_shared",
-)
-DECIDES_NO_ACCURACY = frozenset(
-    {
-        "threads",
-        "environment.pictures_staged",
-        "environment.steps_recorded",
-        "environment.sequences_compiled",
-        "environment.subnormals_flushed",
-        "environment.card_shared",
-    }
-)
 # What follows from the device and the engine.
-HANDLED_AS_ASKED = frozenset(
-    f"environment.{name}"
-    for name in ("pictures_staged", "steps_recorded", "sequences_compiled", "subnormals_flushed")
-)
+AS_ASKED = ("pictures_staged", "steps_recorded", "sequences_compiled", "subnormals_flushed")
+HANDLED_AS_ASKED = frozenset(f"environment.{name}" for name in AS_ASKED)
+# How the arithmetic and the pictures were handled there: settings, as much as what a spec asks for.
+HANDLING = ("matmul_tf32", "cudnn_tf32", *AS_ASKED, "card_shared")
+DECIDES_NO_ACCURACY = HANDLED_AS_ASKED | {"threads", "environment.card_shared"}
 SIZES = ("dataset.train_images", "dataset.validation_images")
 WORK = frozenset(
     {"dataset", *(f"dataset.{name}" for name in ("name", "classes", "image_shape", "kind"))}
