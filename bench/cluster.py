@@ -2,11 +2,12 @@
 start of a run, and how late the page hears of a step.
 
 The node is this computer: what is measured is the way there, not another machine. So one core is
-left to the lab, in either arm: elsewhere it has cores of its own. The figure that a verdict goes by
-leaves the steps out that waited for a core. Where a lab has trained it starts the next training
-process at once: every arm waits until all is at rest. `python -m bench.cluster [dense article]`
-takes about twelve minutes, tells each pair on stderr, and ends on Ctrl-C or SIGTERM with what it
-has. It needs Ray.
+left to the lab, in either arm: elsewhere it has cores of its own. The two runs of a pair take turns
+(`bench.in_turns`), and every pair is of new processes, which differ by themselves. The figure that
+a verdict goes by leaves the steps out that waited for a core. Where a lab has trained it starts the
+next training process at once: every pair waits until all is at rest. `python -m bench.cluster
+[dense article]` takes about half an hour, tells each pair on stderr, and ends on Ctrl-C or SIGTERM
+with what it has. It needs Ray.
 """
 
 from __future__ import annotations
@@ -14,24 +15,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import psutil
 
-from bench import quiet
+from bench import in_turns, quiet
 from bench.epochs import EpochSeconds, by_the_wall, held
 from bench.measure import (
     ROOT,
+    Arm,
     NoFigure,
     attempted,
     best_device,
@@ -47,15 +49,18 @@ from cnnlab import cluster
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab, Worker
+from cnnlab.runner.baton import Baton
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun
 from cnnlab.runner.process import Process, events_of
-from cnnlab.spec import HERE, Event, ExperimentSpec, RunCard, RunEnded, Window, change
+from cnnlab.spec import HERE, Event, ExperimentSpec, GpuOff, RunCard, RunEnded, Window, change
 
 NODE = "box"
 PAIRS = 5
-EPOCHS = {"dense": 6, "article": 4}
-STEPS = {"dense": 1_600, "article": 80}
+EPOCH_PAIRS = 15
+"""For a budget of one in a hundred."""
+EPOCHS = {"dense": 10, "article": 5}
+STEPS = {"dense": 1_600, "article": 40}
 """Of an epoch: all of the preset's, or some seconds' worth."""
 CORES_OF_THE_LAB = 1
 BUDGET_SHARE, START_BUDGET_SECONDS, DELAY_BUDGET_SECONDS = 0.01, 1.0, 0.5
@@ -112,6 +117,8 @@ class Place:
     history: History
     folder: Path
     watch: quiet.Watch
+    baton: Baton | None = None
+    """Of a run that takes turns with one of the command line."""
 
     def work(self, name: str) -> tuple[Work, ExperimentSpec]:
         """What is trained, and its spec; the pictures are drawn once."""
@@ -130,24 +137,34 @@ class Place:
             NoFigure: it did not come to its end.
         """
         quiet.rest()
+        return self._trained(spec, machine)
+
+    def in_turns(self, spec: ExperimentSpec) -> dict[str, EpochSeconds]:
+        """Epochs of a run on the node, `a` through the lab and `b` on the command line there, which
+        take turns once all is at rest. By the wall they have their mean: both met the same, and
+        medians of either alone would be of different moments.
+
+        Raises:
+            NoFigure: one did not come to its end.
+        """
+        quiet.rest()
+        file = self.folder / "spec.json"
+        file.write_text(spec.model_dump_json())
+        self.baton = Baton(2)
+        command = in_turns.Command(file, self.folder / "command", self.baton)
+        with ThreadPoolExecutor() as beside:
+            through_lab = beside.submit(self._trained, spec, NODE)
+            cards = {"b": command.card(), "a": through_lab.result()}
+        self.baton = None
+        return {name: _of_all(card) for name, card in cards.items()}
+
+    def _trained(self, spec: ExperimentSpec, machine: str) -> RunCard:
         run_id = self.lab.submit(change(spec, machine=machine), name="bench", session="bench")
         self.lab.wait_idle(RUN_SECONDS)
         card = self.history.card(run_id, steps=False)
         if len(card.epochs) < spec.epochs:
             raise NoFigure(f"The run on {machine} is {card.status}: {card.error or 'no word'}")
         return card
-
-    def by_command(self, spec: ExperimentSpec) -> RunCard:
-        """The same on the command line, once all is at rest."""
-        quiet.rest()
-        file = self.folder / "spec.json"
-        file.write_text(spec.model_dump_json())
-        command = [sys.executable, "-m", "cnnlab", "train", "--spec", str(file), "--json"]
-        environment = os.environ | {"CNNLAB_HOME": str(self.folder / "command")}
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-        )
-        return RunCard.model_validate_json(done.stdout)
 
 
 @contextmanager
@@ -158,9 +175,14 @@ def opened(*names: str) -> Iterator[Place]:
         os.environ["CNNLAB_HOME"] = str(folder / "lab")
         stack.enter_context(nodes(folder / "node", *names))
         history = stack.enter_context(closing(History()))
-        lab = stack.enter_context(closing(Lab(history, ENVIRONMENTS, cluster.start)))
+
+        def on_node(machine: str, gpu_off: GpuOff) -> Process:
+            return in_turns.OnNode(cluster.start(machine, gpu_off), lambda: place.baton)
+
+        lab = stack.enter_context(closing(Lab(history, ENVIRONMENTS, on_node)))
         ended = stack.enter_context(closing(Unreaped(raylets())))
-        yield Place(lab, history, folder, partial(quiet.watch, ended.ended_seconds))
+        place = Place(lab, history, folder, partial(quiet.watch, ended.ended_seconds))
+        yield place
 
 
 def raylets() -> list[psutil.Process]:
@@ -176,11 +198,8 @@ def epochs(place: Place, name: str) -> dict[str, Any]:
     """Epochs of a work through the cluster and by the command line, in pairs, by the wall; as a
     verdict has them beneath."""
     work, spec = place.work(name)
-    arms = {
-        "a": lambda: EpochSeconds.of(place.through_lab(spec, NODE)),
-        "b": lambda: EpochSeconds.of(place.by_command(spec)),
-    }
-    found = rounds(arms, PAIRS, place.watch)
+    place.through_lab(change(spec, epochs=1), NODE)  # the data travel once
+    found = rounds(both(partial(place.in_turns, spec)), EPOCH_PAIRS, place.watch)
     wall, verdict = result_of(by_the_wall(found)), result_of(found)
     notes = [
         longer(f"{work.title}, by the wall", wall["ratios"]),
@@ -188,6 +207,24 @@ def epochs(place: Place, name: str) -> dict[str, Any]:
     ]
     said = {"a": "on a node through the lab", "b": "command line there"}
     return wall | {"unit": "s", "arms": said, "verdict": verdict, "notes": notes}
+
+
+def _of_all(card: RunCard) -> EpochSeconds:
+    found = EpochSeconds.of(card)
+    found.wall = fmean(row.seconds for row in card.epochs[1:])
+    return found
+
+
+def both(measured: Callable[[], dict[str, EpochSeconds]]) -> dict[str, Arm]:
+    """Arms that are measured together, as those of a round: whichever is asked first measures."""
+    found: dict[str, EpochSeconds] = {}
+
+    def arm(name: str) -> EpochSeconds:
+        if name not in found:
+            found.update(measured())
+        return found.pop(name)
+
+    return {name: partial(arm, name) for name in "ab"}
 
 
 def longer(what: str, ratios: list[float]) -> str:

@@ -226,7 +226,7 @@ class Bridge:
     def _hand_over(self) -> None:
         while not self._over.is_set():
             line = self._inbox.get()
-            if line is not None and line != "stop":
+            if line is not None and line.startswith("{"):
                 line = self._prepared(json.loads(line))
                 if line is None:
                     continue

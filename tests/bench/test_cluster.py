@@ -1,10 +1,12 @@
 """What a cluster costs is told as a difference to the same run without one."""
 
+import json
 import signal
 
 import pytest
 
 from bench import cluster
+from bench.in_turns import HOLDING, LAB, OnNode
 from bench.measure import NoFigure
 from cnnlab.spec import RunEnded, Status, Timing, Window
 
@@ -46,6 +48,61 @@ def test_the_budget_is_held_against_all_pairs(ratios, said):
 def test_the_delay_is_held_against_that_here():
     assert cluster.live_note({"node": 0.5, "here": 0.1}).endswith("(budget 0.5 s: kept).")
     assert cluster.live_note({"node": 0.7, "here": 0.1}).endswith("(budget 0.5 s: broken).")
+
+
+class Worker:
+    """A training process that was told things and says others."""
+
+    def __init__(self, *said):
+        self.said, self.told = list(said), []
+
+    def send(self, line):
+        self.told.append(line)
+
+    def line(self):
+        return self.said.pop(0) if self.said else ""
+
+    def close(self):
+        return 0
+
+
+class Baton:
+    """Who handed it on."""
+
+    def __init__(self):
+        self.heard = []
+
+    def held(self, number, worker):
+        self.heard.append((number, worker))
+
+    def over(self, number):
+        self.heard.append(number)
+
+
+def test_a_run_on_a_node_takes_its_turns_from_the_bench_and_none_from_its_lab():
+    worker, baton = Worker(HOLDING, "other\n"), Baton()
+    process = OnNode(worker, lambda: baton)
+    for line in (json.dumps({"run_id": "a", "turn_seconds": None}), "go", "stop"):
+        process.send(line)
+    assert json.loads(worker.told[0])["turn_seconds"] > 0
+    assert worker.told[1:] == ["stop"]
+    assert [process.line() for _ in range(2)] == [HOLDING, "other\n"]
+    process.close()
+    assert baton.heard == [(LAB, worker), LAB]
+
+
+def test_a_run_that_is_alone_takes_no_turns():
+    worker = Worker(HOLDING)
+    process = OnNode(worker, lambda: None)
+    process.send(json.dumps({"turn_seconds": None}))
+    assert json.loads(worker.told[0])["turn_seconds"] is None
+    assert process.line() == HOLDING
+
+
+def test_arms_that_are_measured_together_are_measured_once_a_round():
+    measured = iter([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}])
+    arms = cluster.both(lambda: next(measured))
+    assert [arms["a"](), arms["b"](), arms["b"](), arms["a"]()] == [1.0, 2.0, 4.0, 3.0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -17,6 +17,7 @@ from cnnlab.spec import (
     EpochEnded,
     ExperimentSpec,
     GpuOff,
+    PhaseChanged,
     RunEnded,
     RunStarted,
     Status,
@@ -68,6 +69,24 @@ def test_it_says_hello_trains_and_ends(begin, where):
     assert (started.machine.name if started.machine else "here") == where
     assert process.close(patience_seconds=PATIENCE_SECONDS) == 0
     assert not process.alive
+
+
+def test_it_trains_in_the_turns_that_it_is_given(begin):
+    process = begin()
+    process.line()
+    job = Job("run", LONG, LiveRun("run", LONG), cut_seconds=0.5, turn_seconds=0.1)
+    process.send(job.order(time.monotonic()))
+    turns, ended = 0, None
+    for event in events_of(process):
+        if event == PhaseChanged(phase="holding"):
+            turns += 1
+            process.send("go")
+        ended = event
+    assert isinstance(ended, RunEnded)
+    assert ended.status is Status.FINISHED
+    assert turns > 2
+    assert ended.timing
+    assert ended.timing.held_seconds
 
 
 def test_a_stop_ends_a_run_and_a_kill_the_process(begin):
