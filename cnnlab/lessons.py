@@ -202,7 +202,7 @@ def _batch(cards: Cards) -> Answer:
     narrow, wide = cards
     ratio = _seconds(narrow) / _seconds(wide)
     return Answer(
-        figure=f"{words.number(ratio)}x",
+        figure=words.times(ratio),
         label=f"as fast an epoch with batches of {_WIDE}",
         says=(
             verdict(narrow, wide),

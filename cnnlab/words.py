@@ -47,6 +47,18 @@ def percent(share: float | None) -> str:
     return UNKNOWN if share is None or math.isnan(share) else f"{number(100 * share)} %"
 
 
+def times(ratio: float | None, digits: int = 3) -> str:
+    """How many times as much: "3.4×"."""
+    return UNKNOWN if ratio is None or math.isnan(ratio) else f"{number(ratio, digits)}×"
+
+
+def points(difference: float | None) -> str:
+    """How far two shares lie apart, in hundredths, with the sign that type has for it: "−9.8"."""
+    if difference is None or math.isnan(difference):
+        return UNKNOWN
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as a person says them: "35 ms", "0.82 s", "7 min 35 s", "1 h 54 min 22 s"."""
     if seconds is None or not math.isfinite(seconds):

@@ -114,4 +114,4 @@ def test_whether_larger_batches_learn_as_much_is_what_so_many_pictures_can_tell(
 
 
 def test_larger_batches_are_told_as_a_ratio_of_epochs():
-    assert LESSONS["batch"].answer(cards("batch", 8.0, 2.0)).figure == "4x"
+    assert LESSONS["batch"].answer(cards("batch", 8.0, 2.0)).figure == "4×"

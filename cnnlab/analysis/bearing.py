@@ -271,7 +271,7 @@ def reasons_between(a: Facts, b: Facts) -> list[str]:
 def disturbances(a: Facts, b: Facts) -> list[str]:
     """What disturbed either run, a phrase each."""
     marks = ((name, mark.rstrip(".")) for name, run in _named(a, b) for mark in run.marks)
-    return [f"{name} was disturbed: {mark}" for name, mark in marks]
+    return [f"{name} was disturbed: {mark[:1].lower()}{mark[1:]}" for name, mark in marks]
 
 
 def count_reasons(a: Facts, b: Facts) -> int:

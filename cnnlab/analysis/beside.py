@@ -61,12 +61,12 @@ def _beside(
         return None
     sign = 1 if BEST[name] == "max" else -1
     if name in SHARES:
-        text, strength = f"{100 * (value - base):+.1f}", _clipped((value - base) / FULL_POINTS)
+        text, strength = words.points(value - base), _clipped((value - base) / FULL_POINTS)
         told = _told(name, values, cards, paired)
         return Beside(text, sign * strength if told else 0.0) if text[1:] != "0.0" else None
     if value <= 0 or base <= 0:
         return None
-    ratio, text = value / base, f"{words.number(value / base)}×"
+    ratio, text = value / base, words.times(value / base)
     level = 1 / LEVEL_RATIO < ratio < LEVEL_RATIO
     strength = 0.0 if level else _clipped(math.log2(ratio) / FULL_DOUBLINGS)
     return Beside(text, sign * strength) if text != "1×" else None

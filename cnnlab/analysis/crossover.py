@@ -135,7 +135,7 @@ def ratio_frame(grid: Grid, first: str, second: str) -> pd.DataFrame:
         if place in other:
             ratio, level = _ratio(point, other[place]), _level(point, other[place])
             noisy = point.noisy or other[place].noisy
-            text = f"{'≈ ' if level else ''}{words.number(ratio, 2)}×"
+            text = f"{'≈ ' if level else ''}{words.times(ratio, 2)}"
             doublings = 0.0 if level else math.log2(ratio)
             row = _row(grid, point, text, noisy)
             rows.append(row | {"ratio": ratio, "doublings": doublings, "level": level})
@@ -235,10 +235,10 @@ def leading(grid: Grid, first: str, second: str | None = None) -> tuple[str, str
         if place in other and not _level(one[place], other[place])
     ]
     if not told:
-        return "1x", f"as fast: neither {first} nor {second} is ahead"
+        return "1×", f"as fast: neither {first} nor {second} is ahead"
     if max(told) >= 1 / min(told):
-        return f"{words.number(max(told))}x", f"as fast at best: {second} against {first}"
-    return f"{words.number(1 / min(told))}x", f"as fast at best: {first} against {second}"
+        return words.times(max(told)), f"as fast at best: {second} against {first}"
+    return words.times(1 / min(told)), f"as fast at best: {first} against {second}"
 
 
 def summary(grid: Grid, first: str, second: str | None = None) -> str:

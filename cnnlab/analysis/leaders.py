@@ -77,11 +77,11 @@ def points_said(accuracy: Accuracy) -> str:
     """A difference in accuracy, with what so many pictures can tell of it."""
     if accuracy.difference is None:
         return accuracy.why
-    said = f"{100 * accuracy.difference:+.1f} points against the baseline"
+    said = f"{words.points(accuracy.difference)} points against the baseline"
     if accuracy.low is None or accuracy.high is None or accuracy.pictures is None:
         return said
     if accuracy.told:
-        return f"{said} ({100 * accuracy.low:+.1f} to {100 * accuracy.high:+.1f})"
+        return f"{said} ({words.points(accuracy.low)} to {words.points(accuracy.high)})"
     return f"{said}, within what {words.count(min(accuracy.pictures))} examples can tell"
 
 

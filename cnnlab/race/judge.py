@@ -49,7 +49,7 @@ class Result(Frozen):
     caveats: tuple[str, ...]
     """What bears on the numbers beside what was raced, a sentence each."""
     figure: str
-    """What is read first: "3.4x"; where there is no ratio, what one lane came to."""
+    """What is read first: "3.4×"; where there is no ratio, what one lane came to."""
     figure_of: str
     """What that is of, in a few words."""
     heading: str

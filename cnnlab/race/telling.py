@@ -106,7 +106,7 @@ def figure(best: Runs, others: Told) -> tuple[str, str]:
     of = f"as fast: {best.title} against {second.title}"
     if compared.level:
         of = f"nobody is ahead: {best.title} against {second.title}"
-    return f"{about}{words.number(compared.gain.ratio)}x", of
+    return f"{about}{words.times(compared.gain.ratio)}", of
 
 
 def figure_alone(able: Sequence[Runs]) -> tuple[str, str]:
@@ -190,7 +190,7 @@ def published(
         return {"heading": f"{took([runs])} here; {step} ms as published.", "caveats": (stands,)}
     ours = words.duration(epoch_seconds)
     return {
-        "figure": f"{words.number(median(opponent.epoch_seconds) / epoch_seconds)}x",
+        "figure": words.times(median(opponent.epoch_seconds) / epoch_seconds),
         "figure_of": f"as fast an epoch as published, on {opponent.device}",
         "heading": f"An epoch took {ours} here, {theirs} in the published run.",
         "caveats": (stands,),

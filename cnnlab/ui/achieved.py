@@ -60,7 +60,7 @@ def adds_up(card: RunCard) -> str:
     first, *others = (row.seconds for row in card.epochs)
     parts = [f"The first epoch took {words.duration(first)}, with the warm-up"]
     if others:
-        count = "one" if len(others) == 1 else f"{len(others)}"
+        count = "one" if len(others) == 1 else words.count(len(others))
         parts.append(f"the other {count} {words.duration(sum(others))}")
     left = whole - first - sum(others)
     if left > NOTABLE_REST * whole:

@@ -11,7 +11,7 @@ def figure(value: str, says: str, before: str | None = None) -> None:
     """Show it.
 
     Args:
-        value: such as "3.4x".
+        value: such as "3.4×".
         says: what it is of, in a few words.
         before: what it was, from which it rolls to what it is.
     """

@@ -60,9 +60,9 @@ def test_the_border_is_where_a_line_of_the_grid_crosses_one() -> None:
 
 def test_the_figure_that_leads_is_the_largest_ratio_whoever_is_ahead() -> None:
     both = grid(by_size, by_step)
-    assert leading(both, CPU, GPU) == ("65.5x", "as fast at best: Example GPU against Example CPU")
+    assert leading(both, CPU, GPU) == ("65.5×", "as fast at best: Example GPU against Example CPU")
     slow = grid(by_size, lambda batch, units: units)
-    assert leading(slow, CPU, GPU) == ("10x", "as fast at best: Example CPU against Example GPU")
+    assert leading(slow, CPU, GPU) == ("10×", "as fast at best: Example CPU against Example GPU")
     level = grid(by_size, by_size)
     assert leading(level, CPU, GPU)[1] == "as fast: neither Example CPU nor Example GPU is ahead"
 

@@ -226,7 +226,7 @@ def test_runs_of_one_name_are_told_apart_by_their_ids():
         update={"run_id": "two", "disturbances": disturbances("Others kept 2 cores busy.")}
     )
     assert analysis.comparability(first, other) == [
-        "Tiny (two) was disturbed: Others kept 2 cores busy"
+        "Tiny (two) was disturbed: others kept 2 cores busy"
     ]
     [said] = analysis.verdicts([first, other], ["a", "b"])
     assert said == analysis.verdict(first, other)
@@ -295,7 +295,7 @@ def test_repeats_are_paired_and_their_spread_told():
 def test_a_disturbed_run_is_in_a_pair_only_where_there_is_no_calm_one():
     blurred = GPU.model_copy(update={"disturbances": disturbances("Others kept 2 cores busy.")})
     assert analysis.comparability(CPU, blurred) == [
-        f"{GPU.name} was disturbed: Others kept 2 cores busy"
+        f"{GPU.name} was disturbed: others kept 2 cores busy"
     ]
     [pairing] = analysis.pairings([CPU, blurred])
     assert pairing.gain.ratio == pytest.approx(343 / 22.8)

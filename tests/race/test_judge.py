@@ -260,18 +260,18 @@ def test_the_published_recipe_is_held_against_what_was_published() -> None:
     ]
     mine = leg(0, 0, 5.0, PRESETS["article"].spec, title="GPU", device=CARD)
     result = judge([mine.model_copy(update={"epochs": tuple(rows)})], ARTICLE)
-    assert (result.figure, result.figure_of[:27]) == ("3x", "as fast an epoch as publish")
+    assert (result.figure, result.figure_of[:27]) == ("3×", "as fast an epoch as publish")
     assert result.heading == "An epoch took 7 s here, 20 s to 22 s in the published run."
 
 
 def test_the_figure_comes_first_whatever_a_race_came_to() -> None:
     ahead = judge(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0]))
-    assert (ahead.figure, ahead.figure_of) == ("2x", "as fast: B against A")
+    assert (ahead.figure, ahead.figure_of) == ("2×", "as fast: B against A")
     level = judge(raced([2.0, 2.0, 2.0], [2.01, 2.01, 2.01]))
     assert level.figure_of.startswith("nobody is ahead")
-    assert level.figure == "1x"
+    assert level.figure == "1×"
     disturbed = judge(raced([4.0, 4.1, 3.9], [2.0, 2.0, 2.0], disturbed=True))
-    assert disturbed.figure == "~2x"
+    assert disturbed.figure == "~2×"
     assert judge([leg(0, 0, 2.0)]).figure_of == "pictures a second: A"
     assert (judge([]).figure, judge([]).figure_of) == ("0", "lanes came through")
 

@@ -51,15 +51,29 @@ def _beside(subject: Subject, answers: Answers) -> str:
         f"of {words.count(len(answers))}{some} {things} {where}: between "
         f"{words.percent(share.low)} and {words.percent(share.high)}, as far as so many can tell."
     )
-    table = answering.by_class(answers)
-    order = answering.weakest_first(table)
-    least, most = table.loc[order[0]], table.loc[order[-1]]
-    known = (
-        f"It knows **{tables.plain(str(least['name']))}** least, "
-        f"{words.percent(float(least['share']))} right, and "
-        f"**{tables.plain(str(most['name']))}** best, {words.percent(float(most['share']))}."
-    )
+    known = _extremes(answering.by_class(answers))
     return f"{said} {known}".replace(" %", "\u00a0%")  # a line never ends before its sign
+
+
+def _extremes(table: pd.DataFrame) -> str:
+    """Which classes it knows least and best; several of them may be known alike."""
+    shares = table.loc[answering.weakest_first(table), "share"]
+    least, most = float(shares.iloc[0]), float(shares.iloc[-1])
+    if least == most:
+        return f"It knows all classes alike: {words.percent(least)} right."
+    first, last = (_some(table.loc[table["share"] == share, "name"]) for share in (least, most))
+    return (
+        f"It knows {first} least, {words.percent(least)} right, and {last} best, "
+        f"{words.percent(most)}."
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    """One or two classes by name; of more the first, and how many there are besides."""
+    first, *others = (f"**{tables.plain(name)}**" for name in names)
+    if len(others) > 1:
+        return f"{first} and {words.count(len(others))} others"
+    return " and ".join((first, *others))
 
 
 def _whole(subject: Subject, answers: Answers) -> int:

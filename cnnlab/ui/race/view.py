@@ -66,7 +66,7 @@ def _leads(shown: Race, found: Sequence[Entry], seconds: float) -> None:
     for lane, gain in now.gains.items() if now else ():
         spread = "" if gain.width is None else f", give or take {words.percent(gain.width)}"
         against = f"as fast: {titles[lane]} against {titles[0]}, so far{spread}"
-        lead.figure(f"{words.number(gain.ratio)}x", against)
+        lead.figure(words.times(gain.ratio), against)
     if gap := stage.gap_of(found, seconds):
         before = stage.gap_of(found, max(seconds - live.TIMED_SECONDS, 0.0))
         lead.figure(*gap, before and before[0])

@@ -187,7 +187,7 @@ def _of_race(shown: Race, ratio: float | None) -> tuple[tuple[str, str], ...]:
     steps = tuple((lane.title, _step(lane)) for lane in shown.lanes[:2])
     if ratio is None:
         return steps
-    times = f"{words.number(ratio)}x"
+    times = words.times(ratio)
     return (*steps, ("Times as fast" + ("" if shown.over else ", so far"), times))
 
 
@@ -260,8 +260,8 @@ def comparison() -> Screen:
     found = analysis.between(first, second)
     ratio, gain = found.speed.ratio, found.accuracy.difference
     figures = (
-        ("Times as fast", words.UNKNOWN if ratio is None else f"{words.number(ratio)}x"),
-        ("Accuracy", words.UNKNOWN if gain is None else f"{100 * gain:+.1f} points"),
+        ("Times as fast", words.times(ratio)),
+        ("Accuracy", words.UNKNOWN if gain is None else f"{words.points(gain)} points"),
         ("Training", words.duration(second.timing.fit_seconds)),
     )
     return Screen(

@@ -240,7 +240,7 @@ def test_a_race_on_the_way_shows_its_lanes_its_budget_and_its_ratio_so_far(
     assert "1 min 30 s are spent" in texts[0]
     assert "epoch 2 of 5" in said(app, "html")
     so_far = "as fast: fast engine against stock engine, so far, give or take 5.56 %"
-    assert leads(app)[so_far] == "1.8x"
+    assert leads(app)[so_far] == "1.8×"
     assert not app.header
     button(app, "Stop the race").click().run()
     assert quiet_lab.races_ended == ["r"]
@@ -300,7 +300,7 @@ def test_a_decided_race_has_one_sentence_its_lanes_and_its_pairs(decided: str) -
     (verdict,) = app.header
     assert verdict.value.startswith("Fast engine ran 2 times as fast as stock engine (")
     assert verdict.value.endswith("3 pairs)\\: 2 ms a step against 4 ms.")
-    assert leads(app) == {"as fast: fast engine against stock engine": "2x"}
+    assert leads(app) == {"as fast: fast engine against stock engine": "2×"}
     assert app.get("popover")[-1].proto.popover.label == "Fair"
     assert "began from the same weights (SHA-256 aaaaaaaaaaaa…)" in said(app, "caption")
     assert drivers(app) == ["stock engine", "fast engine"]
@@ -390,7 +390,7 @@ def test_a_recorded_opponent_stands_beside_and_may_win(history: History) -> None
     recorded = add_run(history, device=CARD, step_ms=8.0, name="yesterday")
     app = page("race", runs=add_run(history, device=CPU, step_ms=120.0), against=recorded)
     assert "“yesterday” ran 15 times as fast" in said(app, "header")
-    assert leads(app) == {"as fast: “yesterday” against CPU": "15x"}
+    assert leads(app) == {"as fast: “yesterday” against CPU": "15×"}
     assert "recorded on" in said(app, "html")
     assert drivers(app) == ["CPU", "“yesterday”"]
     assert figures(app)["Recorded reached it after"]

@@ -139,7 +139,7 @@ def test_a_race_that_is_on_comes_first_with_lanes_and_ratio(
     the_race(lab, history, ratio=3.9)
     app = page("present")
     assert "stock engine against fast engine" in written(app)
-    assert "<dt>Times as fast, so far</dt><dd>3.9x</dd>" in written(app)
+    assert "<dt>Times as fast, so far</dt><dd>3.9×</dd>" in written(app)
     assert "<dd>40 ms a step</dd>" in written(app)
     assert "Round 2, 9 s so far." in written(app)
 
@@ -239,7 +239,7 @@ def test_a_visitor_may_not_begin_the_first_run(shared: None) -> None:
 def test_a_race_that_is_over_has_its_verdict(history: History) -> None:
     pair(history)
     app = page("present", screen="race")
-    assert "<dt>Times as fast</dt><dd>4x</dd>" in written(app)
+    assert "<dt>Times as fast</dt><dd>4×</dd>" in written(app)
     assert "Fast engine ran 4 times as fast as stock engine" in written(app)
     assert charts(app) == 2
 
@@ -261,7 +261,7 @@ def test_two_runs_are_held_against_each_other(history: History) -> None:
     second = add_run(history, name="Two", device=CARD, step_ms=3.0)
     app = page("present", screen="comparison")
     assert "Two against One" in written(app)
-    assert "<dd>4x</dd>" in written(app)
+    assert "<dd>4×</dd>" in written(app)
     assert "<dd>+0.0 points</dd>" in written(app)
     assert app.session_state[following.SHOWN].page == "compare"
     third = add_run(history, name="Three", step_ms=6.0)
@@ -269,7 +269,7 @@ def test_two_runs_are_held_against_each_other(history: History) -> None:
     assert "Three against One" in written(app)
     app = page("present", screen="comparison", runs=f"{second},{third}")
     assert "Two against Three" in written(app)  # the faster one is said to be faster
-    assert "<dd>2x</dd>" in written(app)
+    assert "<dd>2×</dd>" in written(app)
     app = page("present", screen="comparison", runs=f"{second},nowhere")
     assert "Nothing to compare yet" in written(app)
 
