@@ -2,12 +2,13 @@
 start of a run, and how late the page hears of a step.
 
 The node is this computer: what is measured is the way there, not another machine. So one core is
-left to the lab, in either arm: elsewhere it has cores of its own. The two runs of a pair take turns
+left to the lab and to Ray, in either arm, and they keep to it while epochs are timed: elsewhere
+they have cores of their own. The two runs of a pair take turns
 (`bench.in_turns`), and every pair is of new processes, which differ by themselves. The figure that
 a verdict goes by leaves the steps out that waited for a core. Where a lab has trained it starts the
 next training process at once: every pair waits until all is at rest. `python -m bench.cluster
 [dense article]` takes about half an hour, tells each pair on stderr, and ends on Ctrl-C or SIGTERM
-with what it has. It needs Ray.
+with what it has. It needs Ray, and Linux.
 """
 
 from __future__ import annotations
@@ -151,6 +152,7 @@ class Place:
         file = self.folder / "spec.json"
         file.write_text(spec.model_dump_json())
         self.baton = Baton(2)
+        in_turns.apart(CORES_OF_THE_LAB)
         command = in_turns.Command(file, self.folder / "command", self.baton)
         with ThreadPoolExecutor() as beside:
             through_lab = beside.submit(self._trained, spec, NODE)
@@ -199,7 +201,10 @@ def epochs(place: Place, name: str) -> dict[str, Any]:
     verdict has them beneath."""
     work, spec = place.work(name)
     place.through_lab(change(spec, epochs=1), NODE)  # the data travel once
-    found = rounds(both(partial(place.in_turns, spec)), EPOCH_PAIRS, place.watch)
+    try:
+        found = rounds(both(partial(place.in_turns, spec)), EPOCH_PAIRS, place.watch)
+    finally:
+        in_turns.together()
     wall, verdict = result_of(by_the_wall(found)), result_of(found)
     notes = [
         longer(f"{work.title}, by the wall", wall["ratios"]),

@@ -3,18 +3,21 @@ command line beside it. A machine changes within seconds by more than a cluster 
 meet the same of it, epoch by epoch, as the lanes of a race do.
 
 As a program, `python -m bench.in_turns train --spec FILE --json` is `python -m cnnlab train …` but
-for that: a line on stdout hands the machine over, one on stdin gives it back.
+for that: a line on stdout hands the machine over, one on stdin gives it back. Linux only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+
+import psutil
 
 from bench.measure import ROOT, NoFigure
 from cnnlab.devices import worker_environment
@@ -28,6 +31,41 @@ LAB, COMMAND = range(2)
 HOLDING = PhaseChanged(phase="holding").model_dump_json() + "\n"
 
 
+CORES = tuple(sorted(os.sched_getaffinity(0)))
+
+
+def apart(cores_of_the_rest: int) -> None:
+    """Let all that is not to train, this process and what it started, run on the last cores alone:
+    on a computer of their own they would take none from who trains."""
+    keep_to(CORES[-cores_of_the_rest:], _started())
+
+
+def together() -> None:
+    """Let all of that run anywhere again."""
+    keep_to(CORES, _started())
+
+
+def keep_to(cores: Sequence[int], processes: Iterable[psutil.Process]) -> None:
+    """Let all threads of some processes run on some cores."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for thread in process.threads():
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(thread.id, cores)
+
+
+def _started() -> list[psutil.Process]:
+    here = psutil.Process()
+    return [here, *here.children(recursive=True)]
+
+
+def _workers() -> Iterator[psutil.Process]:
+    for process in _started():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "cnnlab.worker" in process.cmdline():
+                yield process
+
+
 class OnNode:
     """A training process of the lab that is handed its turns here, where there are any: to the lab
     its run is alone on its machine."""
@@ -39,6 +77,7 @@ class OnNode:
         """
         self._process, self._ask = process, baton
         self._baton: Baton | None = None
+        self._free = False
 
     @property
     def gpu_off(self) -> GpuOff:
@@ -60,6 +99,9 @@ class OnNode:
         """The next that it says; it may be that its turn is over."""
         line = self._process.line()
         if line == HOLDING and self._baton:
+            if not self._free:
+                keep_to(CORES, _workers())
+                self._free = True
             self._baton.held(LAB, self._process)
         return line
 
@@ -108,10 +150,14 @@ class Command:
             NoFigure: it failed.
         """
         said: list[str] = []
+        free = False
         with self._process as process:
             assert process.stdout
             for line in process.stdout:
                 if line == HOLDING:
+                    if not free:
+                        keep_to(CORES, [psutil.Process(process.pid)])
+                        free = True
                     self._baton.held(COMMAND, self)
                 else:
                     said.append(line)
@@ -121,7 +167,7 @@ class Command:
         return RunCard.model_validate_json("".join(said))
 
 
-def main() -> None:
+def train() -> None:
     """The command line, in turns."""
     os.environ.update(worker_environment("none"))  # before torch is imported, as there
     from cnnlab import training
@@ -142,4 +188,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    train()

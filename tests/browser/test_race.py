@@ -40,8 +40,8 @@ def test_from_the_first_page_to_a_won_race_in_three_clicks(page: Page) -> None:
     expect(page.get_by_role("heading", name=WON)).to_be_visible(timeout=RACE_MS)
     settled(page)
     ratio = page.locator(".lead-now").first
-    expect(ratio).to_have_text(re.compile(r"^~?[\d.,]+x$"))
-    assert float(ratio.inner_text().strip("~x")) > 1
+    expect(ratio).to_have_text(re.compile(r"^~?[\d.,]+×$"))
+    assert float(ratio.inner_text().strip("~×")) > 1
     for lane in page.locator(".lane").all():
         expect(lane).to_contain_text(re.compile(r"[\d.,]+ m?s a step"))
         expect(lane).to_contain_text(re.compile(r"\d+ runs"))
