@@ -33,7 +33,7 @@ from cnnlab import words
 ABOUT_MINUTES = {
     "beside": 4,
     "callback": 5,
-    "cluster": 12,
+    "cluster": 30,
     "compare": 1,
     "data": 6,
     "engines": 7,
