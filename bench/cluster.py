@@ -3,12 +3,12 @@ start of a run, and how late the page hears of a step.
 
 The node is this computer: what is measured is the way there, not another machine. So one core is
 left to the lab and to Ray, in either arm, and they keep to it while epochs are timed: elsewhere
-they have cores of their own. The two runs of a pair take turns
-(`bench.in_turns`), and every pair is of new processes, which differ by themselves. The figure that
-a verdict goes by leaves the steps out that waited for a core. Where a lab has trained it starts the
-next training process at once: every pair waits until all is at rest. `python -m bench.cluster
-[dense article]` takes about half an hour, tells each pair on stderr, and ends on Ctrl-C or SIGTERM
-with what it has. It needs Ray, and Linux.
+they have cores of their own. The two runs of a pair take turns (`bench.in_turns`), and every pair
+is of new processes, which differ by themselves. The figure that a verdict goes by leaves the steps
+out that waited for a core. Where a lab has trained it starts the next training process at once:
+every pair waits until all is at rest. `python -m bench.cluster [dense article]` takes about half an
+hour, tells each pair on stderr, and ends on Ctrl-C or SIGTERM with what it has. It needs Ray, and
+Linux.
 """
 
 from __future__ import annotations
@@ -153,11 +153,13 @@ class Place:
         file.write_text(spec.model_dump_json())
         self.baton = Baton(2)
         in_turns.apart(CORES_OF_THE_LAB)
-        command = in_turns.Command(file, self.folder / "command", self.baton)
-        with ThreadPoolExecutor() as beside:
-            through_lab = beside.submit(self._trained, spec, NODE)
-            cards = {"b": command.card(), "a": through_lab.result()}
-        self.baton = None
+        try:
+            command = in_turns.Command(file, self.folder / "command", self.baton)
+            with ThreadPoolExecutor() as beside:
+                through_lab = beside.submit(self._trained, spec, NODE)
+                cards = {"b": command.card(), "a": through_lab.result()}
+        finally:
+            self.baton = None
         return {name: _of_all(card) for name, card in cards.items()}
 
     def _trained(self, spec: ExperimentSpec, machine: str) -> RunCard:

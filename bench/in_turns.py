@@ -29,9 +29,8 @@ from cnnlab.spec import Event, GpuOff, PhaseChanged, RunCard
 LAB, COMMAND = range(2)
 """Whose turn comes first."""
 HOLDING = PhaseChanged(phase="holding").model_dump_json() + "\n"
-
-
-CORES = tuple(sorted(os.sched_getaffinity(0)))
+CORES = tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
+"""That may be used here; elsewhere than on Linux nothing can be confined to some of them."""
 
 
 def apart(cores_of_the_rest: int) -> None:
