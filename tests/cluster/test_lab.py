@@ -29,7 +29,11 @@ def test_runs_here_and_on_two_nodes_at_once_are_the_same(
     cards = {machine: history.card(run_id) for machine, run_id in ids.items()}
     assert {card.status for card in cards.values()} == {Status.FINISHED}, cards["one"].error
     assert losses(cards["one"]) == losses(cards["two"]) == losses(cards["here"])
-    assert cards["one"].steps.loss == cards["here"].steps.loss
+    # A window is as many steps as a third of a second holds: each has its loss at its own last one.
+    pairs = zip(cards["one"].steps.loss, cards["here"].steps.loss, strict=True)
+    both = [pair for pair in pairs if None not in pair]
+    assert both
+    assert all(there == here for there, here in both)
     named = {machine: card.machine and card.machine.name for machine, card in cards.items()}
     assert named == {"here": None, "one": "one", "two": "two"}
 
