@@ -50,7 +50,6 @@ from cnnlab import cluster
 from cnnlab.devices import worker_environment
 from cnnlab.history import History
 from cnnlab.runner import Lab, Worker
-from cnnlab.runner.baton import Baton
 from cnnlab.runner.job import Job
 from cnnlab.runner.live import LiveRun
 from cnnlab.runner.process import Process, events_of
@@ -118,7 +117,7 @@ class Place:
     history: History
     folder: Path
     watch: quiet.Watch
-    baton: Baton | None = None
+    baton: in_turns.Turns | None = None
     """Of a run that takes turns with one of the command line."""
 
     def work(self, name: str) -> tuple[Work, ExperimentSpec]:
@@ -151,7 +150,7 @@ class Place:
         quiet.rest()
         file = self.folder / "spec.json"
         file.write_text(spec.model_dump_json())
-        self.baton = Baton(2)
+        self.baton = in_turns.Turns()
         in_turns.apart(CORES_OF_THE_LAB)
         try:
             command = in_turns.Command(file, self.folder / "command", self.baton)

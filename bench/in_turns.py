@@ -21,7 +21,7 @@ import psutil
 
 from bench.measure import ROOT, NoFigure
 from cnnlab.devices import worker_environment
-from cnnlab.runner.baton import Baton
+from cnnlab.runner.baton import Baton, Holding
 from cnnlab.runner.process import Process
 from cnnlab.runner.race_job import TURN_SECONDS
 from cnnlab.spec import Event, GpuOff, PhaseChanged, RunCard
@@ -65,18 +65,36 @@ def _workers() -> Iterator[psutil.Process]:
                 yield process
 
 
+class Turns(Baton):
+    """Whose turn it is; who has come to its first step runs on all cores from there on."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self._free: set[int] = set()
+
+    def held_by(self, number: int, run: Holding, processes: Iterable[psutil.Process]) -> None:
+        """A run has come to its first step, or its turn is over.
+
+        Args:
+            processes: in which it trains.
+        """
+        if number not in self._free:
+            self._free.add(number)
+            keep_to(CORES, processes)
+        self.held(number, run)
+
+
 class OnNode:
     """A training process of the lab that is handed its turns here, where there are any: to the lab
     its run is alone on its machine."""
 
-    def __init__(self, process: Process, baton: Callable[[], Baton | None]) -> None:
+    def __init__(self, process: Process, baton: Callable[[], Turns | None]) -> None:
         """
         Args:
             baton: asked for with each order; null: the run takes no turns.
         """
         self._process, self._ask = process, baton
-        self._baton: Baton | None = None
-        self._free = False
+        self._baton: Turns | None = None
 
     @property
     def gpu_off(self) -> GpuOff:
@@ -98,10 +116,7 @@ class OnNode:
         """The next that it says; it may be that its turn is over."""
         line = self._process.line()
         if line == HOLDING and self._baton:
-            if not self._free:
-                keep_to(CORES, _workers())
-                self._free = True
-            self._baton.held(LAB, self._process)
+            self._baton.held_by(LAB, self._process, _workers())
         return line
 
     def kill(self) -> None:
@@ -118,7 +133,7 @@ class OnNode:
 class Command:
     """The same on the command line."""
 
-    def __init__(self, spec: Path, home: Path, baton: Baton) -> None:
+    def __init__(self, spec: Path, home: Path, baton: Turns) -> None:
         """
         Args:
             spec: its file.
@@ -149,15 +164,11 @@ class Command:
             NoFigure: it failed.
         """
         said: list[str] = []
-        free = False
         with self._process as process:
             assert process.stdout
             for line in process.stdout:
                 if line == HOLDING:
-                    if not free:
-                        keep_to(CORES, [psutil.Process(process.pid)])
-                        free = True
-                    self._baton.held(COMMAND, self)
+                    self._baton.held_by(COMMAND, self, [psutil.Process(process.pid)])
                 else:
                     said.append(line)
         self._baton.over(COMMAND)

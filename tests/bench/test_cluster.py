@@ -72,7 +72,7 @@ class Baton:
     def __init__(self):
         self.heard = []
 
-    def held(self, number, worker):
+    def held_by(self, number, worker, _processes):
         self.heard.append((number, worker))
 
     def over(self, number):
