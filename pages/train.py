@@ -6,10 +6,11 @@ import streamlit as st
 
 from cnnlab.ui import lab, link, top
 from cnnlab.ui.run import view as run_view
-from cnnlab.ui.train import form, offer, plan, recipe
+from cnnlab.ui.train import form, offer, plan, recipe, start
 
 top.require_app()
-top.follow()
+if not start.pressed():
+    top.follow()
 
 run_id = st.query_params.get("run")
 if run_id:

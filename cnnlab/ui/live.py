@@ -48,6 +48,17 @@ def said(key: str) -> Any:
     return st.session_state.get(key)
 
 
+def anew() -> None:
+    """Draw the whole page again, once: what a part tells of has changed for its others too.
+
+    While the whole page is being drawn that waits until it is drawn to its end. What was pressed
+    may be further down, and Streamlit forgets a press with the script run that it came with.
+    """
+    if sent_by_part():
+        st.rerun()
+    _mine.anew = True
+
+
 def sent_by_part() -> bool:
     """Whether a part of the page asked to be drawn, by its timer or by a widget within it."""
     context = get_script_run_ctx()
@@ -69,10 +80,12 @@ def drawing() -> Iterator[None]:
         yield
         return
     mine = _slots.acquire(timeout=PATIENCE_SECONDS)  # rather out of turn than not at all
-    _mine.turn = True
+    _mine.turn, _mine.anew = True, False
     try:
         yield
         _deliver()
+        if _mine.anew:
+            st.rerun()
     finally:
         _mine.turn = False
         if mine:

@@ -170,7 +170,7 @@ def _indicator(work: _Work) -> None:
     now = _work()
     if now != work:
         _begun_meanwhile(work, now)
-        st.rerun()  # the whole page, once: others of its parts tell of it too
+        live.anew()
     if work.run:
         run_ids = (work.run, *work.others)
         for run_id in run_ids[:MOST_NAMED]:

@@ -33,20 +33,25 @@ owners.this_host = lambda: host
 owners.BEAT_SECONDS = watcher.WATCH_SECONDS = 0.2
 process.Worker.COMMAND = talking(events(SHORT, CPU, epochs, 1.0, Status.FINISHED), 0.01)
 
+def tell(*words):
+    # In one piece: `print` writes word by word, and two threads would tell on one line.
+    sys.stdout.write(" ".join(map(str, words)) + "\\n")
+    sys.stdout.flush()
+
 class Telling(History):
     def record(self, run_id, event):
         super().record(run_id, event)
         if isinstance(event, EpochEnded):
-            print("epoch", run_id, event.row.epoch, flush=True)
+            tell("epoch", run_id, event.row.epoch)
 
 history = Telling(url)
 lab = Lab(history, OFF)
 for number in range(runs):
     spec = change(SHORT, epochs=epochs, seed=number)
-    print("queued", lab.submit(spec, name=host, session="shared"), number, flush=True)
+    tell("queued", lab.submit(spec, name=host, session="shared"), number)
 while not lab.wait_idle(60):
     pass
-print("idle", host, 0, flush=True)
+tell("idle", host, 0)
 sys.stdin.readline()
 lab.close()
 history.close()

@@ -47,12 +47,12 @@ def show(runs: Sequence[RunSummary]) -> None:
 
 def _body(run_ids: Sequence[str], asked: Sequence[str], pace: float | None) -> None:
     if choice.asked() != asked:
-        st.rerun()  # the whole page: a row was taken away, or a ladder begun
+        live.anew()  # a row was taken away, or a ladder begun
     by_id = {run.run_id: run for run in history().summaries(run_ids=run_ids)}
     runs = [by_id[run_id] for run_id in run_ids if run_id in by_id]
     cards = panel.baseline_first(cards_of(runs))
     if pace and all(card.status.over for card in cards):
-        st.rerun()
+        live.anew()
     names = tables.labels(cards)
     origins = [by_id[card.run_id].origin for card in cards]
     with st.container(key="compare-split"):

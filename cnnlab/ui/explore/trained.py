@@ -80,7 +80,9 @@ def _show(sweep_id: str, over: bool) -> None:
     """The sweep as it stands: progress, the scatter, parallel coordinates, the variants."""
     runs = lab.history().summaries(group_id=sweep_id)
     if all(run.status.over for run in runs) != over or not runs:
-        st.rerun()  # the whole page, once: the clock of this part starts or stops, or all is gone
+        live.anew()  # the clock of this part starts or stops, or all is gone
+    if not runs:
+        return
     shown = _of(sweep_id, runs)
     _state(shown)
     cards = [card for card in cards_of(shown.runs) if card.epochs]

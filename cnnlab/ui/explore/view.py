@@ -97,7 +97,7 @@ def _sweep(shown: Sweep, beside: Sweep | None) -> None:
     if shown.kept:
         now = lab.history().sweeps.get(shown.sweep_id)
         if now.status != shown.kept.status:
-            st.rerun()  # the whole page, once: the clock of this part starts or stops
+            live.anew()  # the clock of this part starts or stops
         _state(now)
     try:
         found = explore_grid.cells_of(shown)

@@ -69,7 +69,7 @@ def _progress() -> None:
     """Until it is over, when the page is drawn anew."""
     now = next((one for one in sweeps_under_way() if one.name == CALIBRATION), None)
     if now is None:
-        st.rerun()
+        live.anew()
         return
     st.progress(
         now.done / now.total,

@@ -25,7 +25,7 @@ def show() -> None:
 def _boxes(address: str, looking: bool) -> None:
     seen = machines.outlook()
     if looking and not seen.looking:
-        st.rerun()  # the whole page, once: the clock of this part stops
+        live.anew()  # the clock of this part stops
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(tables.plain(f"The cluster {address}."), width="stretch")
         pressed = st.button(

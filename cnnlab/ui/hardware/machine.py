@@ -47,7 +47,7 @@ def _leading(found: Hardware) -> tuple[str, str]:
 
 def _wait() -> None:
     if hardware() is not None:
-        st.rerun()
+        live.anew()
     st.info(
         "Looking around: the first training process is starting and will tell what it sees. That "
         "takes some seconds, because it loads torch and Keras.",

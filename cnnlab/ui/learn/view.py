@@ -126,7 +126,7 @@ def watch(run_id: str) -> None:
 def _wait(run_id: str) -> None:
     """Draw the page anew once a run that waited has begun."""
     if lab.history().card(run_id, steps=False).status is not Status.QUEUED:
-        st.rerun()
+        live.anew()
 
 
 def _answer(name: str, lesson: Lesson, cards: Sequence[RunCard]) -> None:

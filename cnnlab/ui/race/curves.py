@@ -205,7 +205,7 @@ def _frame(shown: Race, curves: Curves, spec: charts.Spec, began: float, longest
     share = (time.time() - began) / REPLAY_SECONDS
     if share >= 1:
         _end_replay()
-        st.rerun()
+        live.anew()
     now = share * longest
     since = FRAME_SECONDS * longest / REPLAY_SECONDS
     lanes.show(shown, Moment(now, since, FRAME_SECONDS))

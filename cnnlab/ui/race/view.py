@@ -38,7 +38,8 @@ def show() -> None:
 def _underway() -> None:
     shown = entrants.read()
     if shown.over:
-        st.rerun()  # the whole page, once: the race is decided
+        live.anew()  # the race is decided
+        return
     found = lanes.entries(shown)
     seconds = lanes.clock(found)
     with st.container(horizontal=True, vertical_alignment="center", key="race-lead"):

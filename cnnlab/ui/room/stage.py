@@ -43,7 +43,7 @@ def show() -> None:
 def _body(name: str, pace: float | None) -> None:
     screen = SCREENS[name]()
     if screen.live != bool(pace):
-        st.rerun()  # the whole page, once: it is over, or something has begun
+        live.anew()  # it is over, or something has begun
     following.show(screen.place)
     st.session_state[PLACE] = screen.place
     st.html(f"<h2>{escape(screen.title)}</h2>")

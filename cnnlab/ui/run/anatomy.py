@@ -38,7 +38,7 @@ def _under_way(run_id: str, before: bool) -> None:
     """What is being measured about the run, or why the last measurement came to nothing."""
     open_ = lab.errands().open_for(run_id)
     if bool(open_) != before:
-        st.rerun()  # the whole page: what was found is part of it
+        live.anew()  # what was found is part of the page
     if failed := lab.errands().failed(run_id):
         st.error(tables.plain(failed), icon=":material/error:")
     if open_:

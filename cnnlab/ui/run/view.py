@@ -83,7 +83,7 @@ def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
         st.error(tables.plain(str(error)), icon=":material/search_off:")
         return
     if _pace(state) != pace:
-        st.rerun()  # the whole page, once: its other parts tell of the run too
+        live.anew()  # other parts of the page tell of the run too
     with st.container():
         _head(state)
     if state.steps_per_epoch and (len(state.series) or state.card.epochs):

@@ -10,8 +10,9 @@ from cnnlab import datasets
 from cnnlab.room import Place
 from cnnlab.spec import MOST_ROUNDS, ExperimentSpec, LabError, SpecError, label, parse_spec
 from cnnlab.spec.fields import put
-from cnnlab.ui import lab, link, lobby, orders, prepared, rights, tables
+from cnnlab.ui import lab, link, live, lobby, orders, prepared, rights, tables
 
+START = "start"
 NAME, FIELD, VALUES, SEEDS = "run_name", "variants.field", "variants.values", "seeds.count"
 MOST_VARIANTS = 12
 
@@ -21,7 +22,7 @@ def bar(spec: ExperimentSpec) -> None:
     for warning in datasets.warnings_for(spec):
         st.warning(tables.plain(warning), icon=":material/warning:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="start-bar"):
-        pressed = button(disabled=False)
+        begins = button(disabled=False)
         st.text_input(
             "Name of the run",
             key=NAME,
@@ -33,8 +34,13 @@ def bar(spec: ExperimentSpec) -> None:
             _variants(spec)
             _seeds(spec)
         lobby.offer(spec)
-    if pressed:
+    if begins:
         _begin(spec)
+
+
+def pressed() -> bool:
+    """Whether Start was pressed, before it is drawn."""
+    return bool(live.said(START))
 
 
 def button(disabled: bool) -> bool:
@@ -42,7 +48,7 @@ def button(disabled: bool) -> bool:
         "Start training",
         type="primary",
         icon=":material/play_arrow:",
-        key="start",
+        key=START,
         shortcut="Mod+Enter",
         **rights.limits(disabled),
     )

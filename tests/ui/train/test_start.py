@@ -112,6 +112,15 @@ def test_a_run_that_began_elsewhere_comes_to_a_page_that_waits_but_not_to_a_reci
     assert "run" not in parameters_of(at)
 
 
+def test_who_presses_start_as_another_run_begins_gets_an_own_one(page, the_lab):
+    other = lab.start(PRESETS["dense"].spec)
+    at = page()
+    at.session_state[top.MEANWHILE] = other
+    at.button(key=start.START).click().run()
+    begun = {run.run_id for run in lab.history().summaries()} - {other}
+    assert parameters_of(at) == {"run": begun.pop()}
+
+
 def test_a_link_to_no_run_says_so_and_leaves_a_form_to_use(page):
     at = page(run="nosuchrun")
     assert "There is no run nosuchrun" in errors(at)
