@@ -153,13 +153,19 @@ def run_part(part: Part, out: Path, seconds: float) -> dict[str, object]:
     ):
         try:
             code = process.wait(seconds)
-            ended = "done" if code == 0 else f"exit code {code}"
+            ended = "done" if code == 0 else f"exit code {code}: {_last_line(log.name)}"
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
             ended = f"stopped after its {seconds:.0f} s"
         finally:
             _end_all(process)
     return {"part": part.name, "ended": ended, "seconds": time.perf_counter() - began}
+
+
+def _last_line(log: str) -> str:
+    """What a part that failed said last."""
+    lines = Path(log).read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _end_all(process: subprocess.Popen[bytes]) -> None:

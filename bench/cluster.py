@@ -240,9 +240,10 @@ def longer(what: str, ratios: list[float]) -> str:
         ratios: of each pair, the command line's epoch over the node's.
     """
     costs = [1 / ratio - 1 for ratio in ratios]
-    low, high = median_interval(costs)
+    (low, high), cost = median_interval(costs), median(costs)
+    which = "longer" if cost >= 0 else "shorter"
     return (
-        f"Through the cluster an epoch of {what}, is {median(costs):+.2%} longer ({len(costs)} "
+        f"Through the cluster an epoch of {what}, is {abs(cost):.2%} {which} ({len(costs)} "
         f"pairs, {low:+.2%} to {high:+.2%}; budget {BUDGET_SHARE:.0%}: "
         f"{held(low, high, BUDGET_SHARE)})."
     )

@@ -10,15 +10,17 @@ UNKNOWN = "–"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """`value` to `digits` significant digits: 15.1, 0.82, 976,000."""
+    """`value` to `digits` significant digits, with the sign that type has: 15.1, 976,000, −0.82."""
     if value is None or math.isnan(value):
         return UNKNOWN
+    if value < 0:
+        return f"−{number(-value, digits)}"
     if math.isinf(value):
-        return "infinite" if value > 0 else "-infinite"
+        return "infinite"
     if value == 0:
         return "0"
     shown = float(f"{value:.{digits - 1}e}")
-    magnitude = math.floor(math.log10(abs(shown)))
+    magnitude = math.floor(math.log10(shown))
     if magnitude < -4:
         return f"{shown:g}"
     decimals = max(digits - 1 - magnitude, 0)
@@ -64,7 +66,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
     if seconds < 0:
-        return f"-{duration(-seconds)}"
+        return f"−{duration(-seconds)}"
     if seconds < 0.1:
         return f"{number(1000 * seconds)} ms" if seconds else "0 s"
     if seconds < 59.95:  # from here on three digits round to a whole minute

@@ -95,10 +95,11 @@ def _beside_fast(spec: ExperimentSpec) -> list[str]:
     said = (
         "The run was trained by the lab's fast engine; this is Keras's own way.",
         "The same: first weights, order of the batches, dropout, and the mathematics of a step.",
-        "Not the same: the order in which sums are added up, and so their last digits. The losses",
-        f"part {part}, and rounding grows as training goes on:",
-        "the last accuracy may differ by as much as it does between two seeds, some points on few",
-        "pictures, less on many.",
+        "Not the same: the order in which sums are added up, and so their last digits; on a CPU",
+        "subnormal numbers too: the lab takes them as nought, like torch.set_flush_denormal(True).",
+        f"The losses part {part}, and rounding grows",
+        "as training goes on: the last accuracy may differ as much as it does between two seeds,",
+        "some points on few pictures, less on many.",
     )
     return ["", *said, ""]
 

@@ -67,7 +67,11 @@ def test_each_part_leaves_its_result_and_none_outlasts_its_time(monkeypatch, tmp
     monkeypatch.setattr(card, "parts", lambda device: found)
     monkeypatch.setattr(card, "GRACE_SECONDS", 1.0)
     ended = measure(out)
-    assert ended == {"quick": "done", "refused": "exit code 1", "endless": "stopped after its 4 s"}
+    assert ended == {
+        "quick": "done",
+        "refused": "exit code 1: none of that",
+        "endless": "stopped after its 4 s",
+    }
     assert (out / "quick.json").read_text() == "42\n"
     assert "none of that" in (out / "refused.log").read_text()
     child, said = (out / "endless.json").read_text().split()

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from cnnlab.history import RunSummary
-from cnnlab.spec import Epoch, LabError, RunCard
+from cnnlab.spec import LabError, RunCard
 from cnnlab.ui.lab import history
 
 PINNED = "pinned_run"
 """In the session of a browser: the run that it holds all others against."""
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """What a run is held against while it trains."""
-
-    run_id: str
-    name: str
-    images_per_second: float | None
-    epochs: tuple[Epoch, ...]
-
-
-def of_run(card: RunCard) -> Baseline | None:
+def of_run(card: RunCard) -> RunCard | None:
     """What a run is held against: what this browser pinned, else the last like it; None: nothing.
 
     Raises:
         LabError: the history cannot be read.
     """
-    pinned = _pinned(card)
-    if pinned:
+    if pinned := _pinned(card):
         return pinned
-    if not (like := _like(card)):
-        return None
-    (run,) = like
-    rate = run.timing.images_per_second
-    return Baseline(run.run_id, run.name, rate, history().epochs([run.run_id])[run.run_id])
+    like = _like(card)
+    return history().card(like[0].run_id, steps=False) if like else None
 
 
-def _pinned(card: RunCard) -> Baseline | None:
+def _pinned(card: RunCard) -> RunCard | None:
     run_id = st.session_state.get(PINNED)
     if run_id is None or run_id == card.run_id:
         return None
@@ -49,9 +33,7 @@ def _pinned(card: RunCard) -> Baseline | None:
     except LabError:  # it was deleted meanwhile
         del st.session_state[PINNED]
         return None
-    rate = other.timing.images_per_second
-    same = other.spec.dataset == card.spec.dataset
-    return Baseline(run_id, other.name, rate, other.epochs) if same else None
+    return other if other.spec.dataset == card.spec.dataset else None
 
 
 def _like(card: RunCard) -> list[RunSummary]:

@@ -12,8 +12,8 @@ import streamlit as st
 
 from cnnlab import analysis, charts, words
 from cnnlab.analysis import Axis, Metric, Series
+from cnnlab.spec import RunCard
 from cnnlab.ui.colours import inked, palette
-from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.figures import images_of, rate_title
 from cnnlab.ui.run.state import RunState, shared
 
@@ -67,7 +67,7 @@ def accuracy(state: RunState) -> None:
     chart("accuracy", both["accuracy"], spec, state.card.run_id)
 
 
-def curves(state: RunState, baseline: Baseline | None, *, glides: bool) -> None:
+def curves(state: RunState, baseline: RunCard | None, *, glides: bool) -> None:
     """Accuracy, large, with what the run is held against behind it; loss beside; more on demand.
 
     Args:
@@ -107,7 +107,7 @@ def _until(state: RunState, axis: Axis) -> float | None:
     return float(epochs if axis == "epoch" else epochs * state.steps_per_epoch)
 
 
-def _curve_tables(state: RunState, axis: Axis, baseline: Baseline | None) -> dict[str, pa.Table]:
+def _curve_tables(state: RunState, axis: Axis, baseline: RunCard | None) -> dict[str, pa.Table]:
     card, steps = state.card, state.steps_per_epoch
     both = analysis.curves(state.series, card.epochs, steps, axis, state.points)
     ghost = analysis.curves(EMPTY, baseline.epochs if baseline else (), steps, axis, state.points)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import streamlit as st
 
 from cnnlab import analysis, words
 from cnnlab.spec import RunCard, warmup_steps
 from cnnlab.ui import lead, tables
-from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.state import RunState, shared
 
 RECENT_STEPS = 64
 
 
-def metrics(state: RunState, baseline: Baseline | None) -> None:
+def metrics(state: RunState, baseline: RunCard | None) -> None:
     """Validation accuracy and speed, large; epoch, step and loss beside them."""
     card = state.card
     with st.container(horizontal=True, key="run-metrics", gap="large"):
         lead.figure(*_validation(card))
         rate = rate_of(state)
+        against, arrow = _against(card, rate, baseline)
         st.metric(
             f"{rate_title(state).replace(' per second', '/s')}, mean",
             words.number(rate),
-            _against(rate, baseline),
+            against,
             delta_color="off",
-            delta_arrow="down" if (_gain(rate, baseline) or 0) < 0 else "up",
+            delta_arrow=arrow,
             help=f"{rate_title(state)}. {_RATE_HELP}",
             width="content",
         )
@@ -54,20 +56,27 @@ def _small(state: RunState) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _gain(rate: float | None, baseline: Baseline | None) -> float | None:
-    """As a share; negative where it is slower."""
-    if rate is None or baseline is None or not baseline.images_per_second:
-        return None
-    return rate / baseline.images_per_second - 1
-
-
-def _against(rate: float | None, baseline: Baseline | None) -> str | None:
-    """How much faster than what the run is held against."""
-    gain = _gain(rate, baseline)
-    if gain is None or baseline is None:
-        return None
-    word = "faster" if gain >= 0 else "slower"
-    return f"{words.percent(abs(gain))} {word} than {tables.plain(baseline.name)}"
+def _against(
+    card: RunCard, rate: float | None, baseline: RunCard | None
+) -> tuple[str | None, Literal["up", "down", "off"]]:
+    """How fast it is beside what it is held against, and which way that points; of a run that is
+    over by their epochs, as everywhere else.
+    """
+    if baseline is None:
+        return None, "off"
+    speed, name = analysis.between(baseline, card).speed, tables.plain(baseline.name)
+    if speed.grade is analysis.Grade.OTHER_WORK:
+        return None, "off"
+    if card.status.over:
+        ratio, so_far = speed.ratio, ""
+        if ratio is not None and speed.ahead is None:
+            return f"cannot be told from {name}", "off"
+    else:
+        before = baseline.timing.images_per_second
+        ratio, so_far = rate / before if rate and before else None, " so far"
+    if ratio is None:
+        return None, "off"
+    return f"{words.times(ratio)} as fast as {name}{so_far}", "down" if ratio < 1 else "up"
 
 
 _RATE_HELP = (

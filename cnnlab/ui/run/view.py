@@ -19,7 +19,6 @@ from cnnlab.ui.run import (
     gallery,
     pulse,
 )
-from cnnlab.ui.run.baseline import Baseline
 from cnnlab.ui.run.state import RunState, read, runs_ahead
 
 HURRIED_SECONDS = 0.25
@@ -74,7 +73,7 @@ def _cpu_is_timed(state: RunState) -> bool:
     return here and state.ours and state.card.status is Status.RUNNING and state.kind == "cpu"
 
 
-def _body(card: RunCard, pace: float | None, against: Baseline | None) -> None:
+def _body(card: RunCard, pace: float | None, against: RunCard | None) -> None:
     try:
         state = read(card)
         # Refused once the run is deleted, in another browser say.

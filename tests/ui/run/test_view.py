@@ -8,7 +8,7 @@ import pytest
 from streamlit.proto.Metric_pb2 import Metric as MetricProto
 from streamlit.testing.v1 import AppTest
 
-from cnnlab import checkpoints
+from cnnlab import analysis, checkpoints, words
 from cnnlab.history import History
 from cnnlab.runner import LiveRun
 from cnnlab.spec import (
@@ -209,7 +209,7 @@ def test_the_run_before_stands_behind_and_its_speed_is_what_the_new_one_is_held_
         live.apply(event)
     app = show(run_id)
     rate = next(metric for metric in app.metric if metric.label.startswith("Images/s"))
-    assert "slower than Earlier" in rate.delta
+    assert rate.delta.endswith("as fast as Earlier so far")
     assert rate.proto.direction == MetricProto.MetricDirection.DOWN
     behind = baseline.of_run(history.card(run_id))
     assert (behind.run_id, len(behind.epochs)) == (earlier, 3)
@@ -224,13 +224,25 @@ def test_a_leg_of_a_race_that_was_cut_stands_behind_nobody(history: History) -> 
 
 
 def test_a_pinned_run_is_held_against_every_other_of_its_data(history: History) -> None:
-    first, _, last = (add_run(history, name=name) for name in ("First", "Second", "Third"))
+    first, _, last = (
+        add_run(history, name=name, step_ms=ms)
+        for name, ms in (("First", 12.0), ("Second", 3.0), ("Third", 6.0))
+    )
     app = show(first)
     buttons(app)["Pin as baseline"].click().run()
     app.query_params["run"] = last
     app.run()
     rate = next(metric for metric in app.metric if metric.label.startswith("Images/s"))
-    assert "than First" in rate.delta
+    verdict = analysis.between(history.card(first), history.card(last))
+    assert rate.delta == f"{words.times(verdict.speed.ratio)} as fast as First"
+    assert rate.proto.direction == MetricProto.MetricDirection.UP
+
+
+def test_what_compare_cannot_tell_apart_the_page_of_a_run_does_not_either(history: History) -> None:
+    _, last = (add_run(history, name=name) for name in ("First", "Second"))
+    rate = next(metric for metric in show(last).metric if metric.label.startswith("Images/s"))
+    assert rate.delta == "cannot be told from First"
+    assert rate.proto.direction == MetricProto.MetricDirection.NONE
 
 
 def test_the_tab_says_how_far_the_run_is(history: History, quiet_lab: QuietLab) -> None:
