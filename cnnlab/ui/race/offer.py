@@ -116,7 +116,7 @@ def _question(entered: Sequence[Lane], against: str, *, startable: bool) -> bool
         titles.append(race.described(race.opponent_named(against, card_of)))
     if len(titles) > 1:
         first, *others = titles
-        lead.figure("?x", f"as fast: {' or '.join(others)} against {first}")
+        lead.figure("?×", f"as fast: {' or '.join(others)} against {first}")
     return st.button(
         "Start the race",
         key="race-start",

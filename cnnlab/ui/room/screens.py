@@ -187,8 +187,10 @@ def _of_race(shown: Race, ratio: float | None) -> tuple[tuple[str, str], ...]:
     steps = tuple((lane.title, _step(lane)) for lane in shown.lanes[:2])
     if ratio is None:
         return steps
-    times = words.times(ratio)
-    return (*steps, ("Times as fast" + ("" if shown.over else ", so far"), times))
+    if not shown.over:
+        return (*steps, ("Times as fast, so far", words.times(ratio)))
+    result = judge(shown.cards, shown.opponent)
+    return (*steps, ("Times as fast" if result.winner else "Nobody is ahead", result.figure))
 
 
 def _until_the_first_pair(now: RaceSnapshot) -> tuple[tuple[str, str], ...]:

@@ -76,7 +76,9 @@ def _against(
         ratio, so_far = rate / before if rate and before else None, " so far"
     if ratio is None:
         return None, "off"
-    return f"{words.times(ratio)} as fast as {name}{so_far}", "down" if ratio < 1 else "up"
+    if ratio < 1:
+        return f"takes {words.times(1 / ratio)} as long as {name}{so_far}", "down"
+    return f"{words.times(ratio)} as fast as {name}{so_far}", "up"
 
 
 _RATE_HELP = (

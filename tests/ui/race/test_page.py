@@ -68,7 +68,7 @@ def test_nothing_starts_before_the_devices_are_known(quiet_lab: QuietLab) -> Non
 def test_without_an_accelerator_it_opens_with_a_race_that_can_be_run_here() -> None:
     app = page("race")
     assert drivers(app) == ["stock engine", "fast engine"]
-    assert leads(app) == {"as fast: fast engine against stock engine": "?x"}
+    assert leads(app) == {"as fast: fast engine against stock engine": "?×"}
     assert "Automatic" not in said(app, "html")  # but the device that it comes to
     assert not button(app, "Start the race").disabled
     assert "CPU against GPU" not in app.get("button_group")[0].options

@@ -62,14 +62,14 @@ def the_race(lab: QuietLab, history: History, ratio: float | None) -> None:
     lab.raced.append(RaceSnapshot("r", "Race", plan, True, runs, 2, {1: gain}, 9.0))
 
 
-def pair(history: History) -> tuple[str, ...]:
+def pair(history: History, fast_ms: float = 10.0) -> tuple[str, ...]:
     return tuple(
         add_run(
             history,
             step_ms=step_ms,
             part=Part(kind="race", group_id="r", group="Race", lane=lane, lane_title=title),
         )
-        for lane, (title, step_ms) in enumerate((("stock engine", 40.0), ("fast engine", 10.0)))
+        for lane, (title, step_ms) in enumerate((("stock engine", 40.0), ("fast engine", fast_ms)))
     )
 
 
@@ -242,6 +242,11 @@ def test_a_race_that_is_over_has_its_verdict(history: History) -> None:
     assert "<dt>Times as fast</dt><dd>4×</dd>" in written(app)
     assert "Fast engine ran 4 times as fast as stock engine" in written(app)
     assert charts(app) == 2
+
+
+def test_of_lanes_that_cannot_be_told_apart_nobody_is_said_to_be_faster(history: History) -> None:
+    pair(history, fast_ms=40.0)
+    assert "<dt>Nobody is ahead</dt><dd>1×</dd>" in written(page("present", screen="race"))
 
 
 def test_bets_stand_beside_the_race_they_are_on(

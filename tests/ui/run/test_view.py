@@ -209,7 +209,7 @@ def test_the_run_before_stands_behind_and_its_speed_is_what_the_new_one_is_held_
         live.apply(event)
     app = show(run_id)
     rate = next(metric for metric in app.metric if metric.label.startswith("Images/s"))
-    assert rate.delta.endswith("as fast as Earlier so far")
+    assert rate.delta.endswith("as long as Earlier so far")
     assert rate.proto.direction == MetricProto.MetricDirection.DOWN
     behind = baseline.of_run(history.card(run_id))
     assert (behind.run_id, len(behind.epochs)) == (earlier, 3)
