@@ -70,7 +70,7 @@ def _against(
     if card.status.over:
         ratio, so_far = speed.ratio, ""
         if ratio is not None and speed.ahead is None:
-            return f"cannot be told from {name}", "off"
+            return f"cannot be told apart from {name}", "off"
     else:
         before = baseline.timing.images_per_second
         ratio, so_far = rate / before if rate and before else None, " so far"

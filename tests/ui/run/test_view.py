@@ -241,7 +241,7 @@ def test_a_pinned_run_is_held_against_every_other_of_its_data(history: History) 
 def test_what_compare_cannot_tell_apart_the_page_of_a_run_does_not_either(history: History) -> None:
     _, last = (add_run(history, name=name) for name in ("First", "Second"))
     rate = next(metric for metric in show(last).metric if metric.label.startswith("Images/s"))
-    assert rate.delta == "cannot be told from First"
+    assert rate.delta == "cannot be told apart from First"
     assert rate.proto.direction == MetricProto.MetricDirection.NONE
 
 
