@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cnnlab.history import RunSummary
 from cnnlab.spec import LabError, RunCard
 from cnnlab.ui.lab import history
 
@@ -18,10 +17,7 @@ def of_run(card: RunCard) -> RunCard | None:
     Raises:
         LabError: the history cannot be read.
     """
-    if pinned := _pinned(card):
-        return pinned
-    like = _like(card)
-    return history().card(like[0].run_id, steps=False) if like else None
+    return _pinned(card) or _like(card)
 
 
 def _pinned(card: RunCard) -> RunCard | None:
@@ -36,15 +32,16 @@ def _pinned(card: RunCard) -> RunCard | None:
     return other if other.spec.dataset == card.spec.dataset else None
 
 
-def _like(card: RunCard) -> list[RunSummary]:
+def _like(card: RunCard) -> RunCard | None:
     """The last run before this one on the same data that nobody cut short, if there is one."""
-    return history().summaries(
+    before = history().summaries(
         trained_on=card.spec.dataset,
         whole=True,
         here=True,
         before=card.created_at,
         limit=1,
     )
+    return history().card(before[0].run_id, steps=False) if before else None
 
 
 def pin_button(card: RunCard) -> None:
